@@ -1,0 +1,1 @@
+"""Command-line tools and the small parts that every room shares."""
