@@ -1,0 +1,90 @@
+"""Reading pictures: whatever the file holds becomes 8-bit RGB, or one typed error."""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from utils.errors import ImageError
+
+IMAGE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .jp2 .j2k .avif .heic .heif .gif .ppm .pgm".split()
+)
+# What Pillow's decoders raise on damaged files, beside OSError.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, MemoryError)
+
+
+def read_rgb(path: str | Path) -> Image.Image:
+    """The picture in `path` as 8-bit RGB, turned upright.
+
+    Grey, palette and bilevel pictures are expanded; alpha is laid over white; CMYK is converted; 16 bits are
+    scaled to 8; EXIF orientation is applied; of an animation the first frame counts.
+
+    Raises:
+        ImageError: not there, not a picture, truncated, damaged, or larger than Pillow's limit of pixels.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".heic", ".heif"):
+        _register_heif(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # oversized and odd metadata: decided below, or harmless
+            with Image.open(path) as image:
+                image.load()
+                upright = ImageOps.exif_transpose(image)
+                return _to_rgb(upright)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such picture") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{path}: is a folder, not a picture") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: {_unidentified(path)}") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: too many pixels to be decoded safely ({error})") from error
+    except _DAMAGE as error:
+        raise ImageError(f"{path}: damaged picture ({error or type(error).__name__})") from error
+
+
+def find_pictures(folder: str | Path) -> Iterator[Path]:
+    """Every file below `folder` with a picture's suffix, hidden ones left out, in sorted order."""
+    for path in sorted(Path(folder).rglob("*")):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file():
+            yield path
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep_grey(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_deep_grey(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grey: Pillow's own conversion clips at 255 instead of scaling."""
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if image.mode.startswith("I") else 1.0
+    if values.size and values.max() > top:
+        top = float(values.max())
+    grey = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
+    return Image.fromarray(grey, mode=None).convert("RGB")
+
+
+def _unidentified(path: Path) -> str:
+    size = path.stat().st_size
+    return "an empty file" if size == 0 else "not a picture in any format that Pillow knows"
+
+
+def _register_heif(path: Path) -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise ImageError(f"{path}: HEIC needs one more package: pip install pillow-heif") from error
+    register_heif_opener()
