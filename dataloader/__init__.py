@@ -1,1 +1,1 @@
-"""From label files and pictures to batches: labels, image reading, views, data sets, pair batches, loaders."""
+"""From label files and pictures to batches."""

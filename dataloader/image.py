@@ -70,11 +70,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and float grey: Pillow's own conversion clips at 255 instead of scaling."""
     values = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if image.mode.startswith("I") else 1.0
-    if values.size and values.max() > top:
-        top = float(values.max())
+    peak = float(values.max(initial=0.0))
+    scales = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
+    top = next((scale for scale in scales if peak <= scale), peak)
     grey = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey, mode=None).convert("RGB")
+    return Image.fromarray(grey).convert("RGB")
 
 
 def _unidentified(path: Path) -> str:

@@ -48,7 +48,9 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, fit for JSON and for `torch.load(weights_only=True)`."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
 
     def to_json(self) -> str:
         """The spec as one line of JSON."""

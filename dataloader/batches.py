@@ -1,0 +1,71 @@
+"""Which label rows make each training step: deterministic by seed and epoch, each row once an epoch."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dataloader.groups import row_groups
+
+GROUPS_A_BATCH = 4  # at least; fewer would share more images a batch, but let one scene steer a step
+
+
+class StepRows(NamedTuple):
+    """The rows of one step in one process.
+
+    Attributes:
+        epoch: decides, with the seed, on the random views.
+        rows: (R,) row numbers.
+        weight: the share of this process in the mean over the joint batch, times the number of processes.
+    """
+
+    epoch: int
+    rows: np.ndarray
+    weight: float
+
+
+class RowBatches:
+    """Cuts the rows of a label file into steps of `batch_size` rows a process.
+
+    Whole groups of rows that share images are shuffled, laid end to end and cut, so that every step but the
+    last has exactly `batch_size` rows in every process. A process that the last step leaves without a row gets
+    one with weight 0, because every process must take part in the step.
+
+    Args:
+        images: (R, 2) or (R, 1) image indices of the rows.
+        count: number of images.
+        batch_size: rows a step and process.
+        seed: of the order.
+        world, rank: number of processes, and which this is.
+    """
+
+    def __init__(
+        self, images: np.ndarray, count: int, batch_size: int, seed: int = 0, world: int = 1, rank: int = 0
+    ) -> None:
+        self._groups = row_groups(images, count, max(1, batch_size // GROUPS_A_BATCH))
+        self._batch_size, self._seed, self._world, self._rank = batch_size, seed, world, rank
+        self._epoch = self._start = 0
+
+    def __len__(self) -> int:
+        """Steps an epoch, the ones that `set_position` skips included."""
+        return -(-len(self._groups) // (self._batch_size * self._world))
+
+    def set_position(self, epoch: int, start: int = 0) -> None:
+        """The next iteration gives the steps of `epoch` from number `start` on."""
+        self._epoch, self._start = epoch, start
+
+    def __iter__(self) -> Iterator[StepRows]:
+        order = self.order(self._epoch)
+        joint = self._batch_size * self._world
+        for start in range(self._start * joint, len(order), joint):
+            step = order[start : start + joint]
+            bounds = np.linspace(0, len(step), self._world + 1).round().astype(int)
+            rows = step[bounds[self._rank] : bounds[self._rank + 1]]
+            weight = len(rows) * self._world / len(step)
+            yield StepRows(self._epoch, rows if len(rows) else step[:1], weight)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """All row numbers in the order of `epoch`, groups kept together."""
+        rng = np.random.default_rng([self._seed, epoch])
+        place = rng.permutation(int(self._groups.max()) + 1)
+        return np.argsort(place[self._groups], kind="stable")

@@ -1,0 +1,109 @@
+"""Data sets: from row or image numbers to tensors. Order and chance come from outside."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dataloader.batches import StepRows
+from dataloader.groups import scenes_of
+from dataloader.image import read_rgb
+from dataloader.labels import Labels
+from dataloader.string_table import StringTable
+from dataloader.views import View
+from utils.errors import ImageError
+
+
+class TrainBatch(NamedTuple):
+    """One training step.
+
+    Attributes:
+        images: uint8 (M, 3, H, W), each distinct image of the rows once.
+        places: int64, where each row finds its images in `images`: (R, 2) as (better, worse) for rank, (R, 1) for emd and regress.
+        targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
+        weight: see `StepRows`.
+        faults: a message for every picture that could not be read; its rows are left out.
+    """
+
+    images: Tensor
+    places: Tensor
+    targets: Tensor
+    weight: float
+    faults: list[str]
+
+
+class EvalBatch(NamedTuple):
+    """Pictures to be scored.
+
+    Attributes:
+        numbers: int64 (M,) image numbers.
+        images: uint8 (M, P, 3, H, W), P crops a picture.
+        faults: a message for every picture that could not be read; its number is left out.
+    """
+
+    numbers: Tensor
+    images: Tensor
+    faults: list[str]
+
+
+class TrainDataset(Dataset):
+    """Maps `StepRows` to a `TrainBatch`, decoding each distinct image once.
+
+    Args:
+        labels: the rows.
+        view: how a picture becomes a tensor.
+        seed: with the epoch and the scene it decides on flip and crop, so that the images of a pair are
+            treated alike and a run can be repeated; None turns augmentation off.
+    """
+
+    def __init__(self, labels: Labels, view: View, seed: int | None) -> None:
+        self._labels, self._view, self._seed = labels, view, seed
+        self._scene = scenes_of(labels.images, len(labels.paths))
+
+    def __getitem__(self, step: StepRows) -> TrainBatch:
+        numbers, index = np.unique(self._labels.images[step.rows], return_inverse=True)
+        tensors: list[Tensor] = []
+        faults: list[str] = []
+        place = np.full(len(numbers), -1)
+        for position, number in enumerate(numbers):
+            try:
+                image = read_rgb(self._labels.paths[number])
+            except ImageError as error:
+                faults.append(str(error))
+                continue
+            place[position] = len(tensors)
+            tensors.append(self._view.train(image, self._rng(step.epoch, number)))
+        index = place[index.reshape(len(step.rows), -1)]
+        whole = (index >= 0).all(axis=1)
+        targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
+        images = torch.stack(tensors) if tensors else torch.empty((0, 3, *self._view.size), dtype=torch.uint8)
+        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, faults)
+
+    def _rng(self, epoch: int, number: int) -> np.random.Generator | None:
+        if self._seed is None:
+            return None
+        return np.random.default_rng([self._seed, epoch, int(self._scene[number])])
+
+
+class EvalDataset(Dataset):
+    """Maps an array of image numbers to an `EvalBatch`."""
+
+    def __init__(self, paths: StringTable, view: View) -> None:
+        self._paths, self._view = paths, view
+
+    def __getitem__(self, numbers: np.ndarray) -> EvalBatch:
+        tensors: list[Tensor] = []
+        read: list[int] = []
+        faults: list[str] = []
+        for number in numbers:
+            try:
+                tensors.append(self._view.evaluate(read_rgb(self._paths[number])))
+                read.append(int(number))
+            except ImageError as error:
+                faults.append(str(error))
+        images = (
+            torch.stack(tensors) if tensors else torch.empty((0, 1, 3, *self._view.size), dtype=torch.uint8)
+        )
+        return EvalBatch(torch.tensor(read, dtype=torch.int64), images, faults)

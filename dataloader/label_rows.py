@@ -1,0 +1,142 @@
+"""The parts of a label parser that know lines, faults and file names, but not what a row means."""
+
+import csv
+import os
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import LabelError
+
+SHOWN = 20  # faults listed, before the rest is only counted
+_KEPT = 10_000
+
+
+class FaultList:
+    """Collects what is wrong with one file, so that a user mends everything in one go."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._faults: list[tuple[int, str]] = []
+        self._count = 0
+
+    def add(self, line: int, message: str) -> None:
+        """Note one fault at a 1-based line number."""
+        self._count += 1
+        if len(self._faults) < _KEPT:
+            self._faults.append((line, message))
+
+    def raise_if_any(self) -> None:
+        """Raise LabelError with the first faults in line order, or return when there are none."""
+        if not self._count:
+            return
+        lines = [f"{self._file}:{line}: {message}" for line, message in sorted(self._faults)[:SHOWN]]
+        if self._count > SHOWN:
+            lines.append(f"{self._file}: {self._count - SHOWN} more faults of {self._count}")
+        raise LabelError("\n".join(lines))
+
+
+def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
+    """(line number, stripped fields) of every row; blank lines and `#` comments are passed over.
+
+    Raises:
+        LabelError: the file can't be opened, or is not UTF-8.
+    """
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                text = line.strip()
+                if not text or text[0] == "#":
+                    continue
+                if '"' in text:
+                    fields = _quoted_fields(text, number, faults)
+                    if fields is None:
+                        continue
+                else:
+                    fields = [field.strip() for field in text.split(",")]
+                yield number, fields
+    except UnicodeDecodeError as error:
+        raise LabelError(
+            f"{file}: is not UTF-8 text (byte {error.start}: {error.reason}); save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise LabelError(f"{file}: can't be read ({error.strerror}); a label file belongs there") from error
+
+
+def _quoted_fields(text: str, number: int, faults: FaultList) -> list[str] | None:
+    try:
+        return [field.strip() for field in next(csv.reader([text], skipinitialspace=True, strict=True))]
+    except csv.Error as error:
+        faults.add(number, f'broken quotes ({error}) in {text!r}; a path with a comma is written "a,b.png"')
+        return None
+
+
+class Interner:
+    """Gives every distinct image one index, and finds its file once."""
+
+    def __init__(self, file: Path, root: str | Path | None, faults: FaultList) -> None:
+        self.names: list[str] = []
+        self.paths: list[str] = []
+        self._index: dict[str, int] = {}
+        self._faults = faults
+        folders = [file.parent] + ([Path(root)] if root is not None else [])
+        self._folders = [str(folder) for folder in folders]
+
+    def __call__(self, name: str, line: int) -> int:
+        """The index of image `name`; a file that is not there is noted as a fault at `line`, once."""
+        index = self._index.get(name)
+        if index is None:
+            index = self._add(name, line)
+        return index
+
+    def _add(self, name: str, line: int) -> int:
+        plain = name.replace("\\", "/")
+        if plain != name and plain in self._index:
+            self._index[name] = self._index[plain]
+            return self._index[plain]
+        path = self._find(plain)
+        if path is None:
+            where = ", ".join(repr(folder) for folder in [".", *self._folders])
+            self._faults.add(
+                line, f"no such picture {name!r}; looked in {where}" if name else "an empty path"
+            )
+        index = len(self.names)
+        self._index[name] = self._index[plain] = index
+        self.names.append(plain)
+        self.paths.append(path or plain)
+        return index
+
+    def _find(self, name: str) -> str | None:
+        if not name:
+            return None
+        candidates = (
+            [name] if os.path.isabs(name) else [name, *(os.path.join(f, name) for f in self._folders)]
+        )
+        return next((path for path in candidates if os.path.isfile(path)), None)
+
+
+def pair_faults(pairs: np.ndarray, lines: array, interner: Interner, faults: FaultList) -> None:
+    """Note images paired with themselves and pairs that stand in both orders; `pairs` is (R, 2)."""
+    better, worse = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
+    for row in np.flatnonzero(better == worse):
+        faults.add(lines[row], f"an image paired with itself: {interner.names[better[row]]!r}")
+    count = len(interner.names)
+    keys, reverse = better * count + worse, worse * count + better
+    distinct, first = np.unique(keys, return_index=True)
+    place = np.minimum(np.searchsorted(distinct, reverse), max(len(distinct) - 1, 0))
+    both: np.ndarray = (
+        np.flatnonzero((distinct[place] == reverse) & (better != worse))
+        if len(distinct)
+        else np.empty(0, int)
+    )
+    for row in both:
+        earlier = first[place[row]]
+        if earlier < row:
+            names = interner.names[better[row]], interner.names[worse[row]]
+            faults.add(
+                lines[row],
+                f"contradicts line {lines[earlier]}: {names[0]!r} can't be both better and "
+                f"worse than {names[1]!r}",
+            )

@@ -1,0 +1,162 @@
+"""label.txt of the three tasks, parsed into arrays with every fault reported at once (DESIGN section 3)."""
+
+import logging
+import math
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dataloader.label_rows import FaultList, Interner, pair_faults, read_rows
+from dataloader.string_table import StringTable
+from utils.errors import LabelError
+
+TASKS = ("rank", "emd", "regress")
+Rows = Iterable[tuple[int, list[str]]]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The rows of one label file.
+
+    Attributes:
+        task: "rank", "emd" or "regress".
+        source: the label file.
+        names: the distinct images as the label file spells them, M of them.
+        paths: where these M images lie.
+        images: int32 indices into `paths`: (R, 2) as (better, worse) for rank, (R, 1) for emd and regress.
+        targets: float32: (R, N) distributions that sum to one for emd, (R,) MOS for regress, (R, 0) for rank.
+    """
+
+    task: str
+    source: Path
+    names: StringTable
+    paths: StringTable
+    images: np.ndarray
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | Path | None = None) -> Labels:
+    """Parse and check a label file.
+
+    Args:
+        file: UTF-8 text, a row a line: `better,worse`, `path,p1,...,pN` or `path,mos`.
+        task: which of the three.
+        num_classes: N; an emd row must have N values, and for N > 1 a MOS must lie in [1, N].
+        root: a further folder in which relative paths are looked for (`--data`), after the working directory
+            and the label file's own folder.
+
+    Raises:
+        LabelError: the file is missing, empty or not UTF-8, or some rows are wrong; up to 20 faults are
+            listed with their line numbers, and the rest is counted.
+    """
+    file = Path(file)
+    faults = FaultList(file)
+    interner = Interner(file, root, faults)
+    rows = read_rows(file, faults)
+    if task == "rank":
+        images, targets = _rank_rows(rows, interner, faults)
+    elif task == "emd":
+        images, targets = _emd_rows(rows, interner, faults, num_classes)
+    else:
+        images, targets = _regress_rows(rows, interner, faults, num_classes)
+    faults.raise_if_any()
+    if not len(images):
+        raise LabelError(f"{file}: holds no rows; every line needs {_form(task, num_classes)}")
+    repeated = len(images) - len(np.unique(images, axis=0))
+    if repeated:
+        logging.getLogger(__name__).warning("%s: %d rows repeat an earlier one", file, repeated)
+    return Labels(task, file, StringTable(interner.names), StringTable(interner.paths), images, targets)
+
+
+def _rank_rows(rows: Rows, interner: Interner, faults: FaultList) -> tuple[np.ndarray, np.ndarray]:
+    pairs, lines = array("i"), array("i")
+    for line, fields in rows:
+        if len(fields) != 2 or _number(fields[1]) is not None:
+            faults.add(line, _wrong_row(fields, "rank", 1))
+            continue
+        pairs.append(interner(fields[0], line))
+        pairs.append(interner(fields[1], line))
+        lines.append(line)
+    images = np.array(pairs, dtype=np.int32).reshape(-1, 2)
+    pair_faults(images, lines, interner, faults)
+    return images, np.empty((len(images), 0), np.float32)
+
+
+def _emd_rows(rows: Rows, interner: Interner, faults: FaultList, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    images, values = array("i"), array("d")
+    for line, fields in rows:
+        numbers = [_number(field) for field in fields[1:]]
+        if len(numbers) != bins or None in numbers:
+            faults.add(line, _wrong_row(fields, "emd", bins))
+            continue
+        histogram = [number for number in numbers if number is not None]
+        if not all(math.isfinite(number) and number >= 0 for number in histogram):
+            faults.add(
+                line, f"ratings must be finite and not negative, but here stands {','.join(fields[1:])}"
+            )
+        elif not sum(histogram):
+            faults.add(line, "all ratings are zero; at least one must be positive")
+        else:
+            images.append(interner(fields[0], line))
+            values.extend(histogram)
+    histograms = np.array(values).reshape(-1, bins)
+    normalised = histograms / histograms.sum(axis=1, keepdims=True)
+    return np.array(images, np.int32).reshape(-1, 1), normalised.astype(np.float32)
+
+
+def _regress_rows(
+    rows: Rows, interner: Interner, faults: FaultList, bins: int
+) -> tuple[np.ndarray, np.ndarray]:
+    images, values = array("i"), array("d")
+    for line, fields in rows:
+        mos = _number(fields[1]) if len(fields) == 2 else None
+        if mos is None:
+            faults.add(line, _wrong_row(fields, "regress", bins))
+        elif not math.isfinite(mos):
+            faults.add(line, f"a MOS must be finite, but here stands {fields[1]}")
+        elif bins > 1 and not 1 <= mos <= bins:
+            faults.add(
+                line, f"MOS {mos:g} lies outside 1..{bins}; with --num_classes {bins} it must lie inside"
+            )
+        else:
+            images.append(interner(fields[0], line))
+            values.append(mos)
+    return np.array(images, np.int32).reshape(-1, 1), np.array(values, np.float32)
+
+
+def _number(text: str) -> float | None:
+    # Most fields of a rank file are paths: a look at the ends is cheaper than a failed float().
+    if not text or (text[-1] not in "0123456789.nfNFyY"):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _form(task: str, bins: int) -> str:
+    return {"rank": "'better,worse'", "emd": f"'path,p1,...,p{bins}'", "regress": "'path,mos'"}[task]
+
+
+def _wrong_row(fields: list[str], task: str, bins: int) -> str:
+    """Why a row does not fit `task`: it is another task's, has a word for a number, or too many columns."""
+    rest = [_number(field) for field in fields[1:]]
+    numbers = bool(rest) and None not in rest
+    wanted = f"{task} needs {_form(task, bins)}"
+    if task != "regress" and numbers and len(rest) == 1:
+        return f"this is a row of the regress task ('path,mos'); {wanted}"
+    if task != "rank" and len(fields) == 2 and "." in fields[1] and "/" in fields[1].replace("\\", "/"):
+        return f"this is a row of the rank task ('better,worse'); {wanted}"
+    if task != "emd" and numbers and len(rest) > 1:
+        return f"this is a row of the emd task ('path,p1,...,p{len(rest)}'); {wanted}"
+    if len(fields) != {"rank": 2, "emd": bins + 1, "regress": 2}[task]:
+        hint = "" if task == "emd" else "; a path that holds a comma needs quotes"
+        return f"{len(fields)} columns, but {wanted}{hint}"
+    bad = next((field for field, number in zip(fields[1:], rest, strict=True) if number is None), "")
+    return f"{bad!r} is not a number; {wanted}"

@@ -1,0 +1,62 @@
+"""Loaders: data sets and batch orders on worker processes."""
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from dataloader.batches import RowBatches
+from dataloader.datasets import EvalDataset, TrainDataset
+from dataloader.labels import Labels
+from dataloader.string_table import StringTable
+from dataloader.views import View
+
+
+def train_loader(
+    labels: Labels,
+    view: View,
+    batches: RowBatches,
+    *,
+    seed: int = 0,
+    augment: bool = True,
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> DataLoader:
+    """A loader of `TrainBatch`; the caller sets the epoch by `batches.set_position` before each iteration.
+
+    Args:
+        labels: the rows.
+        view: how a picture becomes a tensor.
+        batches: which rows make each step.
+        seed: of flips and random crops.
+        augment: False gives every picture its central view, unflipped.
+        workers: processes that decode; 0 decodes in this one.
+        pin_memory: page-locked batches, for a GPU.
+    """
+    dataset = TrainDataset(labels, view, seed if augment else None)
+    return _loader(dataset, batches, workers, pin_memory)
+
+
+def eval_loader(
+    paths: StringTable,
+    view: View,
+    *,
+    batch_size: int,
+    workers: int = 0,
+    pin_memory: bool = False,
+    world: int = 1,
+    rank: int = 0,
+) -> DataLoader:
+    """A loader of `EvalBatch` over the images of this process: every one once, in order."""
+    mine = np.arange(rank, len(paths), world)
+    chunks = [mine[start : start + batch_size] for start in range(0, len(mine), batch_size)]
+    return _loader(EvalDataset(paths, view), chunks, workers, pin_memory)
+
+
+def _loader(dataset, sampler, workers: int, pin_memory: bool) -> DataLoader:  # type: ignore[no-untyped-def]
+    return DataLoader(
+        dataset,
+        sampler=sampler,
+        batch_size=None,  # the data sets give whole batches
+        num_workers=workers,
+        pin_memory=pin_memory,
+        persistent_workers=workers > 0,
+    )

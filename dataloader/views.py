@@ -1,0 +1,103 @@
+"""Views: how a picture becomes the uint8 tensor that the network is fed with (DESIGN section 4)."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+VIEWS = ("fit", "patches")
+
+
+@dataclass(frozen=True)
+class View:
+    """One of the two views, with its numbers.
+
+    Attributes:
+        name: "fit": centre-crop to the aspect ratio of `size`, then antialiased resize;
+            "patches": crops of `size` at native resolution, so that noise and blur stay what they are.
+        size: (height, width) of the tensor.
+        patches: crops a picture in evaluation, for "patches".
+    """
+
+    name: str = "fit"
+    size: tuple[int, int] = (224, 224)
+    patches: int = 5
+
+    def evaluate(self, image: Image.Image) -> Tensor:
+        """The fixed crops of an RGB picture: uint8 (P, 3, H, W), P = 1 for "fit"."""
+        if self.name == "fit":
+            return fit(image, self.size).unsqueeze(0)
+        padded = _at_least(image, self.size)
+        return torch.stack([_crop(padded, self.size, place) for place in patch_grid(self.patches)])
+
+    def train(self, image: Image.Image, rng: np.random.Generator | None) -> Tensor:
+        """One view of an RGB picture, uint8 (3, H, W).
+
+        The generator decides on the flip and, for "patches", the place of the crop, relative to the picture:
+        two pictures of one size and two generators of one seed give the same cut-out. None: the central view.
+        """
+        place = (0.5, 0.5) if rng is None else tuple(rng.random(2))
+        flip = rng is not None and rng.random() < 0.5
+        if self.name == "fit":
+            tensor = fit(image, self.size)
+        else:
+            tensor = _crop(_at_least(image, self.size), self.size, (place[0], place[1]))
+        return tensor.flip(-1) if flip else tensor
+
+
+def fit(image: Image.Image, size: tuple[int, int]) -> Tensor:
+    """Centre-crop to the aspect ratio of `size` = (H, W), then antialiased bicubic resize: uint8 (3, H, W)."""
+    height, width = size
+    scale = min(image.width / width, image.height / height)
+    crop_width, crop_height = width * scale, height * scale
+    left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
+    box = (left, top, left + crop_width, top + crop_height)
+    return _to_tensor(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+
+
+def patch_grid(count: int) -> list[tuple[float, float]]:
+    """`count` places, as (down, right) fractions in [0, 1], as symmetric as the count allows.
+
+    One is the centre, four are the corners, five the corners and the centre, nine a 3 x 3 grid.
+    """
+    rows = math.ceil(math.sqrt(count))
+    base, extra = divmod(count, rows)
+    per_row = [base] * rows
+    outer_first = sorted(range(rows), key=lambda row: (-abs(2 * row - rows + 1), row))
+    if extra % 2 and rows % 2:
+        per_row[rows // 2] += 1
+        extra -= 1
+    for row in outer_first[:extra]:
+        per_row[row] += 1
+    return [
+        (_spread(row, rows), _spread(column, columns))
+        for row, columns in enumerate(per_row)
+        for column in range(columns)
+    ]
+
+
+def _spread(index: int, count: int) -> float:
+    return 0.5 if count == 1 else index / (count - 1)
+
+
+def _at_least(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture, mirrored at its edges where it is smaller than a crop: enlarging it would blur it."""
+    missing_height, missing_width = max(0, size[0] - image.height), max(0, size[1] - image.width)
+    if not missing_height and not missing_width:
+        return image
+    top, left = missing_height // 2, missing_width // 2
+    margins = ((top, missing_height - top), (left, missing_width - left), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(image), margins, mode="symmetric"))
+
+
+def _crop(image: Image.Image, size: tuple[int, int], place: tuple[float, float]) -> Tensor:
+    top = round(place[0] * (image.height - size[0]))
+    left = round(place[1] * (image.width - size[1]))
+    return _to_tensor(image.crop((left, top, left + size[1], top + size[0])))
+
+
+def _to_tensor(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
