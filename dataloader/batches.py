@@ -28,8 +28,8 @@ class RowBatches:
     """Cuts the rows of a label file into steps of `batch_size` rows a process.
 
     Whole groups of rows that share images are shuffled, laid end to end and cut, so that every step but the
-    last has exactly `batch_size` rows in every process. A process that the last step leaves without a row gets
-    one with weight 0, because every process must take part in the step.
+    last has exactly `batch_size` rows in every process. A process that the last step leaves without a row
+    gets one with weight 0, because every process must take part in the step.
 
     Args:
         images: (R, 2) or (R, 1) image indices of the rows.

@@ -21,7 +21,8 @@ class TrainBatch(NamedTuple):
 
     Attributes:
         images: uint8 (M, 3, H, W), each distinct image of the rows once.
-        places: int64, where each row finds its images in `images`: (R, 2) as (better, worse) for rank, (R, 1) for emd and regress.
+        places: int64, where each row finds its images in `images`: (R, 2) as (better, worse) for rank,
+            (R, 1) for emd and regress.
         targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
         weight: see `StepRows`.
         faults: a message for every picture that could not be read; its rows are left out.

@@ -49,7 +49,7 @@ class View:
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Tensor:
-    """Centre-crop to the aspect ratio of `size` = (H, W), then antialiased bicubic resize: uint8 (3, H, W)."""
+    """Centre-crop to the aspect ratio of `size` = (H, W), then antialiased resize: uint8 (3, H, W)."""
     height, width = size
     scale = min(image.width / width, image.height / height)
     crop_width, crop_height = width * scale, height * scale

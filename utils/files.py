@@ -11,7 +11,7 @@ from typing import IO, Any
 def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a file beside `path` for writing and move it there, flushed to disk, when the block ends well.
 
-    An exception in the block, or a kill, leaves an earlier `path` as it was. Text is written as UTF-8 with LF.
+    An exception in the block, or a kill, leaves an earlier `path` as it was. Text is UTF-8 with LF.
 
     Args:
         path: the file to write; its folder is made if it is not there.

@@ -1,0 +1,1 @@
+"""From logits to scores, and the losses of the three tasks."""

@@ -1,0 +1,40 @@
+"""Earth mover's distance between distributions of ratings (Talebi & Milanfar, NIMA, TIP 2018, eq. 1)."""
+
+from torch import Tensor, nn
+
+from criterions.checks import full_precision, require_shape
+
+
+def emd(probs: Tensor, hist: Tensor, r: float = 2.0) -> Tensor:
+    """(B,) distances (1/N sum_k |CDF_p(k) - CDF_q(k)|^r)^(1/r), in [0, 1].
+
+    The gradient at distance zero, where the root has none, is zero.
+
+    Args:
+        probs, hist: (B, N) distributions that sum to one.
+        r: 2 for training, as in the paper; 1 is what is reported.
+    """
+    require_shape(tuple(probs.shape), hist=hist)
+    gap = (full_precision(probs).cumsum(dim=1) - full_precision(hist).cumsum(dim=1)).abs()
+    if r == 1:
+        return gap.mean(dim=1)
+    powers = gap.pow(r).mean(dim=1)
+    zero = powers == 0
+    return powers.masked_fill(zero, 1.0).pow(1 / r).masked_fill(zero, 0.0)
+
+
+class EMDLoss(nn.Module):
+    """Mean `emd` between softmax(logits) and the rated distributions.
+
+    Args:
+        r: exponent of the distance.
+    """
+
+    def __init__(self, r: float = 2.0) -> None:
+        super().__init__()
+        self.r = r
+
+    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at (R, 1) places against (R, N) distributions."""
+        rows = logits[places[:, 0]]
+        return emd(full_precision(rows).softmax(dim=1), targets, self.r).mean()

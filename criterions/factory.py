@@ -1,0 +1,19 @@
+"""The loss of each task by name."""
+
+from torch import nn
+
+from criterions.emd_loss import EMDLoss
+from criterions.ranking_loss import RankingLoss
+from criterions.regress_loss import RegressLoss
+
+
+def create_criterion(task: str, margin: float = 1.0, rank_activation: str = "none") -> nn.Module:
+    """A module called as `criterion(logits (M, N), places (R, 2 or 1), targets)` -> scalar.
+
+    Args:
+        task: "rank", "emd" or "regress".
+        margin, rank_activation: of `RankingLoss`; the other tasks ignore them.
+    """
+    if task == "rank":
+        return RankingLoss(margin, rank_activation)
+    return {"emd": EMDLoss, "regress": RegressLoss}[task]()

@@ -1,0 +1,38 @@
+"""Pairwise hinge on scores (Liu, van de Weijer & Bagdanov, RankIQA, ICCV 2017, eq. 3)."""
+
+from torch import Tensor, nn
+
+from criterions.checks import require_shape
+from criterions.score import score
+
+
+def ranking_loss(better: Tensor, worse: Tensor, margin: float) -> Tensor:
+    """Mean over pairs of max(0, margin - (s_better - s_worse)).
+
+    Args:
+        better, worse: (R,) scores, or sigmoids of scores.
+        margin: what a pair must be apart to cost nothing, in units of the score.
+    """
+    require_shape(tuple(better.shape), worse=worse)
+    return (margin - (better - worse)).clamp_min(0).mean()
+
+
+class RankingLoss(nn.Module):
+    """`ranking_loss` on the rows of a batch that holds each distinct image once.
+
+    Args:
+        margin: see `ranking_loss`.
+        activation: "none": hinge on raw scores; "sigmoid": on sigmoids, the bounded variant of the earlier
+            PyTorch code, in which a margin of 1 or more can never be met.
+    """
+
+    def __init__(self, margin: float = 1.0, activation: str = "none") -> None:
+        super().__init__()
+        self.margin, self.activation = margin, activation
+
+    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at (R, 2) pairs of places (better, worse); `targets` holds nothing."""
+        scores = score(logits)
+        if self.activation == "sigmoid":
+            scores = scores.sigmoid()
+        return ranking_loss(scores[places[:, 0]], scores[places[:, 1]], self.margin)

@@ -1,0 +1,53 @@
+"""The monotonic logistic fit from predictions to MOS, after which PLCC and RMSE are reported (VQEG)."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.special import expit
+
+
+class LogisticFit(NamedTuple):
+    """b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|)); see `fit_logistic`."""
+
+    b1: float
+    b2: float
+    b3: float
+    b4: float
+
+    def __call__(self, predicted: np.ndarray) -> np.ndarray:
+        """The fitted MOS of (N,) predictions."""
+        return _curve(np.asarray(predicted, np.float64), *self)
+
+
+def fit_logistic(predicted: np.ndarray, mos: np.ndarray) -> LogisticFit | None:
+    """The four-parameter logistic of VQEG's final report (2000, FR-TV phase I, section 6.2), least squares.
+
+    Args:
+        predicted: (N,) scores.
+        mos: (N,) opinions.
+
+    Returns:
+        The fit, or None with a warning when N < 5, an input is constant, or the search does not converge.
+    """
+    predicted, mos = np.asarray(predicted, np.float64), np.asarray(mos, np.float64)
+    if len(predicted) < 5 or np.ptp(predicted) == 0 or np.ptp(mos) == 0:
+        warnings.warn(f"no logistic fit: {len(predicted)} images, or a constant input", stacklevel=2)
+        return None
+    # Scores of a ranker have no unit: fitting standardised ones spares the search a bad start.
+    centre, spread = predicted.mean(), predicted.std()
+    rising = np.corrcoef(predicted, mos)[0, 1] >= 0
+    start = (mos.max(), mos.min(), 0.0, 1.0) if rising else (mos.min(), mos.max(), 0.0, 1.0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OptimizeWarning)
+            best, _ = curve_fit(_curve, (predicted - centre) / spread, mos, p0=start, maxfev=20_000)
+    except RuntimeError as error:
+        warnings.warn(f"no logistic fit: {error}", stacklevel=2)
+        return None
+    return LogisticFit(best[0], best[1], best[2] * spread + centre, abs(best[3]) * spread)
+
+
+def _curve(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
+    return b2 + (b1 - b2) * expit((x - b3) / max(abs(b4), 1e-12))
