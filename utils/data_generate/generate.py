@@ -1,0 +1,128 @@
+"""Distorting references: the work of one process, and its spreading over all cores."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dataloader.image import read_rgb
+from distortions import distort, find_distortion, level_of, seed_of
+from distortions.registry import MIN_SIDE
+from utils.data_generate.plan import Scene
+from utils.data_generate.tables import REFERENCE, Record
+from utils.errors import DataError, ImageError
+from utils.files import atomic_write
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scene and one type, or, with `kind` empty, the reference itself."""
+
+    scene: Scene
+    kind: str
+    levels: int
+    seed: int
+
+
+def plan_tasks(scenes: Sequence[Scene], kinds: Sequence[str], levels: int, seed: int) -> list[Task]:
+    """All tasks; references first, so that a broken one is found before the long work starts."""
+    first = [Task(scene, "", levels, seed) for scene in scenes]
+    return first + [Task(scene, kind, levels, seed) for scene in scenes for kind in kinds]
+
+
+def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
+    """The records of each task, in the order of `tasks` whatever the number of processes.
+
+    Raises:
+        ImageError: a reference can't be read, or is smaller than 16 pixels.
+        DataError: a worker process was killed.
+    """
+    if workers <= 1 or len(tasks) <= 1:
+        yield from map(run_task, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(tasks)), context, _leave_interrupts_to_parent) as pool:
+        try:
+            yield from pool.map(run_task, tasks)
+        except BrokenProcessPool as error:
+            raise DataError("a worker process was killed, out of memory perhaps; try fewer: -j 1") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_task(task: Task) -> list[Record]:
+    """Write the pictures of one task and describe them."""
+    scene = task.scene
+    image = np.asarray(read_rgb(scene.source))
+    if min(image.shape[:2]) < MIN_SIDE:
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise ImageError(f"{scene.source}: {size} pixels; a reference needs {MIN_SIDE} x {MIN_SIDE} or more")
+    if not task.kind:
+        if scene.copy:
+            write_image(scene.reference, image)
+        return [Record(scene.reference, scene.reference, scene.name, REFERENCE, 0, None, np.inf, 1.0)]
+    return [_distorted(task, image, level) for level in range(1, task.levels + 1)]
+
+
+def _distorted(task: Task, image: np.ndarray, level: int) -> Record:
+    scene, kind = task.scene, find_distortion(task.kind)
+    seed = seed_of(scene.name, kind.key, level, task.seed)
+    worse = distort(image, kind.key, level_of(level, task.levels), seed)
+    path = scene.distorted(kind, level)
+    write_image(path, worse)
+    return Record(
+        path, scene.reference, scene.name, kind.key, level, seed, psnr_of(image, worse), ssim_of(image, worse)
+    )
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write uint8 RGB (H, W, 3) losslessly, as .png or .bmp after the suffix, whole or not at all."""
+    form = path.suffix[1:].upper()
+    options = {"compress_level": 4} if form == "PNG" else {}  # half the time of 6 for a few per cent in size
+    with atomic_write(path) as file:
+        Image.fromarray(image).save(file, form, **options)
+
+
+def psnr_of(reference: np.ndarray, image: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB over all channels, infinite for equal images; higher is better."""
+    from skimage.metrics import peak_signal_noise_ratio
+
+    if np.array_equal(reference, image):
+        return float("inf")
+    return float(peak_signal_noise_ratio(reference, image, data_range=255))
+
+
+def ssim_of(reference: np.ndarray, image: np.ndarray) -> float:
+    """Structural similarity of the luminance, at most 1; higher is better.
+
+    Wang, Bovik, Sheikh and Simoncelli 2004: Gaussian window of sigma 1.5 over 11 x 11 pixels, population
+    covariance, luminance as in ITU-R BT.601, without the downsampling of their later code.
+    """
+    from skimage.metrics import structural_similarity
+
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    greys = reference @ weights, image @ weights
+    return float(
+        structural_similarity(*greys, data_range=255, gaussian_weights=True, use_sample_covariance=False)
+    )
+
+
+def default_workers() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def contradicting(pairs: Iterable[tuple[Record, Record]]) -> int:
+    """How many (better, worse) pairs PSNR does not confirm: it is not higher for the first."""
+    return sum(better.psnr <= worse.psnr for better, worse in pairs)

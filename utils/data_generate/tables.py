@@ -1,0 +1,111 @@
+"""label.txt and manifest.csv of one folder of generated data."""
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.errors import DataError
+from utils.files import write_text
+
+LABELS, MANIFEST = "label.txt", "manifest.csv"
+MARK = "# better,worse made by live_generator, recipe "
+COLUMNS = ("path", "reference", "scene", "type", "level", "seed", "psnr", "ssim")
+REFERENCE = "reference"  # the `type` of a reference's own row
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of the manifest. A reference has level 0, no seed, an infinite PSNR and an SSIM of 1."""
+
+    path: Path
+    reference: Path
+    scene: str
+    kind: str
+    level: int
+    seed: int | None
+    psnr: float
+    ssim: float
+
+
+def label_path(path: Path) -> str:
+    """`path` as the labels spell it: relative to the working directory where it lies below, with slashes."""
+    full, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100 - resolve() would leave a linked data/
+    return full.relative_to(here).as_posix() if full.is_relative_to(here) else full.as_posix()
+
+
+def ordered_pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """All (better, worse) pairs within a scene and type; the reference stands above every level."""
+    references = {record.scene: record for record in records if record.kind == REFERENCE}
+    ladders: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if record.kind != REFERENCE:
+            ladders.setdefault((record.scene, record.kind), [references[record.scene]]).append(record)
+    pairs = []
+    for ladder in ladders.values():
+        ladder.sort(key=lambda record: record.level)
+        pairs += [(better, worse) for i, better in enumerate(ladder) for worse in ladder[i + 1 :]]
+    return pairs
+
+
+def recipe_of(parameters: dict[str, object]) -> str:
+    """A short name for these parameters, equal for equal ones."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def is_there(folder: Path, recipe: str) -> bool:
+    """Whether `folder` holds all data of `recipe`: labels are written last, so where they are, all was made."""
+    if _recipe_in(folder) != recipe or not (folder / MANIFEST).is_file():
+        return False
+    with (folder / MANIFEST).open(encoding="utf-8", newline="") as file:
+        return all(Path(row["path"]).is_file() for row in csv.DictReader(file))
+
+
+def put_aside(folder: Path) -> Path | None:
+    """Make way for new labels: drop the generator's own, rename those of another hand and say to what."""
+    file = folder / LABELS
+    if not file.exists():
+        return None
+    if _recipe_in(folder) is not None:
+        file.unlink()
+        return None
+    for number in range(1, 1000):
+        kept = folder / f"label.{number}.txt"
+        if not kept.exists():
+            return file.rename(kept)
+    raise DataError(f"{file}: is not the generator's, and could not be renamed; move it away")
+
+
+def write_tables(folder: Path, records: Sequence[Record], recipe: str) -> None:
+    """Write the manifest, then the labels; `is_there` holds once both are on disk."""
+    write_text(folder / MANIFEST, _csv_text([COLUMNS, *map(_manifest_row, records)]))
+    pairs = ordered_pairs(records)
+    rows = [(label_path(better.path), label_path(worse.path)) for better, worse in pairs]
+    write_text(folder / LABELS, f"{MARK}{recipe}\n" + _csv_text(rows))
+
+
+def _recipe_in(folder: Path) -> str | None:
+    try:
+        with (folder / LABELS).open(encoding="utf-8", errors="replace") as file:
+            first = file.readline()
+    except FileNotFoundError:
+        return None
+    return first.removeprefix(MARK).strip() if first.startswith(MARK) else None
+
+
+def _manifest_row(record: Record) -> tuple[object, ...]:
+    psnr = "" if math.isinf(record.psnr) else f"{record.psnr:.4f}"
+    seed = "" if record.seed is None else record.seed
+    paths = label_path(record.path), label_path(record.reference)
+    return (*paths, record.scene, record.kind, record.level, seed, psnr, f"{record.ssim:.6f}")
+
+
+def _csv_text(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
