@@ -1,0 +1,208 @@
+"""The command line: groups of flags, and the frozen Config that they become (DESIGN section 7)."""
+
+import argparse
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from optim.names import OPTIMIZERS, SCHEDULES
+from utils.argument_types import (
+    bounded_float,
+    criterion_name,
+    non_negative_int,
+    positive_float,
+    positive_int,
+)
+from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
+from utils.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every flag, resolved; `given` names the ones that were on the command line or in the config file."""
+
+    # action
+    train: bool
+    evaluate: bool
+    jit: bool
+    list_models: str | None
+    # data
+    data: Path
+    image_size: tuple[int, int]
+    view: str
+    patches: int
+    batch_size: int
+    workers: int
+    augment: bool
+    bad_images: str
+    # model
+    arch: str
+    num_classes: int
+    pretrained: bool
+    advprop: bool
+    resume: Path | None
+    # objective
+    criterion: str
+    margin: float
+    use_margin: bool
+    rank_activation: str
+    # optimisation
+    optimizer: str
+    lr: float
+    momentum: float
+    weight_decay: float
+    warmup: int
+    epochs: int
+    schedule: str
+    freeze_backbone: int
+    # run
+    seed: int
+    deterministic: bool
+    continue_from: str | None
+    checkpoint_dir: Path
+    logdir: Path
+    print_freq: int
+    config: Path | None
+    # distributed
+    gpus: int | None
+    nodes: int
+    rank: int
+    init_method: str
+    procs_per_node: int
+    sync_bn: bool
+    cuda: bool
+    given: frozenset[str] = frozenset()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `main.py`; importing nothing heavy, so that --help answers at once."""
+    parser = HelpfulParser(
+        prog="main.py",
+        description="Train, evaluate and convert models that tell how good a picture looks.",
+        epilog="Long options may be spelled with - or _.",
+        formatter_class=DefaultsFormatter,
+        allow_abbrev=False,
+    )
+    for add in (_action, _data, _model, _objective, _optimisation, _run, _distributed):
+        add(parser)
+    return parser
+
+
+def parse_config(argv: list[str]) -> Config:
+    """The Config of a command line.
+
+    Raises:
+        ConfigError: an unknown flag, a wrong value, or flags that exclude each other.
+    """
+    parser = build_parser()
+    tokens = with_config_file(normalise_argv(argv), parser)
+    values = vars(parser.parse_args(tokens))
+    only_given = build_parser()
+    for action in only_given._actions:  # noqa: SLF001  # argparse has no public way to hear what was given
+        action.default = argparse.SUPPRESS
+    given = frozenset(vars(only_given.parse_args(tokens)))
+    values["image_size"] = tuple(values["image_size"])
+    config = Config(
+        **{item.name: values[item.name] for item in fields(Config) if item.name != "given"}, given=given
+    )
+    _refuse_conflicts(config)
+    return config
+
+
+def _refuse_conflicts(config: Config) -> None:
+    if (
+        config.criterion == "emd"
+        and config.num_classes < 2
+        and (config.train or "num_classes" in config.given)
+    ):
+        raise ConfigError("--criterion emd needs --num_classes N of at least 2, the number of rating bins")
+    if config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
+        raise ConfigError(
+            f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
+            "whose scores differ by less than 1; give a margin below 1"
+        )
+    if config.train and config.continue_from is not None and config.resume:
+        raise ConfigError(
+            "--resume starts a run from weights, --continue goes on with a run: give one of them"
+        )
+    if config.jit and config.resume is None:
+        raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
+    if config.evaluate and config.resume is None:
+        raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
+
+
+# fmt: off
+def _action(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("action", "one of these; none prints information on the model")
+    add = group.add_mutually_exclusive_group().add_argument
+    add("--train", action="store_true", help="train on DATA/train, validate on DATA/val")
+    add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
+    add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
+    add("--list_models", nargs="?", const="*", metavar="PATTERN", help="names for --arch, such as 'timm/*'")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("data").add_argument
+    add("--data", type=Path, default=Path("data"), metavar="DIR", help="holds {train,val,test}/label.txt")
+    add("--image_size", type=positive_int, nargs=2, default=(224, 224), metavar=("H", "W"), help="input")
+    add("--view", choices=("fit", "patches"), default="fit",
+        help="fit: crop to the aspect ratio and resize; patches: crops at native resolution")
+    add("--patches", type=positive_int, default=5, metavar="N", help="crops a picture in evaluation")
+    add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step, a process")
+    add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
+    add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
+    add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("model").add_argument
+    add("-a", "--arch", default="efficientnet_b0", help="backbone (--list_models); case, - and _ do not matter")
+    add("--num_classes", type=positive_int, default=1, metavar="N", help="1: a score; more: ratings 1..N")
+    add("--pretrained", action="store_true", help="start from ImageNet weights: pretrained/{arch}.pth, "
+        "an installed weights package, or the library's download")
+    add("--advprop", action="store_true", help="AdvProp weights and normalisation (efficientnet_b0..b8)")
+    add("--resume", type=Path, metavar="FILE", help="start from, evaluate or convert these weights")
+
+
+def _objective(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("objective").add_argument
+    add("--criterion", type=criterion_name, default="rank", metavar="{rank,emd,regress}",
+        help="rank: pairs better,worse; emd: distributions of ratings; regress: mean opinion scores; "
+        "ranking_loss, emd_loss and regress_loss are the same")
+    add("--margin", type=positive_float, default=1.0, help="score gap at which a pair costs nothing")
+    add("--use_margin", action="store_true", help="accepted for older scripts: a margin is always used")
+    add("--rank_activation", choices=("none", "sigmoid"), default="none", help="of scores before the hinge")
+
+
+def _optimisation(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("optimisation").add_argument
+    add("--optimizer", choices=OPTIMIZERS, default="adam", help="one of torch's")
+    add("--lr", "--learning_rate", type=positive_float, default=1e-4, help="peak learning rate")
+    add("--momentum", type=bounded_float(0, 1), default=0.9, help="of sgd, rmsprop; beta1 of adam's family")
+    add("--wd", "--weight_decay", dest="weight_decay", type=bounded_float(0), default=1e-4, help="decay")
+    add("--warmup", type=non_negative_int, default=5, metavar="EPOCHS", help="at a low rate before the peak")
+    add("--epochs", type=positive_int, default=85, help="passes over the rows")
+    add("--schedule", choices=SCHEDULES, default="piecewise", help="of the learning rate")
+    add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="at first, train the head")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("run").add_argument
+    add("--seed", type=non_negative_int, default=0, help="of weights, order and augmentation")
+    add("--deterministic", action="store_true", help="kernels that repeat bit for bit, also on a GPU")
+    add("--continue", dest="continue_from", nargs="?", const="", metavar="FILE",
+        help="go on with an interrupted run (without FILE: CHECKPOINT_DIR/checkpoint_{arch}.pth)")
+    add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
+    add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
+    add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="from log line to log line")
+    add("--config", type=Path, metavar="FILE", help="YAML of flags; the command line wins")
+
+
+def _distributed(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("distributed").add_argument
+    add("-g", "--gpus", type=non_negative_int, metavar="N", help="GPUs on this node, 0: CPU (default: all)")
+    add("-n", "--nodes", type=positive_int, default=1, metavar="N", help="machines")
+    add("--rank", type=non_negative_int, default=0, metavar="K", help="which machine this is, from 0")
+    add("--init_method", default="tcp://127.0.0.1:23456", metavar="URL", help="where the processes meet")
+    add("--procs_per_node", type=positive_int, default=1, metavar="N", help="processes on a node without GPUs")
+    add("--sync_bn", action="store_true", help="batch statistics over all GPUs")
+    add("--cuda", action=argparse.BooleanOptionalAction, default=True, help="use GPUs where there are some")

@@ -1,0 +1,64 @@
+"""Validators for argparse: each says what it wanted."""
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+
+def positive_int(text: str) -> int:
+    """An integer of at least 1."""
+    return _integer(text, 1)
+
+
+def non_negative_int(text: str) -> int:
+    """An integer of at least 0."""
+    return _integer(text, 0)
+
+
+def positive_float(text: str) -> float:
+    """A finite number above 0."""
+    value = _number(text)
+    if value <= 0:
+        raise ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def bounded_float(low: float, high: float = math.inf) -> Callable[[str], float]:
+    """A type for finite numbers in [low, high)."""
+
+    def number(text: str) -> float:
+        value = _number(text)
+        if not low <= value < high:
+            raise ArgumentTypeError(f"{text} does not lie in [{low:g}, {high:g})")
+        return value
+
+    return number
+
+
+def criterion_name(text: str) -> str:
+    """rank, emd or regress, from that or from rank_loss, ranking_loss, emd_loss, regress_loss."""
+    name = text.strip().lower().replace("-", "_").removesuffix("_loss")
+    name = "rank" if name == "ranking" else name
+    if name not in ("rank", "emd", "regress"):
+        raise ArgumentTypeError(f"{text!r} is none of rank, emd, regress")
+    return name
+
+
+def _integer(text: str, low: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < low:
+        raise ArgumentTypeError(f"{text} is below {low}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise ArgumentTypeError(f"{text} is not finite")
+    return value

@@ -1,0 +1,81 @@
+"""Checkpoints: written whole or not at all, read without running code (DESIGN section 6)."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from utils.errors import WeightsError
+from utils.files import atomic_write
+
+FORMAT = 1
+
+
+def file_arch(arch: str) -> str:
+    """`arch` as it stands in file names: a timm model's name holds a slash."""
+    return arch.replace("/", "_")
+
+
+def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
+    """Write `state`, made of tensors and plain values, to `path` atomically.
+
+    Raises:
+        WeightsError: the disk is full or the folder can't be written; an earlier file stays as it was.
+    """
+    try:
+        with atomic_write(path) as file:
+            torch.save({"format": FORMAT, **state}, file)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "write" not in str(error):
+            raise
+        raise WeightsError(
+            f"{path}: can't be written ({error}); the earlier file, if any, is unharmed"
+        ) from error
+
+
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
+    """What `save_checkpoint` wrote; a bare state_dict, of an earlier program, becomes {"state_dict": it}.
+
+    Raises:
+        WeightsError: not there, damaged, or holding more than tensors and plain values.
+    """
+    path = find_file(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path}: not a checkpoint, or one that could run code; only weights are read"
+        ) from error
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError) as error:
+        raise WeightsError(f"{path}: damaged or not a checkpoint ({str(error).splitlines()[0]})") from error
+    if not isinstance(state, dict) or not state:
+        raise WeightsError(f"{path}: holds no weights")
+    if all(isinstance(value, torch.Tensor) for value in state.values()):
+        return {"state_dict": state}
+    if "state_dict" not in state:
+        raise WeightsError(f"{path}: holds no 'state_dict' among {', '.join(sorted(map(str, state))[:5])}")
+    return state
+
+
+def find_file(path: str | Path) -> Path:
+    """`path`, or the file beside it whose name differs only in case and in - against _.
+
+    Raises:
+        WeightsError: there is neither; the message names what lies in the folder.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    there = sorted(p for p in path.parent.glob("*") if p.is_file()) if path.parent.is_dir() else []
+    alike = [p for p in there if _plain(p.name) == _plain(path.name)]
+    if alike:
+        return alike[0]
+    names = ", ".join(p.name for p in there if p.suffix in (".pth", ".pt"))
+    beside = f"; {path.parent} holds {names}" if names else ""
+    raise WeightsError(f"{path}: no such file{beside}")
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")

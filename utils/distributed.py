@@ -1,0 +1,149 @@
+"""Processes of a distributed run: who they are, how they start, how they talk."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from utils.errors import ConfigError, RankIQAError
+
+TIMEOUT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a run.
+
+    Attributes:
+        rank, world: which of how many processes this is, over all nodes.
+        device: what it computes on.
+    """
+
+    rank: int = 0
+    world: int = 1
+    device: str = "cpu"
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the one process that writes files."""
+        return self.rank == 0
+
+
+def choose_device(cuda: bool, gpus: int | None) -> tuple[str, int]:
+    """("cuda" or "cpu", GPUs to use on this node), with a notice when GPUs were asked for and there is none.
+
+    Args:
+        cuda: False keeps away from GPUs.
+        gpus: how many were asked for; None: all that are there.
+    """
+    there = torch.cuda.device_count() if cuda and torch.cuda.is_available() else 0
+    if gpus and not there:
+        why = "this machine has no usable GPU" if cuda else "--no-cuda was given"
+        logging.warning("--gpus %d was asked for, but %s: running on the CPU", gpus, why)
+    if gpus and there and gpus > there:
+        logging.warning("--gpus %d was asked for, but there are %d: using %d", gpus, there, there)
+    used = min(there, there if gpus is None else gpus)
+    return ("cuda", used) if used else ("cpu", 0)
+
+
+def run_processes(
+    work: Callable[..., int],
+    arguments: tuple[Any, ...],
+    *,
+    device: str,
+    local: int,
+    nodes: int = 1,
+    node: int = 0,
+    init_method: str = "tcp://127.0.0.1:23456",
+) -> int:
+    """Run `work(process, *arguments)` in every process of this node and give the exit status.
+
+    Under torchrun the processes exist already. Otherwise `local` processes are started here, and none when
+    one is enough.
+
+    Args:
+        work: a module-level function, because it travels to new processes.
+        arguments: picklable.
+        device: "cuda" or "cpu".
+        local: processes on this node.
+        nodes, node: how many machines, and which this is.
+        init_method: where the processes meet.
+
+    Raises:
+        ConfigError: `node` is not below `nodes`.
+    """
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        local_rank = int(os.environ.get("LOCAL_RANK", 0))
+        return _joined(local_rank, work, arguments, device, "env://", int(os.environ["WORLD_SIZE"]), None)
+    if not 0 <= node < nodes:
+        raise ConfigError(
+            f"--rank {node}: the rank of this node must lie in 0..{nodes - 1} (--nodes {nodes})"
+        )
+    world = local * nodes
+    if world == 1:
+        return work(Process(0, 1, device), *arguments)
+    try:
+        mp.start_processes(
+            _joined,
+            (work, arguments, device, init_method, world, node * local),
+            nprocs=local,
+            start_method="spawn",
+        )
+    except mp.ProcessExitedException as error:
+        return int(error.exit_code or 1)
+    return 0
+
+
+def _joined(
+    local_rank: int,
+    work: Callable[..., int],
+    arguments: tuple[Any, ...],
+    device: str,
+    init_method: str,
+    world: int,
+    first: int | None,
+) -> int:
+    rank = int(os.environ["RANK"]) if first is None else first + local_rank
+    place = f"cuda:{local_rank}" if device == "cuda" else "cpu"
+    if device == "cuda":
+        torch.cuda.set_device(local_rank)
+    if first is not None:
+        torch.set_num_threads(max(1, torch.get_num_threads() // max(1, world)))
+    backend = "nccl" if device == "cuda" else "gloo"
+    dist.init_process_group(backend, init_method=init_method, world_size=world, rank=rank, timeout=TIMEOUT)
+    try:
+        status = work(Process(rank, world, place), *arguments)
+    except RankIQAError as error:
+        if first is None:
+            raise
+        logging.error("%s", error)
+        status = 2
+    finally:
+        dist.destroy_process_group()
+    if first is not None and status:
+        raise SystemExit(status)
+    return status
+
+
+def any_process(flag: bool, process: Process) -> bool:
+    """Whether `flag` is set in any process; every process must ask."""
+    if process.world == 1:
+        return flag
+    shared = torch.tensor(float(flag), device=process.device)
+    dist.all_reduce(shared, op=dist.ReduceOp.MAX)
+    return bool(shared.item())
+
+
+def gather(value: Any, process: Process) -> list[Any]:
+    """`value` of every process, in the order of their ranks; every process must call."""
+    if process.world == 1:
+        return [value]
+    values: list[Any] = [None] * process.world
+    dist.all_gather_object(values, value)
+    return values

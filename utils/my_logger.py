@@ -1,0 +1,56 @@
+"""Logging: plain lines for people on the terminal, the same with time stamps in a file."""
+
+import logging
+import sys
+from pathlib import Path
+
+
+def setup_console(quiet: bool = False) -> None:
+    """Send the root logger to the terminal: information to stdout, notices and warnings to stderr.
+
+    Args:
+        quiet: only warnings; for the processes of a distributed run that are not the first.
+    """
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "from_rankiqa", False)]:
+        root.removeHandler(handler)
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
+    out = logging.StreamHandler(sys.stdout)
+    out.addFilter(lambda record: record.levelno < logging.WARNING)
+    err = logging.StreamHandler(sys.stderr)
+    err.setLevel(logging.WARNING)
+    err.setFormatter(_PrefixFormatter())
+    for handler in (out, err):
+        handler.from_rankiqa = True  # type: ignore[attr-defined]
+        root.addHandler(handler)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addFilter(_first_line)
+
+
+def add_file(path: Path) -> logging.Handler:
+    """Write everything that is logged to `path` as well; close the handler with `remove`."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    return handler
+
+
+def remove(handler: logging.Handler) -> None:
+    """Undo `add_file`."""
+    logging.getLogger().removeHandler(handler)
+    handler.close()
+
+
+class _PrefixFormatter(logging.Formatter):
+    """A fault starts with "error:", anything else on stderr is a notice."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = "error" if record.levelno >= logging.ERROR else "notice"
+        return f"{prefix}: {super().format(record)}"
+
+
+def _first_line(record: logging.LogRecord) -> bool:
+    """Python's warnings come with the source line below; the sentence alone is what a reader needs."""
+    text = record.getMessage().splitlines()[0] if record.getMessage() else ""
+    record.msg, record.args = text.split("Warning: ", 1)[-1], ()
+    return True
