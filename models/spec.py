@@ -66,7 +66,9 @@ class ModelSpec:
         if "arch" not in values:
             raise WeightsError(f"{where}: holds no ModelSpec with an 'arch'")
         known = {item.name for item in fields(cls)}
-        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        tuples: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
         return cls(**{key: value for key, value in tuples.items() if key in known})
 
     @classmethod

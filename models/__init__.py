@@ -1,0 +1,37 @@
+"""Backbones by name. Importing this package loads no torch; its functions do when they are called."""
+
+from models import (  # noqa: F401  each registers its names
+    convnext,
+    densenet,
+    efficientnet,
+    efficientnet_lite,
+    efficientnet_v2,
+    mnasnet,
+    mobilenet,
+    regnet,
+    resnest,
+    resnet,
+    shufflenet,
+    swin,
+    timm_models,
+    vgg,
+    vit,
+)
+from models.factory import create_model, normalisation
+from models.head import head_of
+from models.pretrained import load_pretrained
+from models.registry import canonical_arch, list_models
+from models.spec import ModelSpec
+from models.state import fit_state, read_state
+
+__all__ = [
+    "ModelSpec",
+    "canonical_arch",
+    "create_model",
+    "fit_state",
+    "head_of",
+    "list_models",
+    "load_pretrained",
+    "normalisation",
+    "read_state",
+]

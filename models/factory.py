@@ -1,0 +1,68 @@
+"""From the name of an architecture to a network and the colours it expects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.registry import ENTRIES, TIMM, _nowhere, canonical_arch, entry_of
+from models.spec import HALF, Triple
+from utils.errors import ArchError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SMALLEST = 32  # every family halves its input five times
+
+
+def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = (224, 224)) -> nn.Module:
+    """A randomly initialised network: normalised images (B, 3, H, W) -> logits (B, num_classes).
+
+    Args:
+        arch: a name in any spelling that `canonical_arch` takes.
+        num_classes: width of the library's own classifier, at least 1.
+        image_size: (height, width) of the input. Networks with a fixed grid are built for it.
+
+    Raises:
+        ArchError: an unknown name, or a size or number of classes that the network can't take.
+    """
+    arch = canonical_arch(arch)
+    if num_classes < 1:
+        raise ArchError(f"{arch}: num_classes is {num_classes}, but a network needs at least 1")
+    height, width = image_size
+    if min(height, width) < SMALLEST:
+        raise ArchError(
+            f"{arch}: image_size {height} {width} is too small, both sides need at least {SMALLEST} pixels"
+        )
+    return entry_of(arch).build(arch, num_classes, (height, width))
+
+
+def normalisation(arch: str, pretrained: bool = False, advprop: bool = False) -> tuple[Triple, Triple]:
+    """(mean, std) of RGB in [0, 1] for an architecture.
+
+    ImageNet's; 0.5 and 0.5 (x * 2 - 1) for AdvProp (Xie et al. 2020) and for EfficientNet-Lite; for timm what
+    its weights were trained with, if they are used.
+
+    Raises:
+        ArchError: an unknown name, or `advprop` for an architecture that has no such weights.
+    """
+    arch = canonical_arch(arch)
+    if advprop:
+        require_advprop(arch)
+        return HALF, HALF
+    if arch.startswith(TIMM) and pretrained:
+        from models.timm_weights import timm_normalisation
+
+        return timm_normalisation(arch)
+    entry = entry_of(arch)
+    return entry.mean, entry.std
+
+
+def require_advprop(arch: str) -> None:
+    """Check that a canonical name has AdvProp weights.
+
+    Raises:
+        ArchError: it has none; the message lists those that have.
+    """
+    if entry_of(arch).advprop_url is _nowhere:
+        have = [name for name, entry in ENTRIES.items() if entry.advprop_url is not _nowhere]
+        raise ArchError(f"--advprop needs {have[0]} to {have[-1]}, but the architecture is {arch}")

@@ -1,0 +1,29 @@
+"""The one place where pixels become the numbers that weights were trained on."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalise(nn.Module):
+    """Maps float RGB (B, 3, H, W) in [0, 1] to (x - mean) / std.
+
+    Args:
+        mean, std: of each colour, in [0, 1].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, float, float], std: tuple[float, float, float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 3, H, W)."""
+        return (images - self.mean) / self.std
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """uint8 pixels as float32 in [0, 1]."""
+    return images.float() / 255.0
