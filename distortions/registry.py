@@ -63,7 +63,7 @@ def find_distortion(key: str) -> Distortion:
     """The type called `key`, upper or lower case; ConfigError with the near names if there is none."""
     known = _TABLE.get(key.lower())
     if known is None:
-        near = difflib.get_close_matches(key.lower(), _TABLE, n=1)
+        near = difflib.get_close_matches(key.lower(), _TABLE, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"unknown distortion {key!r}; {hint}there are: {', '.join(list_distortions())}")
     return known

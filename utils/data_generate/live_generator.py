@@ -13,23 +13,26 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from distortions import find_distortion
-from utils.data_generate.generate import contradicting, default_workers, plan_tasks, run_tasks
-from utils.data_generate.plan import Scene, in_place, into_splits
-from utils.data_generate.tables import Record, is_there, ordered_pairs, put_aside, recipe_of, write_tables
+from utils.data_generate.generate import contradicting, plan_tasks, run_tasks
+from utils.data_generate.options import parse_options
+from utils.data_generate.plan import SPLITS, Scene, in_place, into_splits
+from utils.data_generate.tables import (
+    Record,
+    drop_labels,
+    is_there,
+    ordered_pairs,
+    put_aside,
+    recipe_of,
+    write_tables,
+)
 from utils.errors import RankIQAError
 
-MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
 RECIPE_VERSION = 1  # count up when the same parameters give other pixels or rows
 
 
 def main(argv: list[str] | None = None) -> int:
     """Generate what `argv` asks for; 0, or 2 after a fault that the user can mend (told in one line)."""
-    parser = _parser()
-    args = parser.parse_args(argv)
-    if (args.data is None) == (args.refs is None):
-        parser.error("give either --data, or --refs with --out")
-    if (args.refs is None) != (args.out is None):
-        parser.error("--refs and --out go together")
+    args = parse_options(argv, __doc__ or "")
     try:
         _generate(args)
     except RankIQAError as error:
@@ -46,11 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _generate(args: argparse.Namespace) -> None:
     kinds = list(dict.fromkeys(find_distortion(key.strip()).key for key in args.types.split(",")))
-    suffix = f".{args.format}"
-    if args.data is not None:
-        scenes = in_place(args.data, suffix)
-    else:
-        scenes = into_splits(args.refs, args.out, args.split, args.seed, suffix)
+    scenes = _scenes(args)
     todo: dict[Path, str] = {}
     for folder in dict.fromkeys(scene.folder for scene in scenes):
         recipe = recipe_of(_parameters(args, kinds, [scene for scene in scenes if scene.folder == folder]))
@@ -58,16 +57,31 @@ def _generate(args: argparse.Namespace) -> None:
             print(f"{folder}: already there, made with the same parameters")
         else:
             todo[folder] = recipe
-            # labels from an earlier run must not stand over pictures that are half replaced
-            kept = put_aside(folder)
-            if kept is not None:
-                print(f"{folder}: the label.txt of another hand is kept as {kept.name}")
+            _make_way(folder)
     work = [scene for scene in scenes if scene.folder in todo]
     records = _records(work, kinds, args) if work else {}
     for folder, recipe in todo.items():
         own = [record for scene in work if scene.folder == folder for record in records[scene]]
         write_tables(folder, own, recipe)
         _summarise(folder, own)
+
+
+def _scenes(args: argparse.Namespace) -> list[Scene]:
+    suffix = f".{args.format}"
+    if args.data is not None:
+        return in_place(args.data, suffix)
+    scenes = into_splits(args.refs, args.out, args.split, args.seed, suffix)
+    for folder in {args.out / split for split in SPLITS} - {scene.folder for scene in scenes}:
+        # a split that an earlier run filled would hold scenes that now belong to another
+        drop_labels(folder)
+    return scenes
+
+
+def _make_way(folder: Path) -> None:
+    # labels from an earlier run must not stand over pictures that are half replaced
+    kept = put_aside(folder)
+    if kept is not None:
+        print(f"{folder}: the label.txt of another hand is kept as {kept.name}")
 
 
 def _records(scenes: list[Scene], kinds: list[str], args: argparse.Namespace) -> dict[Scene, list[Record]]:
@@ -105,46 +119,6 @@ def _summarise(folder: Path, records: list[Record]) -> None:
     share = contradicting(pairs) / len(pairs)
     counts = f"{scenes} scenes, {len(records)} images, {len(pairs)} pairs"
     print(f"{folder}: {counts}; PSNR contradicts {share:.2%} of them")
-
-
-def _levels(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_LEVELS:
-        raise argparse.ArgumentTypeError(f"expected 1 to {MAX_LEVELS}, got {text!r}")
-    return int(text)
-
-
-def _workers(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of processes, 1 or more, got {text!r}")
-    return int(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="live_generator.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="references, distorted where they are; output goes beside them",
-    )
-    add("--refs", type=Path, metavar="DIR", help="references to be divided among --out/train, val and test")
-    add("--out", type=Path, metavar="DIR", help="where the three splits go (with --refs)")
-    add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the scenes (default: 0.8 0.1 0.1)")  # fmt: skip
-    add("--types", default="jp2k,jpeg,wn,gblur", metavar="LIST", help="distortions (default: %(default)s)")
-    add("--levels", type=_levels, default=5, metavar="N",
-        help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")
-    add("--format", choices=("png", "bmp"), default="png", help="of written pictures (default: %(default)s)")
-    add("-j", "--workers", type=_workers, default=default_workers(), metavar="N",
-        help="processes (default: all cores, here %(default)s)")  # fmt: skip
-    return parser
 
 
 if __name__ == "__main__":

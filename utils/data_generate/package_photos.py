@@ -1,4 +1,4 @@
-"""Photographs that installed Python packages bring along, as references for a first training without a download.
+"""Photographs that installed Python packages bring along, references for a first training without a download.
 
 python utils/data_generate/package_photos.py --out data/refimgs
 """
@@ -54,10 +54,8 @@ PHOTOS = (
     ),
     Photo("sklearn", "scikit-learn", "datasets/images/china.jpg", "CC BY 2.0 (flickr danielbuechele)"),
     Photo("sklearn", "scikit-learn", "datasets/images/flower.jpg", "CC BY 2.0 (flickr vultilion)"),
-    Photo(
-        "matplotlib", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "not stated for the file", 0.5
-    ),
-    Photo("mahotas", "mahotas", "demos/data/luispedro.jpg", "not stated for the file; package MIT", 0.8),
+    Photo("matplotlib", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "not stated", 0.5),
+    Photo("mahotas", "mahotas", "demos/data/luispedro.jpg", "not stated for the file (package: MIT)", 0.8),
 )
 
 

@@ -72,13 +72,22 @@ def in_place(data: Path, suffix: str) -> list[Scene]:
     `data` may be the folder of references or one that holds it as `refimgs`. Beside a folder called `refimgs`
     the distorted pictures go into its parent, beside any other into `<folder>_distorted`.
     """
+    data = data.resolve() if data.name in ("", "..") else data
     folder = data / REFERENCES if (data / REFERENCES).is_dir() else data
     target = folder.parent if folder.name == REFERENCES else folder.with_name(f"{folder.name}_distorted")
     return [Scene(path.stem, path, target, suffix, copy=False) for path in find_references(folder)]
 
 
 def into_splits(refs: Path, out: Path, ratios: Sequence[float], seed: int, suffix: str) -> list[Scene]:
-    """Scenes spread over `out`/train, val and test, with copies of the references."""
+    """Scenes spread over `out`/train, val and test, with copies of the references.
+
+    Raises:
+        ConfigError: `refs` is itself one of the folders that get the copies, or `ratios` can't be used.
+    """
+    if any(refs.absolute() == (out / split / REFERENCES).absolute() for split in SPLITS):
+        raise ConfigError(
+            f"--refs {refs} is a folder that --out {out} writes to; keep the originals elsewhere"
+        )
     sources = {path.stem: path for path in find_references(refs)}
     splits = split_scenes(list(sources), ratios, seed)
     return [

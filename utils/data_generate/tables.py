@@ -59,20 +59,25 @@ def recipe_of(parameters: dict[str, object]) -> str:
 
 
 def is_there(folder: Path, recipe: str) -> bool:
-    """Whether `folder` holds all data of `recipe`: labels are written last, so where they are, all was made."""
+    """Whether `folder` holds all data of `recipe`: labels come last, so where they are, all was made."""
     if _recipe_in(folder) != recipe or not (folder / MANIFEST).is_file():
         return False
     with (folder / MANIFEST).open(encoding="utf-8", newline="") as file:
         return all(Path(row["path"]).is_file() for row in csv.DictReader(file))
 
 
+def drop_labels(folder: Path) -> bool:
+    """Remove the labels in `folder` if the generator made them; says whether it did."""
+    if _recipe_in(folder) is None:
+        return False
+    (folder / LABELS).unlink()
+    return True
+
+
 def put_aside(folder: Path) -> Path | None:
     """Make way for new labels: drop the generator's own, rename those of another hand and say to what."""
     file = folder / LABELS
-    if not file.exists():
-        return None
-    if _recipe_in(folder) is not None:
-        file.unlink()
+    if drop_labels(folder) or not file.exists():
         return None
     for number in range(1, 1000):
         kept = folder / f"label.{number}.txt"
