@@ -1,7 +1,9 @@
 """Ranked training data from reference pictures: LIVE's four distortions in graded strength, and label.txt.
 
-python utils/data_generate/live_generator.py --data data/train/refimgs
-python utils/data_generate/live_generator.py --refs photos --out data --split 0.8 0.1 0.1
+    python utils/data_generate/live_generator.py --data data/train/refimgs
+    python utils/data_generate/live_generator.py --refs photos --out data --split 0.8 0.1 0.1
+
+The same options give the same bytes; run again, they find the work done.
 """
 
 import argparse
@@ -42,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; start it again to make the rest", file=sys.stderr)
+        print("interrupted; no labels were written, start it again", file=sys.stderr)
         return 130
     return 0
 

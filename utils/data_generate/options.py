@@ -43,7 +43,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "--data",
         type=Path,
         metavar="DIR",
-        help="references, distorted where they are; output goes beside",
+        help="references; they stay, and the output goes beside them",
     )
     add("--refs", type=Path, metavar="DIR", help="references to be divided among --out/train, val and test")
     add("--out", type=Path, metavar="DIR", help="where the three splits go (with --refs)")
