@@ -147,7 +147,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
     add("--view", choices=("fit", "patches"), default="fit",
         help="fit: crop to the aspect ratio and resize; patches: crops at native resolution")
     add("--patches", type=positive_int, default=5, metavar="N", help="crops a picture in evaluation")
-    add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step, a process")
+    add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step")
     add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
     add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
@@ -155,7 +155,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
 
 def _model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("model").add_argument
-    add("-a", "--arch", default="efficientnet_b0", help="backbone (--list_models); case, - and _ do not matter")
+    add("-a", "--arch", default="efficientnet_b0", help="backbone, see --list_models")
     add("--num_classes", type=positive_int, default=1, metavar="N", help="1: a score; more: ratings 1..N")
     add("--pretrained", action="store_true", help="start from ImageNet weights: pretrained/{arch}.pth, "
         "an installed weights package, or the library's download")
@@ -182,7 +182,7 @@ def _optimisation(parser: argparse.ArgumentParser) -> None:
     add("--warmup", type=non_negative_int, default=5, metavar="EPOCHS", help="at a low rate before the peak")
     add("--epochs", type=positive_int, default=85, help="passes over the rows")
     add("--schedule", choices=SCHEDULES, default="piecewise", help="of the learning rate")
-    add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="at first, train the head")
+    add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="train the head first")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
@@ -193,7 +193,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="go on with an interrupted run (without FILE: CHECKPOINT_DIR/checkpoint_{arch}.pth)")
     add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
     add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
-    add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="from log line to log line")
+    add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="between log lines")
     add("--config", type=Path, metavar="FILE", help="YAML of flags; the command line wins")
 
 
@@ -203,6 +203,6 @@ def _distributed(parser: argparse.ArgumentParser) -> None:
     add("-n", "--nodes", type=positive_int, default=1, metavar="N", help="machines")
     add("--rank", type=non_negative_int, default=0, metavar="K", help="which machine this is, from 0")
     add("--init_method", default="tcp://127.0.0.1:23456", metavar="URL", help="where the processes meet")
-    add("--procs_per_node", type=positive_int, default=1, metavar="N", help="processes on a node without GPUs")
+    add("--procs_per_node", type=positive_int, default=1, metavar="N", help="processes on a node of CPUs")
     add("--sync_bn", action="store_true", help="batch statistics over all GPUs")
     add("--cuda", action=argparse.BooleanOptionalAction, default=True, help="use GPUs where there are some")

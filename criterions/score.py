@@ -15,7 +15,8 @@ def score(logits: Tensor) -> Tensor:
         logits: (B, N).
 
     Returns:
-        (B,), in float32 unless the logits are float64: for N = 1 the raw logit; for N > 1 the expectation of softmax over the ratings 1..N
+        (B,), in float32 unless the logits are float64: for N = 1
+        the raw logit; for N > 1 the expectation of softmax over the ratings 1..N
         (Talebi & Milanfar 2018, section III: the mean quality score).
 
     Raises:

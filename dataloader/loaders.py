@@ -1,6 +1,7 @@
 """Loaders: data sets and batch orders on worker processes."""
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader
 
 from dataloader.batches import RowBatches
@@ -8,6 +9,7 @@ from dataloader.datasets import EvalDataset, TrainDataset
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
 from dataloader.views import View
+from utils.signals import leave_to_parent
 
 
 def train_loader(
@@ -59,4 +61,7 @@ def _loader(dataset, sampler, workers: int, pin_memory: bool) -> DataLoader:  # 
         num_workers=workers,
         pin_memory=pin_memory,
         persistent_workers=workers > 0,
+        worker_init_fn=leave_to_parent,
+        # An own generator: otherwise every iterator draws from the global one, which dropout is seeded by.
+        generator=torch.Generator().manual_seed(0),
     )

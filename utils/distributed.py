@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch import nn
 
 from utils.errors import ConfigError, RankIQAError
 
@@ -129,6 +130,17 @@ def _joined(
     if first is not None and status:
         raise SystemExit(status)
     return status
+
+
+def wrap(network: nn.Module, process: Process, sync_bn: bool = False) -> nn.Module:
+    """`network` for one process, else in DistributedDataParallel over the parameters that learn now."""
+    if process.world == 1:
+        return network
+    on_gpu = process.device != "cpu"
+    if sync_bn and on_gpu:
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    devices = [torch.device(process.device)] if on_gpu else None
+    return nn.parallel.DistributedDataParallel(network, device_ids=devices)
 
 
 def any_process(flag: bool, process: Process) -> bool:

@@ -1,0 +1,56 @@
+"""From logits to figures: what validation and `-e` share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from criterions.score import score
+from dataloader.labels import Labels
+from metrics.task import emd_metrics, rank_metrics, regress_metrics
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says of the pictures of a label file.
+
+    Attributes:
+        logits: (M, N).
+        scores: (M,), NaN where a picture could not be read.
+        rows: the rows of the label file whose pictures were all read.
+        figures: metric name -> value, over these rows.
+    """
+
+    logits: np.ndarray
+    scores: np.ndarray
+    rows: np.ndarray
+    figures: dict[str, float]
+
+    @property
+    def probs(self) -> np.ndarray:
+        """(M, N) predicted distributions."""
+        return torch.from_numpy(self.logits).softmax(dim=1).numpy()
+
+
+def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) -> Predictions:
+    """The figures of (M, N) logits on the rows of `labels`; rows with an unread picture are left out."""
+    scores = score(torch.from_numpy(logits)).numpy()
+    rows = np.flatnonzero(np.isfinite(logits).all(axis=1)[labels.images].all(axis=1))
+    images, targets = labels.images[rows], labels.targets[rows]
+    with torch.inference_mode():
+        places, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
+        loss = float(criterion(torch.from_numpy(logits), places, wanted))
+    if labels.task == "rank":
+        figures = rank_metrics(scores, images)
+    elif labels.task == "emd":
+        probs = torch.from_numpy(logits).softmax(dim=1).numpy()
+        figures = emd_metrics(probs[images[:, 0]], targets)
+    else:
+        figures = regress_metrics(scores[images[:, 0]], targets)
+    return Predictions(logits, scores, rows, {"loss": loss, **figures})
+
+
+def score_percentiles(scores: np.ndarray) -> tuple[float, ...]:
+    """The 101 percentiles 0..100 of the scores that are there, for the ModelSpec."""
+    return tuple(float(value) for value in np.nanpercentile(scores, np.arange(101)))

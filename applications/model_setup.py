@@ -1,0 +1,117 @@
+"""The network and its ModelSpec: new for training, or as a checkpoint describes them."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from config import Config
+from models import canonical_arch, create_model, fit_state, load_pretrained, normalisation
+from models.spec import ModelSpec
+from utils.checkpoint import find_file, load_checkpoint
+from utils.errors import ConfigError, WeightsError
+from utils.versions import package_versions
+
+
+def new_model(config: Config) -> tuple[nn.Module, ModelSpec]:
+    """The network that the flags describe, with the weights of --resume or --pretrained in it.
+
+    Raises:
+        ConfigError: --arch contradicts the file of --resume.
+        WeightsError: weights that are not there or do not fit.
+    """
+    state = load_checkpoint(config.resume) if config.resume else None
+    stored = _stored_spec(state, config.resume)
+    spec = _spec_of_flags(config, pretrained=config.pretrained and state is None)
+    if stored is not None:
+        _refuse_other(config, stored, ("arch",))
+        spec = spec.with_(arch=stored.arch, mean=stored.mean, std=stored.std)
+    network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    if state is not None:
+        where = str(find_file(config.resume or ""))
+        notices = fit_state(network, state["state_dict"], where)
+        logging.info("weights from %s", where)
+        for notice in notices:
+            logging.warning("%s", notice)
+        if config.pretrained:
+            logging.warning("--pretrained has no effect beside --resume")
+    elif config.pretrained:
+        logging.info("%s", load_pretrained(network, spec.arch, advprop=config.advprop))
+    return network, spec
+
+
+def trained_model(config: Config) -> tuple[nn.Module, ModelSpec]:
+    """The network of --resume for evaluation and conversion, as the file describes it.
+
+    --image_size, --view, --patches and --criterion override the file with a notice.
+
+    Raises:
+        ConfigError: --arch or --num_classes contradicts the file.
+        WeightsError: a file that is not there or does not fit.
+    """
+    if config.resume is None:
+        raise ConfigError("--resume FILE is missing")
+    state = load_checkpoint(config.resume)
+    where = str(find_file(config.resume))
+    spec = _stored_spec(state, config.resume)
+    if spec is None:
+        logging.warning("%s holds weights alone; the flags say what they are", where)
+        spec = _spec_of_flags(config, pretrained=False)
+    else:
+        _refuse_other(config, spec, ("arch", "num_classes"))
+        spec = _overridden(config, spec)
+    network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    misfits = fit_state(network, state["state_dict"], where)
+    if misfits:
+        raise WeightsError(f"{misfits[0]}; give the --num_classes of the file")
+    return network.eval(), spec
+
+
+def model_of_state(state: dict[str, Any], where: str) -> tuple[nn.Module, ModelSpec]:
+    """The network of a checkpoint that `--continue` goes on with; its weights fit without exception."""
+    spec = ModelSpec.from_dict(state.get("spec", {}), where)
+    network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    fit_state(network, state["state_dict"], where)
+    return network, spec
+
+
+def _spec_of_flags(config: Config, pretrained: bool) -> ModelSpec:
+    arch = canonical_arch(config.arch)
+    mean, std = normalisation(arch, pretrained=pretrained, advprop=config.advprop)
+    return ModelSpec(
+        arch=arch,
+        num_classes=config.num_classes,
+        image_size=config.image_size,
+        view=config.view,
+        patches=config.patches,
+        mean=mean,
+        std=std,
+        criterion=config.criterion,
+        versions=package_versions(),
+    )
+
+
+def _stored_spec(state: dict[str, Any] | None, path: Path | None) -> ModelSpec | None:
+    if state is None or "spec" not in state:
+        return None
+    return ModelSpec.from_dict(state["spec"], str(path))
+
+
+def _refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in config.given:
+            continue
+        asked = canonical_arch(config.arch) if name == "arch" else getattr(config, name)
+        held = getattr(stored, name)
+        if asked != held:
+            raise ConfigError(f"--{name} {asked} was asked for, but {config.resume} holds {held}")
+
+
+def _overridden(config: Config, spec: ModelSpec) -> ModelSpec:
+    for name in ("image_size", "view", "patches", "criterion"):
+        asked, held = getattr(config, name), getattr(spec, name)
+        if name in config.given and asked != held:
+            logging.warning("--%s %s replaces the %s of %s", name, asked, held, config.resume)
+            spec = spec.with_(**{name: asked})
+    return spec

@@ -1,0 +1,40 @@
+"""What every application reads from DATA, and with how many hands."""
+
+import logging
+import os
+from pathlib import Path
+
+from config import Config
+from dataloader.labels import Labels, load_labels
+from utils.distributed import Process
+
+
+def split_file(data: Path, split: str) -> Path:
+    """DATA/split/label.txt, or for a test DATA/label.txt where that is the only one."""
+    usual, plain = data / split / "label.txt", data / "label.txt"
+    return plain if plain.is_file() and not usual.is_file() and split == "test" else usual
+
+
+def split_labels(config: Config, split: str, criterion: str = "", num_classes: int = 0) -> Labels:
+    """The labels of "train", "val" or "test", read as the criterion says.
+
+    Raises:
+        LabelError: see `load_labels`.
+    """
+    file = split_file(config.data, split)
+    return load_labels(
+        file, criterion or config.criterion, num_classes or config.num_classes, root=config.data
+    )
+
+
+def usable_workers(config: Config) -> int:
+    """--workers, but not more than this machine has cores to run them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if config.workers > cores and "workers" in config.given:
+        logging.warning("--workers %d: this machine has %d cores, using %d", config.workers, cores, cores)
+    return min(config.workers, cores)
+
+
+def pin_memory(process: Process) -> bool:
+    """Page-locked batches help where they travel to a GPU."""
+    return process.device != "cpu"

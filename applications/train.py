@@ -1,0 +1,183 @@
+"""`--train`: learn on DATA/train, validate on DATA/val after every epoch, keep the latest and best weights.
+
+The recipe: labels -> network with weights -> loss, optimiser, batches -> epochs of train, validate, save.
+An interrupt (SIGINT, SIGTERM) saves the run in the middle of an epoch; `--continue` goes on from there, bit
+for bit.
+"""
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from applications.continuing import continued, flags_of
+from applications.loop import Job, train_epoch
+from applications.model_setup import model_of_state, new_model
+from applications.splits import pin_memory, split_labels, usable_workers
+from applications.train_state import CheckpointWriter, TrainState
+from applications.validation import Validator
+from config import Config
+from criterions.factory import create_criterion
+from dataloader.batches import RowBatches
+from dataloader.labels import Labels
+from dataloader.loaders import train_loader
+from dataloader.views import View
+from metrics.task import best_key
+from models import head_of
+from models.normalise import Normalise
+from models.spec import ModelSpec
+from optim.optimizers import create_optimizer
+from optim.schedules import lr_factor
+from utils.distributed import Process, choose_device, run_processes, wrap
+from utils.faults import explain_torch_faults
+from utils.my_logger import setup_console
+from utils.run_log import RunLog, new_run_folder
+from utils.seeding import restore_random_states, seed_everything
+from utils.signals import StopSignals
+
+
+def run(config: Config) -> int:
+    """Train as the flags say, in as many processes as they ask for; 0, or 130 after an interrupt."""
+    checkpoint = None
+    if config.continue_from is not None:
+        config, checkpoint = continued(config)
+    device, gpus = choose_device(config.cuda, config.gpus)
+    return run_processes(
+        train,
+        (config, checkpoint),
+        device=device,
+        local=gpus or config.procs_per_node,
+        nodes=config.nodes,
+        node=config.rank,
+        init_method=config.init_method,
+    )
+
+
+def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -> int:
+    """One process of a run: 0 when all epochs are done, 130 when it was stopped and saved."""
+    setup_console(quiet=not process.is_main)
+    seed_everything(config.seed, config.deterministic)  # all processes start from the same weights
+    train_labels, val_labels = split_labels(config, "train"), split_labels(config, "val")
+    if checkpoint is None:
+        network, spec = new_model(config)
+        state = TrainState(
+            run_folder=str(new_run_folder(config.logdir, "train", spec.arch, config.criterion))
+        )
+    else:
+        network, spec = model_of_state(checkpoint, str(config.continue_from))
+        state = TrainState.from_dict(checkpoint["train_state"])
+    network.to(process.device)
+    seed_everything(config.seed + process.rank, config.deterministic)
+    log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
+    with log, StopSignals() as stop, explain_torch_faults(config.batch_size, config.image_size):
+        log.config(flags_of(config))
+        job = _job(config, process, network, spec, train_labels, log, stop)
+        if checkpoint is not None:
+            job.optimizer.load_state_dict(checkpoint["optimizer"])
+        validator = Validator(config, process, job.normalise, job.criterion, val_labels, spec, log)
+        _announce(config, process, spec, train_labels, val_labels, len(job.batches))
+        if checkpoint is not None:
+            restore_random_states(checkpoint["random_states"])
+        return _epochs(config, job, network, validator, state, log)
+
+
+def _job(
+    config: Config,
+    process: Process,
+    network: nn.Module,
+    spec: ModelSpec,
+    labels: Labels,
+    log: RunLog,
+    stop: StopSignals,
+) -> Job:
+    batches = RowBatches(
+        labels.images, len(labels.paths), config.batch_size, config.seed, process.world, process.rank
+    )
+    loader = train_loader(
+        labels,
+        View(spec.view, spec.image_size, spec.patches),
+        batches,
+        seed=config.seed,
+        augment=config.augment,
+        workers=usable_workers(config),
+        pin_memory=pin_memory(process),
+    )
+    return Job(
+        network=network,
+        normalise=Normalise(spec.mean, spec.std).to(process.device),
+        criterion=create_criterion(config.criterion, config.margin, config.rank_activation),
+        optimizer=create_optimizer(
+            config.optimizer,
+            network.parameters(),
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            momentum=config.momentum,
+        ),
+        loader=loader,
+        batches=batches,
+        process=process,
+        lr=lambda progress: config.lr * lr_factor(config.schedule, progress, config.warmup, config.epochs),
+        log=lambda step, figures: log.scalars("train", figures, step),
+        stopped=lambda: stop.requested,
+        print_freq=config.print_freq,
+        skip_bad=config.bad_images == "skip",
+    )
+
+
+def _epochs(
+    config: Config, job: Job, network: nn.Module, validator: Validator, state: TrainState, log: RunLog
+) -> int:
+    writer = CheckpointWriter(config.checkpoint_dir, flags_of(config), job.process.is_main)
+    while state.epoch < config.epochs:
+        began = time.perf_counter()
+        _freeze(network, state.epoch < config.freeze_backbone)
+        job = replace(job, network=wrap(network, job.process, config.sync_bn))
+        if not train_epoch(job, state):
+            writer.latest(network, validator.spec, job.optimizer, state)
+            logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
+            return 130
+        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validator(network, state.epoch)}
+        key = best_key(config.criterion, figures)
+        is_best = state.best is None or key > state.best
+        state = TrainState(state.epoch + 1, best=key if is_best else state.best, run_folder=state.run_folder)
+        writer.latest(network, validator.spec, job.optimizer, state)
+        if is_best:
+            writer.best(network, validator.spec, figures)
+        seconds = time.perf_counter() - began
+        logging.info(_line(state.epoch, config.epochs, figures, seconds, is_best))
+        log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best})
+    if job.process.is_main:
+        logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
+        logging.info("log and TensorBoard events: %s", log.folder)
+    return 0
+
+
+def _freeze(network: nn.Module, frozen: bool) -> None:
+    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too."""
+    head = head_of(network)[1]
+    network.requires_grad_(not frozen)
+    head.requires_grad_(True)
+    network.train(not frozen)
+    head.train()
+
+
+def _announce(
+    config: Config, process: Process, spec: ModelSpec, train: Labels, val: Labels, steps: int
+) -> None:
+    logging.info(
+        "%s, %s: %d rows over %d pictures to train on, %d over %d to validate, %d steps an epoch on %d x %s",
+        *(spec.arch, config.criterion, len(train), len(train.paths), len(val), len(val.paths), steps),
+        *(process.world, process.device),
+    )
+    if config.warmup >= config.epochs:
+        logging.warning(
+            "--warmup %d covers all %d epochs: the peak rate is not reached", config.warmup, config.epochs
+        )
+
+
+def _line(epoch: int, epochs: int, figures: dict[str, float], seconds: float, is_best: bool) -> str:
+    words = [f"{name} {value:.4g}" for name, value in figures.items()]
+    return f"epoch {epoch}/{epochs}: {', '.join(words)}; {seconds:.1f} s{'; best so far' if is_best else ''}"

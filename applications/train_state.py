@@ -1,0 +1,86 @@
+"""Everything that a run needs to go on as if it had never stopped (DESIGN section 6)."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from models.spec import ModelSpec
+from utils.checkpoint import file_arch, save_checkpoint
+from utils.seeding import random_states
+
+
+@dataclass
+class TrainState:
+    """Where a run stands.
+
+    Attributes:
+        epoch: the epoch in progress, from 0.
+        step: steps done in it.
+        loss_sum, rows: of the steps done in it, for the epoch's mean loss.
+        best: `best_key` of the best model so far.
+        run_folder: where the run logs.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    rows: float = 0.0
+    best: tuple[float, float] | None = None
+    run_folder: str = ""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainState":
+        """The inverse of `asdict`, for values out of a checkpoint."""
+        best = values.get("best")
+        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        return cls(**{**known, "best": tuple(best) if best is not None else None})
+
+
+@dataclass(frozen=True)
+class CheckpointWriter:
+    """Writes checkpoint_{arch}.pth and model_best_{arch}.pth.
+
+    Attributes:
+        folder: for both.
+        flags: the resolved command line, kept in the files.
+        active: whether this process writes.
+    """
+
+    folder: Path
+    flags: dict[str, Any]
+    active: bool
+
+    def path(self, kind: str, arch: str) -> Path:
+        """Of the file that holds the latest ("checkpoint") or the best ("model_best") weights."""
+        return self.folder / f"{kind}_{file_arch(arch)}.pth"
+
+    def latest(
+        self, network: nn.Module, spec: ModelSpec, optimizer: torch.optim.Optimizer, state: TrainState
+    ) -> None:
+        """Everything, so that the run can go on."""
+        if not self.active:
+            return
+        content = {
+            "state_dict": network.state_dict(),
+            "spec": spec.to_dict(),
+            "optimizer": optimizer.state_dict(),
+            "train_state": asdict(state),
+            "random_states": random_states(),
+            "config": self.flags,
+        }
+        save_checkpoint(self.path("checkpoint", spec.arch), content)
+
+    def best(self, network: nn.Module, spec: ModelSpec, figures: dict[str, float]) -> None:
+        """What evaluation, conversion and the next stage need."""
+        if not self.active:
+            return
+        content = {
+            "state_dict": network.state_dict(),
+            "spec": spec.to_dict(),
+            "figures": figures,
+            "config": self.flags,
+        }
+        save_checkpoint(self.path("model_best", spec.arch), content)

@@ -1,0 +1,85 @@
+"""Validation after every epoch: figures, plots, and the score range that the ModelSpec carries."""
+
+import logging
+
+import numpy as np
+from torch import nn
+
+from applications.evaluation import Predictions, evaluate_logits, score_percentiles
+from applications.plots import scatter
+from applications.scoring import predict_logits
+from applications.splits import pin_memory, usable_workers
+from config import Config
+from dataloader.labels import Labels
+from dataloader.loaders import eval_loader
+from dataloader.views import View
+from metrics.emd import mean_rating
+from models.normalise import Normalise
+from models.spec import ModelSpec
+from utils.distributed import Process
+from utils.run_log import RunLog
+
+
+class Validator:
+    """Called after an epoch with the network; `spec` then holds the range of the validation scores."""
+
+    def __init__(
+        self,
+        config: Config,
+        process: Process,
+        normalise: Normalise,
+        criterion: nn.Module,
+        labels: Labels,
+        spec: ModelSpec,
+        log: RunLog,
+    ) -> None:
+        self.spec = spec
+        self._process, self._normalise, self._criterion = process, normalise, criterion
+        self._labels, self._log = labels, log
+        self._skip_bad = config.bad_images == "skip"
+        self._loader = eval_loader(
+            labels.paths,
+            View(spec.view, spec.image_size, spec.patches),
+            batch_size=min(config.batch_size, 32),
+            workers=usable_workers(config),
+            pin_memory=pin_memory(process),
+            world=process.world,
+            rank=process.rank,
+        )
+
+    def __call__(self, network: nn.Module, epoch: int) -> dict[str, float]:
+        """The figures of `network`, which is left in evaluation mode."""
+        network.eval()
+        logits = predict_logits(
+            network,
+            self._normalise,
+            self._loader,
+            len(self._labels.paths),
+            self._process,
+            skip_bad=self._skip_bad,
+            desc="validate",
+        )
+        result = evaluate_logits(self._labels, logits, self._criterion)
+        percentiles = score_percentiles(result.scores)
+        self.spec = self.spec.with_(
+            score_percentiles=percentiles, score_range=(percentiles[0], percentiles[-1])
+        )
+        self._log.scalars("val", result.figures, epoch + 1)
+        self._log.histogram("val/scores", result.scores[np.isfinite(result.scores)], epoch + 1)
+        self._log.figure(
+            "val/scatter", scatter(self._labels.task, *scatter_axes(self._labels, result)), epoch + 1
+        )
+        if percentiles[0] == percentiles[-1]:
+            logging.warning(
+                "every validation picture has the score %g: the model has collapsed", percentiles[0]
+            )
+        return result.figures
+
+
+def scatter_axes(labels: Labels, result: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """What `plots.scatter` takes: scores of better and worse for rank, else predictions and opinions."""
+    images = labels.images[result.rows]
+    if labels.task == "rank":
+        return result.scores[images[:, 0]], result.scores[images[:, 1]]
+    targets = labels.targets[result.rows]
+    return result.scores[images[:, 0]], mean_rating(targets) if labels.task == "emd" else targets

@@ -1,0 +1,34 @@
+"""Faults of torch that a user can mend, in a user's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from utils.errors import TrainingError
+
+
+@contextmanager
+def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterator[None]:
+    """Turn "out of memory" and batch-norm's "one value per channel" into a TrainingError with advice.
+
+    Args:
+        batch_size: rows a step, named in the message.
+        image_size: (height, width) of the network's input.
+    """
+    size = f"{image_size[0]}x{image_size[1]}"
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError, ValueError) as error:
+        text = str(error)
+        memory = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text
+        if memory:
+            raise TrainingError(
+                f"out of memory with -b {batch_size} and --image_size {size}: lower one of them"
+            ) from error
+        if "more than 1 value per channel" in text:
+            raise TrainingError(
+                f"-b {batch_size} at --image_size {size} leaves batch normalisation one value per channel: "
+                "raise one of them"
+            ) from error
+        raise

@@ -1,0 +1,96 @@
+"""The folder of one run: log file, resolved flags, metrics, TensorBoard events."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from utils.files import write_text
+from utils.my_logger import add_file, remove
+
+
+class RunLog:
+    """Writes into `logs/<run>/`; with `active=False`, in the processes that are not the first, nothing.
+
+    Args:
+        folder: the run's own folder, made by `new_run_folder`.
+        active: whether this process writes.
+        tensorboard: whether there will be events.
+    """
+
+    def __init__(self, folder: Path, *, active: bool = True, tensorboard: bool = False) -> None:
+        self.folder, self._active = folder, active
+        self._writer: Any = None
+        self._handler: logging.Handler | None = None
+        if active:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._handler = add_file(folder / "train.log" if tensorboard else folder / "run.log")
+        if active and tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(folder))
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._handler is not None and isinstance(error, Exception):
+            logging.getLogger(__name__).debug("stopped by %s", error)
+        if self._writer is not None:
+            self._writer.close()
+        if self._handler is not None:
+            remove(self._handler)
+
+    def config(self, values: Mapping[str, Any]) -> None:
+        """Write the resolved flags to config.yaml, in the form that `--config` reads."""
+        if self._active:
+            import yaml
+
+            write_text(self.folder / "config.yaml", yaml.safe_dump(dict(values), sort_keys=False))
+
+    def metrics(self, values: Mapping[str, Any]) -> None:
+        """Write metrics.json; NaN, which JSON lacks, becomes null."""
+        if self._active:
+            write_text(self.folder / "metrics.json", json.dumps(_plain(values), indent=2) + "\n")
+
+    def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
+        """Add TensorBoard scalars `group/name`."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(f"{group}/{name}", value, step)
+
+    def histogram(self, name: str, values: Any, step: int) -> None:
+        """Add a TensorBoard histogram of an array."""
+        if self._writer is not None:
+            self._writer.add_histogram(name, values, step)
+
+    def figure(self, name: str, figure: Any, step: int) -> None:
+        """Add a Matplotlib figure to TensorBoard."""
+        if self._writer is not None:
+            self._writer.add_figure(name, figure, step)
+
+
+def new_run_folder(logdir: Path, *words: str) -> Path:
+    """A free path below `logdir` of words and time, such as train_resnet18_rank_20260131-120000."""
+    stem = "_".join([*(word.replace("/", "_") for word in words), time.strftime("%Y%m%d-%H%M%S")])
+    folder, number = logdir / stem, 1
+    while folder.exists():
+        number += 1
+        folder = logdir / f"{stem}-{number}"
+    return folder
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
