@@ -39,8 +39,8 @@ def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = 
 def normalisation(arch: str, pretrained: bool = False, advprop: bool = False) -> tuple[Triple, Triple]:
     """(mean, std) of RGB in [0, 1] for an architecture.
 
-    ImageNet's; 0.5 and 0.5 (x * 2 - 1) for AdvProp (Xie et al. 2020) and for EfficientNet-Lite; for timm what
-    its weights were trained with, if they are used.
+    ImageNet's; 0.5 and 0.5 (x * 2 - 1) for AdvProp (Xie et al. 2020), EfficientNet-Lite, efficientnet_v2_l;
+    for timm what its weights were trained with, if they are used.
 
     Raises:
         ArchError: an unknown name, or `advprop` for an architecture that has no such weights.

@@ -120,12 +120,10 @@ def _keep_own_head(
 
 
 def _require_fit(model: nn.Module, fitted: dict[str, Tensor], own: dict[str, Tensor], where: str) -> None:
-    resizable: frozenset[str] = getattr(model, "resizable", frozenset())
-    shared = [key for key in own if key in fitted and key not in resizable]
     other = [
         f"{key} ({tuple(fitted[key].shape)}, needs {tuple(own[key].shape)})"
-        for key in shared
-        if fitted[key].shape != own[key].shape
+        for key in own
+        if key in fitted and fitted[key].shape != own[key].shape and not _adapts(model, key, fitted[key])
     ]
     faults = {
         "missing": [key for key in own if key not in fitted],
@@ -137,6 +135,11 @@ def _require_fit(model: nn.Module, fitted: dict[str, Tensor], own: dict[str, Ten
         raise WeightsError(
             f"{where}: not weights of this network ({type(model).__name__}); {'; '.join(found)}"
         )
+
+
+def _adapts(model: nn.Module, key: str, tensor: Tensor) -> bool:
+    adapts = getattr(model, "adapts_to", None)
+    return adapts is not None and bool(adapts(key, tensor))
 
 
 def _few(keys: list[str]) -> str:

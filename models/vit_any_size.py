@@ -15,8 +15,8 @@ class AnySizeViT(VisionTransformer):
     """VisionTransformer for inputs of one (height, width), with the state dict of the 224 x 224 network.
 
     Inputs are padded with zeros (the mean colour) at the bottom and right to whole patches. The position
-    table keeps the grid it was trained on, and is resampled bicubically to the grid of the input in every forward
-    pass, so that weights fit whatever the size; at the table's own grid nothing is resampled.
+    table keeps the grid it was trained on, and is resampled bicubically to the grid of the input in every
+    forward pass, so that weights fit whatever the size; at the table's own grid nothing is resampled.
 
     Resampling is two products with fixed matrices: `interpolate` has no deterministic gradient on GPUs, and
     branches on a size would be frozen in a traced network.
@@ -24,7 +24,6 @@ class AnySizeViT(VisionTransformer):
 
     rows: Tensor | None
     columns: Tensor | None
-    resizable = frozenset({TABLE_KEY})  # `fit_state` leaves their shape to `_load_from_state_dict`
 
     def __init__(
         self,
@@ -69,21 +68,21 @@ class AnySizeViT(VisionTransformer):
         self.register_buffer("rows", None if same else _bicubic(side, rows).to(here), persistent=False)
         self.register_buffer("columns", None if same else _bicubic(side, columns).to(here), persistent=False)
 
+    def adapts_to(self, key: str, tensor: Tensor) -> bool:
+        """Whether `load_state_dict` takes `tensor` under `key` although it is of another shape."""
+        shape, width = tuple(tensor.shape), self.hidden_dim
+        if key != TABLE_KEY or len(shape) != 3 or (shape[0], shape[2]) != (1, width) or shape[1] < 2:
+            return False
+        return math.isqrt(shape[1] - 1) ** 2 == shape[1] - 1
+
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Take over the grid of a stored table, such as the 37 x 37 of vit_h_14's weights."""
         table = state_dict.get(prefix + TABLE_KEY)
-        own = self.encoder.pos_embedding
-        if table is not None and table.shape != own.shape and _is_square_table(table, own.shape[2]):
+        if table is not None and self.adapts_to(TABLE_KEY, table):
+            own = self.encoder.pos_embedding
             own.data = own.data.new_empty(table.shape)
             self._set_grid()
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def _is_square_table(table: Tensor, width: int) -> bool:
-    if table.dim() != 3 or table.shape[0] != 1 or table.shape[2] != width or table.shape[1] < 2:
-        return False
-    cells = table.shape[1] - 1
-    return math.isqrt(cells) ** 2 == cells
 
 
 def _bicubic(inputs: int, outputs: int) -> Tensor:
