@@ -59,6 +59,7 @@ def train_two_steps(model: nn.Module, size: tuple[int, int]) -> None:
         (model(torch.randn(2, 3, *size)) - 1).square().mean().backward()
         for name, parameter in model.named_parameters():
             assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        nn.utils.clip_grad_value_(model.parameters(), 0.1)  # ResNeSt-269 starts with gradients of 1e15
         optimizer.step()
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     assert not torch.equal(first, before[0])
@@ -96,14 +97,13 @@ def relative(one: Tensor, other: Tensor) -> float:
 
 
 def check_head(model: nn.Module, size: tuple[int, int]) -> None:
-    image = torch.randn(1, 3, *size)
+    """The logits are what `head_of` names and nothing after it: with no weights they are its bias."""
     name, head = head_of(model)
     assert model.get_submodule(name) is head
     with torch.no_grad():
-        logits = model(image)
-        head.bias[1] += 2
-        shifted = model(image)
-    torch.testing.assert_close(shifted - logits, torch.tensor([[0.0, 2.0, 0.0]]), rtol=0, atol=1e-3)
+        head.weight.zero_()
+        head.bias.copy_(torch.tensor([0.0, 2.0, -3.0]))
+        assert torch.equal(model(torch.randn(1, 3, *size)), head.bias[None])
 
 
 def check(arch: str, record_property) -> None:
