@@ -54,6 +54,8 @@ class Config:
     epochs: int
     schedule: str
     freeze_backbone: int
+    # precision, speed
+    channels_last: bool
     # run
     seed: int
     deterministic: bool
@@ -82,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=DefaultsFormatter,
         allow_abbrev=False,
     )
-    for add in (_action, _data, _model, _objective, _optimisation, _run, _distributed):
+    for add in (_action, _data, _model, _objective, _optimisation, _speed, _run, _distributed):
         add(parser)
     return parser
 
@@ -183,6 +185,12 @@ def _optimisation(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=positive_int, default=85, help="passes over the rows")
     add("--schedule", choices=SCHEDULES, default="piecewise", help="of the learning rate")
     add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="train the head first")
+
+
+def _speed(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("precision, speed").add_argument
+    add("--channels_last", action=argparse.BooleanOptionalAction, default=True,
+        help="memory layout in which convolutions are fastest")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:

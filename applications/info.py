@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from applications.model_setup import new_model, trained_model
 from config import Config
 from models import head_of
+from models.normalise import place
 from models.spec import ModelSpec
 from utils.distributed import choose_device
 
@@ -21,7 +22,7 @@ def run(config: Config) -> int:
     """Print architecture, parameters, multiply-adds, shapes, size of the weights file and latency."""
     network, spec = trained_model(config) if config.resume else new_model(config)
     device = choose_device(config.cuda, config.gpus)[0]
-    network = network.eval().to(device)
+    network = place(network.eval(), device, config.channels_last)
     image = torch.rand(1, 3, *spec.image_size, device=device)
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:

@@ -14,7 +14,7 @@ FIT_RESAMPLES = 200  # each is a search of its own
 def with_intervals(labels: Labels, result: Predictions) -> tuple[dict[str, float], dict[str, Interval]]:
     """All figures of the task, and the 95% intervals of those that have one.
 
-    Images are drawn for emd and regress, whole scenes for rank: the pairs of one scene rise and fall together.
+    Images are drawn for emd and regress, whole scenes for rank: the pairs of a scene rise and fall together.
     """
     images, targets = labels.images[result.rows], labels.targets[result.rows]
     if labels.task == "rank":

@@ -13,7 +13,7 @@ from metrics.pair_accuracy import PairAccuracy, pair_accuracy
 def by_type_and_level(
     labels: Labels, result: Predictions, label_file: Path
 ) -> dict[tuple[str, int], PairAccuracy]:
-    """{(type, level of the worse image): counts}, types in order; empty without a manifest or for other tasks."""
+    """{(type, level of the worse image): counts}, types in order; empty without a manifest."""
     manifest = label_file.parent / "manifest.csv"
     if labels.task != "rank" or not manifest.is_file():
         return {}

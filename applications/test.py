@@ -21,7 +21,7 @@ from dataloader.loaders import eval_loader
 from dataloader.views import View
 from metrics.emd import mean_rating
 from metrics.pair_accuracy import PairAccuracy
-from models.normalise import Normalise
+from models.normalise import Normalise, place
 from models.spec import ModelSpec
 from utils.distributed import Process, choose_device
 from utils.files import atomic_write
@@ -70,7 +70,7 @@ def _logits(config: Config, network: Any, spec: ModelSpec, labels: Labels) -> An
         workers=usable_workers(config),
         pin_memory=pin_memory(process),
     )
-    network.to(process.device)
+    place(network, process.device, config.channels_last)
     normalise = Normalise(spec.mean, spec.std).to(process.device)
     skip_bad = config.bad_images == "skip"
     return predict_logits(network, normalise, loader, len(labels.paths), process, skip_bad=skip_bad)

@@ -27,7 +27,7 @@ from dataloader.loaders import train_loader
 from dataloader.views import View
 from metrics.task import best_key
 from models import head_of
-from models.normalise import Normalise
+from models.normalise import Normalise, place
 from models.spec import ModelSpec
 from optim.optimizers import create_optimizer
 from optim.schedules import lr_factor
@@ -69,7 +69,7 @@ def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -
     else:
         network, spec = model_of_state(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
-    network.to(process.device)
+    place(network, process.device, config.channels_last)
     seed_everything(config.seed + process.rank, config.deterministic)
     log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
     with log, StopSignals() as stop, explain_torch_faults(config.batch_size, config.image_size):

@@ -27,3 +27,9 @@ class Normalise(nn.Module):
 def to_unit(images: Tensor) -> Tensor:
     """uint8 pixels as float32 in [0, 1]."""
     return images.float() / 255.0
+
+
+def place(network: nn.Module, device: str, channels_last: bool = True) -> nn.Module:
+    """`network` moved to `device`, its weights laid out as convolutions are fastest; inputs follow the weights."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return network.to(device=device, memory_format=layout)

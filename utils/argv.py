@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 from utils.errors import ConfigError
 
 
+NEGATIONS = ("no_cuda", "no_channels_last")
+
+
 class DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults that tell something: not None, and not the False of a switch."""
 
@@ -42,7 +45,9 @@ def normalise_argv(argv: list[str]) -> list[str]:
         elif token.startswith("--"):
             flag, equals, value = token[2:].partition("=")
             plain = flag.replace("-", "_")
-            tokens.append(f"--{'no-cuda' if plain == 'no_cuda' else plain}{equals}{value}")
+            # BooleanOptionalAction spells its negation --no-flag.
+            plain = plain.replace("no_", "no-", 1) if plain in NEGATIONS else plain
+            tokens.append(f"--{plain}{equals}{value}")
         else:
             tokens.append(token)
     return tokens
