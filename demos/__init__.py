@@ -1,0 +1,1 @@
+"""Programs that use a trained model and nothing of the training."""

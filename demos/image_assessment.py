@@ -1,0 +1,91 @@
+"""Score pictures with a TorchScript model: python image_assessment.py [--model FILE] [PICTURE or FOLDER ...].
+
+The file carries everything about the model; no flag and no training code is needed.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from dataloader.image import find_pictures, read_rgb  # noqa: E402
+from deploy.engines import Scorer, load_scorer  # noqa: E402
+from utils.errors import ImageError, RankIQAError, WeightsError  # noqa: E402
+
+CHECKPOINTS = HERE.parent / "checkpoints"
+DEFAULT_MODEL = CHECKPOINTS / "jit_efficientnet_b0.pt"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print a line a picture: score, distribution for N > 1, path; 0, 1 when some could not be read, 2 when none."""
+    parser = argparse.ArgumentParser(description="Tell how good pictures look, higher = better.")
+    parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="pictures and folders")
+    parser.add_argument("--model", type=Path, help="TorchScript file (default: the newest ../checkpoints/jit_*.pt, "
+                        "jit_efficientnet_b0.pt first)")  # fmt: skip
+    arguments = parser.parse_args(argv)
+    try:
+        model = arguments.model or default_model()
+        scorer = load_scorer(model)
+        print(describe(scorer, model))
+        faults = print_scores(scorer, arguments.paths)
+    except RankIQAError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 1 if faults else 0
+
+
+def default_model() -> Path:
+    """jit_efficientnet_b0.pt, else the newest jit_*.pt of the checkpoints folder.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    if DEFAULT_MODEL.is_file():
+        return DEFAULT_MODEL
+    found = sorted(CHECKPOINTS.glob("jit_*.pt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise WeightsError(
+            f"{DEFAULT_MODEL}: no such file; make one by bash z_task_shell/quick_start.sh, "
+            "or convert a checkpoint by main.py --jit --resume FILE"
+        )
+    return found[-1]
+
+
+def describe(scorer: Scorer, model: Path) -> str:
+    """One line on the model and on what its scores mean."""
+    spec = scorer.spec
+    if spec.num_classes > 1:
+        scale = f"expected rating in 1..{spec.num_classes}"
+    elif spec.score_range:
+        scale = f"{spec.score_range[0]:.3f} to {spec.score_range[1]:.3f} in validation"
+    else:
+        scale = "no fixed scale"
+    return f"{model}: {spec.arch}, trained by {spec.criterion}; score: higher is better, {scale}"
+
+
+def print_scores(scorer: Scorer, paths: list[Path]) -> int:
+    """Score every picture of the files and folders; the number of those that could not be read.
+
+    Raises:
+        ImageError: there are no pictures.
+    """
+    pictures = [picture for path in paths for picture in (find_pictures(path) if path.is_dir() else [path])]
+    if not pictures:
+        raise ImageError(f"no pictures in {', '.join(map(str, paths))}")
+    faults = 0
+    for picture in pictures:
+        try:
+            result = scorer.score([read_rgb(picture)])
+        except ImageError as error:
+            print(f"error: {error}", file=sys.stderr)
+            faults += 1
+            continue
+        shares = "" if result.probs is None else "  " + " ".join(f"{share:.3f}" for share in result.probs[0])
+        print(f"{result.scores[0]:9.4f}{shares}  {picture}")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

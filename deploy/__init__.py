@@ -1,0 +1,1 @@
+"""Trained models outside of this program: exporters, and the engines that run what they write."""

@@ -1,0 +1,96 @@
+"""TorchScript files that carry their ModelSpec."""
+
+import copy
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from deploy.module import ExportModule, random_images
+from models.spec import ModelSpec
+from utils.errors import ExportError, WeightsError
+from utils.files import atomic_write
+
+SPEC_ENTRY = "model_spec.json"
+TOLERANCE = 1e-4
+
+
+def export_torchscript(
+    network: nn.Module,
+    spec: ModelSpec,
+    path: Path,
+    pictures: Tensor | None = None,
+    tolerance: float = TOLERANCE,
+) -> float:
+    """Trace `network`, write it with `spec` to `path`, open the file again and compare.
+
+    Args:
+        network: in any mode; a copy in evaluation mode, on the CPU, is traced.
+        spec: goes into the file.
+        path: of the file, replaced atomically.
+        pictures: float32 (M, 3, H, W) in [0, 1] of real pictures to compare on, beside noise in batches of 1 and 7.
+        tolerance: largest difference allowed, in units of the score and of the logits.
+
+    Returns:
+        The largest difference that was seen.
+
+    Raises:
+        ExportError: the network can't be traced, or the file differs by more than `tolerance`; no file is left.
+    """
+    module = ExportModule(copy.deepcopy(network).cpu().eval(), spec).eval()
+    batches = [random_images(spec, 1), random_images(spec, 7)]
+    if pictures is not None:
+        batches += list(pictures.split(4))
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # tracers warn of sizes they keep; image_size is fixed, N is compared below
+        expected = [module(batch) for batch in batches]
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            traced = torch.jit.trace(module, random_images(spec, 2), check_trace=False)
+    except (RuntimeError, torch.jit.TracingCheckError) as error:
+        raise ExportError(f"{spec.arch} can't be traced ({str(error).splitlines()[0]})") from error
+    with atomic_write(path) as file:
+        partial = Path(file.name)
+        torch.jit.save(traced, str(partial), _extra_files={SPEC_ENTRY: spec.to_json()})
+        worst = _largest_difference(partial, batches, expected)
+        if not worst <= tolerance:
+            raise ExportError(
+                f"{path}: differs from the model by {worst:.2e}, allowed {tolerance:.0e}; not written"
+            )
+    return worst
+
+
+def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.ScriptModule, ModelSpec]:
+    """The module and its spec, from the file alone.
+
+    Raises:
+        WeightsError: not there, not TorchScript, or without a ModelSpec.
+    """
+    if not Path(path).is_file():
+        raise WeightsError(f"{path}: no such file")
+    extra = {SPEC_ENTRY: ""}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = torch.jit.load(str(path), map_location=device, _extra_files=extra)
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]})") from error
+    text = extra[SPEC_ENTRY]
+    if not text:
+        raise WeightsError(f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --jit")
+    return module.eval(), ModelSpec.from_json(text if isinstance(text, str) else text.decode(), str(path))
+
+
+def _largest_difference(path: Path, batches: list[Tensor], expected: list[tuple[Tensor, Tensor]]) -> float:
+    module, _ = open_torchscript(path)
+    worst = 0.0
+    with torch.inference_mode():
+        for batch, outputs in zip(batches, expected, strict=True):
+            for mine, theirs in zip(module(batch), outputs, strict=True):
+                difference = float((mine - theirs).abs().max())
+                worst = max(worst, difference) if difference == difference else float("inf")
+    return worst
