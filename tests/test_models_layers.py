@@ -12,7 +12,7 @@ from models.batch_norm import PatientBatchNorm2d
 from models.vit import SHAPES
 
 
-@pytest.mark.parametrize("arch", ["vit_b_32", pytest.param("vit_h_14", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("arch", ["vit_b_32", pytest.param("vit_b_16", marks=pytest.mark.slow)])
 def test_vit_at_224_is_torchvisions(arch):
     theirs = torchvision.models.get_model(arch, weights=None, num_classes=3).eval()
     nn.init.normal_(theirs.heads.head.weight)
