@@ -1,5 +1,6 @@
 """Every backbone: trains, takes sizes that are neither square nor round, and traces for any batch."""
 
+import gc
 import warnings
 
 import pytest
@@ -41,6 +42,12 @@ TIMM_MORE = [
     "timm/vit_small_patch16_224",
     "timm/swinv2_tiny_window8_256",
 ]
+
+
+@pytest.fixture(autouse=True)
+def free_traced_networks():
+    yield
+    gc.collect()  # they lie in reference cycles; a hundred of them fill 20 GB before Python looks
 
 
 def build(arch: str, size: tuple[int, int] = (64, 96)) -> nn.Module:
