@@ -29,9 +29,7 @@ def run(config: Config) -> int:
     worst = export_torchscript(network, spec, path, pictures)
     count = 0 if pictures is None else len(pictures)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, score and logits of {spec.arch}")
-    print(
-        f"largest difference from the model: {worst:.1e} on {count} real crops and noise in batches of 1 and 7"
-    )
+    print(f"largest difference from the model: {worst:.1e}, on {count} real crops and on noise")
     return 0
 
 

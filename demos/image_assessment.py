@@ -19,11 +19,11 @@ DEFAULT_MODEL = CHECKPOINTS / "jit_efficientnet_b0.pt"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print a line a picture: score, distribution for N > 1, path; 0, 1 when some could not be read, 2 when none."""
+    """Print score, distribution for N > 1, and path of every picture; 1 when some could not be read."""
     parser = argparse.ArgumentParser(description="Tell how good pictures look, higher = better.")
     parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="pictures and folders")
-    parser.add_argument("--model", type=Path, help="TorchScript file (default: the newest ../checkpoints/jit_*.pt, "
-                        "jit_efficientnet_b0.pt first)")  # fmt: skip
+    model_help = "TorchScript file (default: ../checkpoints/jit_efficientnet_b0.pt, else the newest there)"
+    parser.add_argument("--model", type=Path, help=model_help)
     arguments = parser.parse_args(argv)
     try:
         model = arguments.model or default_model()

@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -29,33 +31,31 @@ def export_torchscript(
         network: in any mode; a copy in evaluation mode, on the CPU, is traced.
         spec: goes into the file.
         path: of the file, replaced atomically.
-        pictures: float32 (M, 3, H, W) in [0, 1] of real pictures to compare on, beside noise in batches of 1 and 7.
+        pictures: float32 (M, 3, H, W) in [0, 1] of real pictures to compare on,
+            beside noise in batches of 1 and 7.
         tolerance: largest difference allowed, in units of the score and of the logits.
 
     Returns:
         The largest difference that was seen.
 
     Raises:
-        ExportError: the network can't be traced, or the file differs by more than `tolerance`; no file is left.
+        ExportError: the network can't be traced, or the file differs by more than `tolerance`.
     """
     module = ExportModule(copy.deepcopy(network).cpu().eval(), spec).eval()
     batches = [random_images(spec, 1), random_images(spec, 7)]
     if pictures is not None:
         batches += list(pictures.split(4))
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # tracers warn of sizes they keep; image_size is fixed, N is compared below
+    with torch.inference_mode():
         expected = [module(batch) for batch in batches]
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with torch.no_grad(), _quiet():
             traced = torch.jit.trace(module, random_images(spec, 2), check_trace=False)
     except (RuntimeError, torch.jit.TracingCheckError) as error:
         raise ExportError(f"{spec.arch} can't be traced ({str(error).splitlines()[0]})") from error
     with atomic_write(path) as file:
         partial = Path(file.name)
-        torch.jit.save(traced, str(partial), _extra_files={SPEC_ENTRY: spec.to_json()})
+        with _quiet():
+            torch.jit.save(traced, str(partial), _extra_files={SPEC_ENTRY: spec.to_json()})
         worst = _largest_difference(partial, batches, expected)
         if not worst <= tolerance:
             raise ExportError(
@@ -74,8 +74,7 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
         raise WeightsError(f"{path}: no such file")
     extra = {SPEC_ENTRY: ""}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with _quiet():
             module = torch.jit.load(str(path), map_location=device, _extra_files=extra)
     except (RuntimeError, ValueError) as error:
         raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]})") from error
@@ -83,6 +82,14 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
     if not text:
         raise WeightsError(f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --jit")
     return module.eval(), ModelSpec.from_json(text if isinstance(text, str) else text.decode(), str(path))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's notes that TorchScript is old, and that sizes are kept: they are fixed, and N is compared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _largest_difference(path: Path, batches: list[Tensor], expected: list[tuple[Tensor, Tensor]]) -> float:

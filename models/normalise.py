@@ -30,6 +30,6 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def place(network: nn.Module, device: str, channels_last: bool = True) -> nn.Module:
-    """`network` moved to `device`, its weights laid out as convolutions are fastest; inputs follow the weights."""
+    """`network` on `device`, its weights laid out as convolutions are fastest; inputs follow weights."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return network.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    return network.to(device).to(memory_format=layout)

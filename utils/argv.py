@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 from utils.errors import ConfigError
 
-
 NEGATIONS = ("no_cuda", "no_channels_last")
 
 
