@@ -1,0 +1,65 @@
+"""Small pictures and label files that every test of the whole program can ask for."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+ROOT = Path(__file__).resolve().parent.parent
+SIGMAS = (0.0, 1.0, 2.5)  # the better, the sharper
+
+
+def picture(seed: int, sigma: float, size: tuple[int, int] = (96, 128)) -> Image.Image:
+    """A colourful random texture, blurred: its quality is known."""
+    rng = np.random.default_rng(seed)
+    coarse = ndimage.zoom(rng.random((6, 8, 3)), (size[0] / 6, size[1] / 8, 1), order=1)
+    pixels = 0.6 * coarse + 0.4 * rng.random((*size, 3))
+    return Image.fromarray((ndimage.gaussian_filter(pixels, (sigma, sigma, 0)) * 255).astype(np.uint8))
+
+
+def write_split(root: Path, split: str, task: str, scenes: int, bins: int = 5) -> None:
+    """data/{split}/label.txt with pictures: three levels of blur a scene, paths relative to `root`."""
+    folder = root / "data" / split
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[list[object]] = []
+    for scene in range(scenes):
+        names = []
+        for level, sigma in enumerate(SIGMAS):
+            names.append(f"data/{split}/scene{scene}_{level}.png")
+            picture(hash_of(split) + scene, sigma).save(root / names[-1])
+        mos = [4.5 - 1.5 * level for level in range(len(SIGMAS))]
+        if task == "rank":
+            rows += [[names[a], names[b]] for a in range(3) for b in range(a + 1, 3)]
+        elif task == "regress":
+            rows += [list(row) for row in zip(names, mos, strict=True)]
+        else:
+            rows += [[name, *_histogram(value, bins)] for name, value in zip(names, mos, strict=True)]
+    with (folder / "label.txt").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def hash_of(split: str) -> int:
+    """A seed for each split, so that no scene stands in two."""
+    return {"train": 0, "val": 100, "test": 200}[split]
+
+
+def _histogram(mos: float, bins: int) -> list[float]:
+    weights = np.exp(-0.5 * (np.arange(1, bins + 1) - mos) ** 2)
+    return [round(float(weight), 6) for weight in weights / weights.sum()]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes an empty folder with data/ of a task, and goes there: relative paths of commands then fit."""
+
+    def make(task: str = "rank", scenes: int = 2, bins: int = 5) -> Path:
+        for split in ("train", "val", "test"):
+            write_split(tmp_path, split, task, scenes if split == "train" else 1 + (task != "rank"), bins)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return make
