@@ -52,7 +52,8 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Tensor:
     """Centre-crop to the aspect ratio of `size` = (H, W), then antialiased resize: uint8 (3, H, W)."""
     height, width = size
     scale = min(image.width / width, image.height / height)
-    crop_width, crop_height = width * scale, height * scale
+    # min: width * (29 / width) may be a hair more than 29, and Pillow refuses a box that reaches outside.
+    crop_width, crop_height = min(width * scale, image.width), min(height * scale, image.height)
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     box = (left, top, left + crop_width, top + crop_height)
     return _to_tensor(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
