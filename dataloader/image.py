@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from utils.errors import ImageError
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .jp2 .j2k .avif .heic .heif .gif .ppm .pgm".split()
 )
-# What Pillow's decoders raise on damaged files, beside OSError.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, MemoryError)
+# What Pillow raises on damaged files, beside OSError: RuntimeError by AVIF, TypeError by EXIF, and so on.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ArithmeticError, struct.error, zlib.error),
+)
 
 
 def read_rgb(path: str | Path) -> Image.Image:
@@ -32,7 +36,9 @@ def read_rgb(path: str | Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oversized and odd metadata: decided below, or harmless
-            with Image.open(path) as image:
+            # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
+            # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
+            with path.open("rb") as file, Image.open(file) as image:
                 image.load()
                 upright = ImageOps.exif_transpose(image)
                 return _to_rgb(upright)
@@ -70,6 +76,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and float grey: Pillow's own conversion clips at 255 instead of scaling."""
     values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("some pixels are NaN or infinite")
     peak = float(values.max(initial=0.0))
     scales = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
     top = next((scale for scale in scales if peak <= scale), peak)
