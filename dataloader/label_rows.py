@@ -58,11 +58,19 @@ def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
                     fields = [field.strip() for field in text.split(",")]
                 yield number, fields
     except UnicodeDecodeError as error:
-        raise LabelError(
-            f"{file}: is not UTF-8 text (byte {error.start}: {error.reason}); save it as UTF-8"
-        ) from error
+        raise LabelError(_not_utf8(file)) from error
     except OSError as error:
         raise LabelError(f"{file}: can't be read ({error.strerror}); a label file belongs there") from error
+
+
+def _not_utf8(file: Path) -> str:
+    """Names the first bad line; the decoder that failed knows only its place in a block of the file."""
+    for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return f"{file}:{number}: byte 0x{line[error.start]:02x} is not UTF-8; save the file as UTF-8"
+    return f"{file}: is not UTF-8 text; save it as UTF-8"
 
 
 def _quoted_fields(text: str, number: int, faults: FaultList) -> list[str] | None:

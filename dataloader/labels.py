@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dataloader.image import IMAGE_SUFFIXES
 from dataloader.label_rows import FaultList, Interner, pair_faults, read_rows
 from dataloader.string_table import StringTable
 from utils.errors import LabelError
 
 TASKS = ("rank", "emd", "regress")
+_LARGEST = float(np.finfo(np.float32).max)
 Rows = Iterable[tuple[int, list[str]]]
 
 
@@ -96,7 +98,7 @@ def _emd_rows(rows: Rows, interner: Interner, faults: FaultList, bins: int) -> t
             faults.add(line, _wrong_row(fields, "emd", bins))
             continue
         histogram = [number for number in numbers if number is not None]
-        if not all(math.isfinite(number) and number >= 0 for number in histogram):
+        if not (math.isfinite(sum(histogram)) and min(histogram) >= 0):
             faults.add(
                 line, f"ratings must be finite and not negative, but here stands {','.join(fields[1:])}"
             )
@@ -118,7 +120,7 @@ def _regress_rows(
         mos = _number(fields[1]) if len(fields) == 2 else None
         if mos is None:
             faults.add(line, _wrong_row(fields, "regress", bins))
-        elif not math.isfinite(mos):
+        elif not abs(mos) <= _LARGEST:
             faults.add(line, f"a MOS must be finite, but here stands {fields[1]}")
         elif bins > 1 and not 1 <= mos <= bins:
             faults.add(
@@ -132,12 +134,16 @@ def _regress_rows(
 
 def _number(text: str) -> float | None:
     # Most fields of a rank file are paths: a look at the ends is cheaper than a failed float().
-    if not text or (text[-1] not in "0123456789.nfNFyY"):
+    if not text or text[-1] not in "0123456789.nfNFyY" or "_" in text:
         return None
     try:
         return float(text)
     except ValueError:
         return None
+
+
+def _is_picture(text: str) -> bool:
+    return Path(text.replace("\\", "/")).suffix.lower() in IMAGE_SUFFIXES
 
 
 def _form(task: str, bins: int) -> str:
@@ -151,7 +157,7 @@ def _wrong_row(fields: list[str], task: str, bins: int) -> str:
     wanted = f"{task} needs {_form(task, bins)}"
     if task != "regress" and numbers and len(rest) == 1:
         return f"this is a row of the regress task ('path,mos'); {wanted}"
-    if task != "rank" and len(fields) == 2 and "." in fields[1] and "/" in fields[1].replace("\\", "/"):
+    if task != "rank" and len(fields) == 2 and _is_picture(fields[1]):
         return f"this is a row of the rank task ('better,worse'); {wanted}"
     if task != "emd" and numbers and len(rest) > 1:
         return f"this is a row of the emd task ('path,p1,...,p{len(rest)}'); {wanted}"
