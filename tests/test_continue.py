@@ -1,0 +1,105 @@
+"""An interrupted run that is continued ends with the weights of a run that was never stopped, bit for bit."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from applications import train
+from main import main
+from tests.conftest import ROOT
+from utils.checkpoint import load_checkpoint
+
+# Dropout in the head and random crops: both draw, so a lost random state would show.
+RUN = [
+    *("--train", "-a", "mobilenet_v3_small", "--image_size", "48", "48", "--view", "patches", "-g", "0"),
+    *("--epochs", "3", "-b", "2", "--warmup", "1", "--schedule", "cosine", "--lr", "1e-3"),
+]
+FILE = "checkpoint_mobilenet_v3_small.pth"
+
+
+def weights(folder: str) -> dict[str, torch.Tensor]:
+    return load_checkpoint(Path(folder) / FILE)["state_dict"]
+
+
+def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    different = [name for name in first if not torch.equal(first[name], second[name])]
+    assert not different
+
+
+@pytest.mark.parametrize("task", ["rank", "regress"])
+@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("after", [2, 3, 7])
+def test_continue_is_bit_equal(
+    task: str, workers: str, after: int, workplace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace(task)
+    run = [*RUN, "--criterion", task, "-j", workers]
+    assert main([*run, "--checkpoint_dir", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "StopSignals", lambda: StopAfter(after))
+        assert main([*run, "--checkpoint_dir", "parts"]) == 130
+    half = load_checkpoint(Path("parts") / FILE)["train_state"]
+    assert half["epoch"] * 3 + half["step"] == after
+    assert main(["--train", "--continue", f"parts/{FILE}"]) == 0
+    assert_equal(weights("whole"), weights("parts"))
+    first, second = (load_checkpoint(Path(name) / FILE)["train_state"] for name in ("whole", "parts"))
+    assert first["best"] == second["best"]
+
+
+class StopAfter:
+    """Asks to stop after a number of steps, as a signal would."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def __enter__(self) -> "StopAfter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @property
+    def requested(self) -> bool:
+        self._left -= 1
+        return self._left <= 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_returns_130(number: int, workplace: Callable[..., Path]) -> None:
+    folder = workplace("rank")
+    command = [sys.executable, str(ROOT / "main.py"), *RUN, "--epochs", "1000", "-j", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (folder / "checkpoints" / FILE).is_file() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--continue" in errors
+    assert "Traceback" not in errors
+    state = load_checkpoint(folder / "checkpoints" / FILE)["train_state"]
+    assert state["epoch"] >= 1
+
+
+def test_continue_refuses_what_would_change_the_run(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("rank")
+    assert main([*RUN, "-j", "0", "--epochs", "1"]) == 0
+    capsys.readouterr()
+    again = ["--train", "-a", "mobilenet_v3_small", "--continue"]
+    assert main([*again, "--lr", "0.5"]) == 2
+    message = capsys.readouterr().err
+    assert "--lr 0.5" in message
+    assert "0.001" in message
+    assert main([*again, "--epochs", "2", "-j", "0"]) == 0
+    assert "epoch 2/2" in capsys.readouterr().out
+    assert main(["--train", "--continue", "checkpoints/model_best_mobilenet_v3_small.pth"]) == 2
+    assert "--resume" in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""One model through all stages: rank, regress, evaluation, TorchScript, demo; the same score at each."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from dataloader.image import read_rgb
+from dataloader.views import View
+from deploy.engines import load_scorer
+from main import main
+from models import create_model
+from models.normalise import Normalise, to_unit
+from models.spec import ModelSpec
+from tests.conftest import ROOT, write_split
+from utils.checkpoint import load_checkpoint
+
+# Untrained, a network whose running statistics lag behind gives every picture one score; this one does not.
+SMALL = ["-a", "resnet18", "--image_size", "64", "64", "-j", "0", "-b", "4", "--epochs", "1", "-g", "0"]
+
+
+def newest(pattern: str) -> Path:
+    return max(Path("logs").glob(pattern), key=lambda path: path.stat().st_mtime)
+
+
+def predictions() -> dict[str, float]:
+    with newest("test_*/predictions.csv").open(encoding="utf-8", newline="") as file:
+        return {row["path"]: float(row["score"]) for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(("task", "classes"), [("regress", 1), ("regress", 5), ("emd", 5)])
+@pytest.mark.parametrize("view", ["fit", "patches"])
+def test_the_score_is_the_same_at_every_stage(
+    task: str, classes: int, view: str, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = workplace("rank")
+    assert main(["--train", *SMALL, "--view", view]) == 0
+    ranked = load_checkpoint("checkpoints/model_best_resnet18.pth")
+    for split in ("train", "val", "test"):
+        write_split(folder, split, task, 2, classes)
+    rank_file = Path("checkpoints/model_best_resnet18.pth").rename("rank.pth")
+    flags = ["--criterion", task, "--num_classes", str(classes), "--view", view, "--resume", str(rank_file)]
+    capsys.readouterr()
+    assert main(["--train", *SMALL, *flags, "--lr", "1e-3"]) == 0
+    notices = capsys.readouterr().err
+    assert ("head" in notices) == (classes != ranked["spec"]["num_classes"])
+
+    best = "checkpoints/model_best_resnet18.pth"
+    assert main(["-e", "--resume", best, "-j", "0"]) == 0
+    evaluated = predictions()
+    assert main(["--jit", "--resume", best]) == 0
+    scorer = load_scorer("checkpoints/jit_resnet18.pt")
+    exported = {name: scorer.score([read_rgb(name)]).scores.item() for name in evaluated}
+    direct = {name: plain_score(best, name) for name in evaluated}
+    shown = demo_scores("checkpoints/jit_resnet18.pt", list(evaluated))
+    assert len(set(evaluated.values())) > 1
+    for name, value in evaluated.items():
+        assert exported[name] == pytest.approx(value, abs=1e-5)
+        assert direct[name] == pytest.approx(value, abs=1e-5)
+        assert shown[name] == pytest.approx(value, abs=6e-5)  # four decimals
+
+
+def plain_score(checkpoint: str, name: str) -> float:
+    """The score by the definition, without batches, chunks or files of the program's making."""
+    state = load_checkpoint(checkpoint)
+    spec = ModelSpec.from_dict(state["spec"])
+    network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    network.load_state_dict(state["state_dict"])
+    crops = View(spec.view, spec.image_size, spec.patches).evaluate(read_rgb(name))
+    with torch.inference_mode():
+        logits = network.eval()(Normalise(spec.mean, spec.std)(to_unit(crops)))
+    if spec.num_classes == 1:
+        return float(logits.mean())
+    ratings = torch.arange(1.0, spec.num_classes + 1)
+    return float((logits.softmax(1) * ratings).sum(1).mean())
+
+
+def demo_scores(model: str, names: list[str]) -> dict[str, float]:
+    """What the demo prints, in a process that must not load any training code."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from demos.image_assessment import main; "
+        f"status = main({['--model', model, *names]!r}); "
+        "bad = {'applications', 'optim', 'config', 'timm', 'torchvision'} & set(sys.modules); "
+        "assert not bad, bad; sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^\s*(-?\d+\.\d{4})(?:  [\d. ]+)?  (\S+)$", done.stdout, flags=re.MULTILINE)
+    return {name: float(score) for score, name in rows}
+
+
+def test_evaluation_repeats_bit_for_bit(workplace: Callable[..., Path]) -> None:
+    workplace("regress")
+    assert main(["--train", *SMALL, "--criterion", "regress", "--lr", "1e-3"]) == 0
+    seen = []
+    for extra in (["-b", "1", "-j", "0"], ["-b", "5", "-j", "0"], ["-b", "256", "-j", "2"]):
+        assert main(["-e", "--resume", "checkpoints/model_best_resnet18.pth", *extra]) == 0
+        metrics = json.loads(newest("test_*/metrics.json").read_text(encoding="utf-8"))
+        seen.append((predictions(), metrics["figures"], metrics["intervals"]))
+    assert len(set(seen[0][0].values())) == len(seen[0][0])
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_rank_reports_types_and_levels_of_a_manifest(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = workplace("rank")
+    names = [f"data/test/scene0_{level}.png" for level in range(3)]
+    lines = ["path,type,level", *(f"{name},gblur,{level}" for level, name in enumerate(names))]
+    (folder / "data/test/manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert main(["--train", *SMALL]) == 0
+    assert main(["-e", "--resume", "checkpoints/model_best_resnet18.pth", "-j", "0"]) == 0
+    metrics = json.loads(newest("test_*/metrics.json").read_text(encoding="utf-8"))
+    assert [metrics["pair_accuracy"]["gblur"][level]["pairs"] for level in ("1", "2")] == [1, 2]
+    with newest("test_*/predictions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    right = sum(float(row["score_better"]) > float(row["score_worse"]) for row in rows)
+    assert metrics["figures"]["pair_accuracy"] == right / len(rows) == right / 3
+    assert "gblur" in capsys.readouterr().out
