@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from dataloader.image import find_pictures, read_rgb  # noqa: E402
+from demos.score_sheet import draw_sheet  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
 from utils.errors import ImageError, RankIQAError, WeightsError  # noqa: E402
 
@@ -24,12 +25,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="pictures and folders")
     model_help = "TorchScript file (default: ../checkpoints/jit_efficientnet_b0.pt, else the newest there)"
     parser.add_argument("--model", type=Path, help=model_help)
+    parser.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="draw the pictures with their scores, best first"
+    )
     arguments = parser.parse_args(argv)
     try:
         model = arguments.model or default_model()
         scorer = load_scorer(model)
         print(describe(scorer, model))
-        faults = print_scores(scorer, arguments.paths)
+        scored, faults = print_scores(scorer, arguments.paths)
+        if arguments.sheet and scored:
+            draw_sheet(scored, arguments.sheet)
+            print(f"drawn: {arguments.sheet}")
     except RankIQAError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -65,8 +72,8 @@ def describe(scorer: Scorer, model: Path) -> str:
     return f"{model}: {spec.arch}, trained by {spec.criterion}; score: higher is better, {scale}"
 
 
-def print_scores(scorer: Scorer, paths: list[Path]) -> int:
-    """Score every picture of the files and folders; the number of those that could not be read.
+def print_scores(scorer: Scorer, paths: list[Path]) -> tuple[list[tuple[float, Path]], int]:
+    """Score every picture of the files and folders: (score, picture) of each, and how many can't be read.
 
     Raises:
         ImageError: there are no pictures.
@@ -74,6 +81,7 @@ def print_scores(scorer: Scorer, paths: list[Path]) -> int:
     pictures = [picture for path in paths for picture in (find_pictures(path) if path.is_dir() else [path])]
     if not pictures:
         raise ImageError(f"no pictures in {', '.join(map(str, paths))}")
+    scored: list[tuple[float, Path]] = []
     faults = 0
     for picture in pictures:
         try:
@@ -84,7 +92,8 @@ def print_scores(scorer: Scorer, paths: list[Path]) -> int:
             continue
         shares = "" if result.probs is None else "  " + " ".join(f"{share:.3f}" for share in result.probs[0])
         print(f"{result.scores[0]:9.4f}{shares}  {picture}")
-    return faults
+        scored.append((float(result.scores[0]), picture))
+    return scored, faults
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The command line's manners: quick help, spelling, YAML, one-line errors with status 2, nothing half-written."""
+"""The command line's manners: quick help, spelling, YAML, one-line errors with status 2."""
 
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,13 @@ def test_help_loads_nothing_heavy_and_names_every_default() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "LOADED []" in done.stdout
-    for text in ("default: 256", "default: 0.0001", "default: 85", "default: efficientnet_b0", "default: 1.0"):
+    for text in (
+        "default: 256",
+        "default: 0.0001",
+        "default: 85",
+        "default: efficientnet_b0",
+        "default: 1.0",
+    ):
         assert text in " ".join(done.stdout.split())
 
 
@@ -66,7 +73,12 @@ def test_spellings(argv: list[str], name: str, value: object) -> None:
 
 def test_defaults_follow_the_design() -> None:
     config = parse_config([])
-    assert (config.arch, config.num_classes, config.batch_size, config.workers) == ("efficientnet_b0", 1, 256, 8)
+    assert (config.arch, config.num_classes, config.batch_size, config.workers) == (
+        "efficientnet_b0",
+        1,
+        256,
+        8,
+    )
     assert (config.lr, config.momentum, config.weight_decay) == (1e-4, 0.9, 1e-4)
     assert (config.warmup, config.epochs, config.schedule, config.margin) == (5, 85, "piecewise", 1.0)
     assert (config.view, config.patches, config.image_size) == ("fit", 5, (224, 224))
@@ -150,6 +162,44 @@ def test_list_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert "resnet18" in capsys.readouterr().out.split()
     assert main(["--list_models"]) == 0
     names = capsys.readouterr().out.split()
-    families = "vgg16_bn densenet121 mnasnet1_0 shufflenet_v2_x1_0 convnext_tiny swin_t vit_b_16 regnet_y_400mf"
-    for name in [*families.split(), "efficientnet_b8", "efficientnet_lite0", "resnest269", "efficientnet_v2_s"]:
+    families = (
+        "vgg16_bn densenet121 mnasnet1_0 shufflenet_v2_x1_0 convnext_tiny swin_t vit_b_16 regnet_y_400mf"
+    )
+    for name in [
+        *families.split(),
+        "efficientnet_b8",
+        "efficientnet_lite0",
+        "resnest269",
+        "efficientnet_v2_s",
+    ]:
         assert name in names
+
+
+def test_the_config_of_a_run_gives_the_same_run(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("rank", scenes=1)
+    small = [
+        "-a",
+        "mobilenet_v3_small",
+        "--image_size",
+        "32",
+        "32",
+        "-j",
+        "0",
+        "--epochs",
+        "1",
+        "--no_augment",
+    ]
+    assert main(["--train", *small, "--no-cuda", "--lr", "0.002"]) == 0
+    file = next(Path("logs").glob("train_*/config.yaml"))
+    config = parse_config(["--config", str(file)])
+    assert config.train
+    assert (config.augment, config.cuda, config.lr, config.arch) == (
+        False,
+        False,
+        0.002,
+        "mobilenet_v3_small",
+    )
+    again = parse_config(["--train", *small, "--no-cuda", "--lr", "0.002"])
+    assert replace(config, config=None, given=frozenset()) == replace(again, given=frozenset())

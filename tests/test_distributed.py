@@ -16,7 +16,19 @@ from utils.checkpoint import load_checkpoint
 
 # It normalises each picture by itself, and draws nothing: what remains is the arithmetic of the processes.
 RUN = [
-    *("--train", "-a", "timm/convnext_atto", "--image_size", "32", "32", "-g", "0", "-j", "0", "--no_augment"),
+    *(
+        "--train",
+        "-a",
+        "timm/convnext_atto",
+        "--image_size",
+        "32",
+        "32",
+        "-g",
+        "0",
+        "-j",
+        "0",
+        "--no_augment",
+    ),
     *("--epochs", "2", "--warmup", "0", "--lr", "1e-2", "--optimizer", "sgd", "--criterion", "regress"),
 ]
 FILE = "checkpoint_timm_convnext_atto.pth"
@@ -31,7 +43,12 @@ def free_port() -> int:
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=300, check=False
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        check=False,
     )
 
 
@@ -52,10 +69,13 @@ def test_two_processes_equal_one_with_the_joint_batch(how: str, workplace: Calla
     assert main([*RUN, *one]) == 0
     first, second = load_checkpoint(f"one/{FILE}"), load_checkpoint(f"two/{FILE}")
     worst = max(
-        float((first["state_dict"][name] - second["state_dict"][name]).abs().max()) for name in first["state_dict"]
+        float((first["state_dict"][name] - second["state_dict"][name]).abs().max())
+        for name in first["state_dict"]
     )
     assert worst < 1e-5
-    figures = [json.loads(path.read_text(encoding="utf-8")) for path in Path("logs").glob("train_*/metrics.json")]
+    figures = [
+        json.loads(path.read_text(encoding="utf-8")) for path in Path("logs").glob("train_*/metrics.json")
+    ]
     assert len(figures) == 2
     assert figures[0]["figures"]["loss"] == pytest.approx(figures[1]["figures"]["loss"], abs=1e-5)
 

@@ -68,7 +68,9 @@ def with_config_file(tokens: list[str], parser: argparse.ArgumentParser) -> list
     front: list[str] = []
     for key, value in _read_yaml(file).items():
         action = flags.get(str(key)) or by_option.get(str(key).replace("-", "_"))
-        if action is None or action.dest in ("help", "config"):
+        if action is not None and action.dest == "config":
+            continue  # the config.yaml of an earlier run names the file that it came from
+        if action is None or action.dest == "help":
             near = difflib.get_close_matches(str(key), flags, n=1)
             raise ConfigError(
                 f"{file}: unknown flag {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")

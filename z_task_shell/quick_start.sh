@@ -42,6 +42,9 @@ echo "== 5/6 conversion to TorchScript"
 
 echo "== 6/6 scores of the demo's pictures"
 "$python" demos/image_assessment.py --model $jit demos/images
+unseen=$(basename "$(ls $out/data/test/refimgs/* | head -n 1)")
+"$python" demos/image_assessment.py --model $jit --sheet $out/scores.png \
+    $out/data/test/refimgs/"$unseen" $out/data/test/*/*/"$unseen" >/dev/null
 
 cat <<END
 
@@ -50,6 +53,7 @@ Done. What is where:
   $out/data               train, val, test: distorted versions, label.txt, manifest.csv
   $best   the best weights
   $jit           the same as TorchScript, for the demo
+  $out/scores.png         a scene that was never seen, in all distortions, best score first: look at it
   $out/evaluation.txt     figures on unseen scenes; predictions and plot in $out/logs
 What next:
   your own pictures:      $python demos/image_assessment.py --model $jit PICTURE_OR_FOLDER ...

@@ -1,0 +1,252 @@
+"""Oracles: loops over all pairs, formulas in numpy (the code calls SciPy: no oracle), known parameters."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import wasserstein_distance
+
+from metrics.bootstrap import bootstrap_intervals
+from metrics.correlation import krcc, plcc, srcc
+from metrics.emd import emd, mean_rating, middle_accuracy
+from metrics.error import mae, rmse
+from metrics.logistic import LogisticFit, fit_logistic
+from metrics.pair_accuracy import pair_accuracy
+from metrics.task import METRICS, best_key, emd_metrics, fitted_metrics, rank_metrics, regress_metrics
+
+
+def pearson(x, y) -> float:
+    x, y = np.asarray(x) - np.mean(x), np.asarray(y) - np.mean(y)
+    return (x @ y) / math.sqrt((x @ x) * (y @ y))
+
+
+def average_ranks(x) -> list[float]:
+    return [sum(b < a for b in x) + (sum(b == a for b in x) + 1) / 2 for a in x]
+
+
+def tau_b(x, y) -> float:
+    balance = pairs_x = pairs_y = 0
+    for i in range(len(x)):
+        for j in range(i):
+            a, b = np.sign(x[i] - x[j]), np.sign(y[i] - y[j])
+            balance, pairs_x, pairs_y = balance + a * b, pairs_x + abs(a), pairs_y + abs(b)
+    return balance / math.sqrt(pairs_x * pairs_y)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 120])
+@pytest.mark.parametrize("ties", [False, True])
+def test_correlations_against_loops_over_all_pairs(count, ties):
+    rng = np.random.default_rng(count)
+    x = rng.normal(size=count)
+    y = x + rng.normal(size=count)
+    if ties and count > 3:
+        x, y = np.round(x), np.round(y)
+    assert srcc(x, y) == pytest.approx(pearson(average_ranks(x), average_ranks(y)), abs=1e-12)
+    assert plcc(x, y) == pytest.approx(pearson(x, y), abs=1e-12)
+    assert krcc(x, y) == pytest.approx(tau_b(x, y), abs=1e-12)
+
+
+def test_correlations_by_hand():
+    assert srcc([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]) == pytest.approx(
+        8 / math.sqrt(10 * 9.5)
+    )  # ranks 1 2 3.5 5 3.5
+    assert krcc([1, 2, 3, 4], [1, 3, 2, 4]) == pytest.approx(4 / 6)  # five pairs agree, one does not
+    assert [measure([1, 2, 3], [9, 5, 1]) for measure in (srcc, plcc, krcc)] == pytest.approx([-1, -1, -1])
+
+
+@pytest.mark.parametrize(("measure", "name"), [(srcc, "SRCC"), (plcc, "PLCC"), (krcc, "KRCC")])
+@pytest.mark.parametrize(
+    ("x", "y", "cause"),
+    [
+        ([2.5, 2.5, 2.5], [1, 2, 3], "all predictions equal 2.5"),
+        ([1, 2, 3], [4, 4, 4], "all opinions equal 4"),
+        ([1], [2], "1 images"),
+        ([], [], "0 images"),
+        ([1, np.nan, 3], [1, 2, 3], "not finite"),
+        ([1, 2, 3], [1, 2, np.inf], "not finite"),
+    ],
+)
+def test_undefined_correlations_are_nan_and_name_the_cause(measure, name, x, y, cause):
+    with pytest.warns(UserWarning, match=f"{name} is undefined: .*{cause}"):
+        assert math.isnan(measure(np.array(x, float), np.array(y, float)))
+
+
+@pytest.mark.parametrize("measure", [srcc, plcc, krcc, rmse, mae])
+@pytest.mark.parametrize("shapes", [((4, 1), (4,)), ((3,), (4,)), ((4, 1), (4, 1))])
+def test_shapes_that_would_broadcast_are_refused(measure, shapes):
+    with pytest.raises(ValueError) as caught:
+        measure(*(np.ones(shape) for shape in shapes))
+    assert all(str(shape) in str(caught.value) for shape in shapes)
+
+
+def test_errors_against_loops():
+    x, y = np.random.default_rng(0).normal(size=(2, 50))
+    assert rmse(x, y) == pytest.approx(math.sqrt(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) / 50))
+    assert mae(x, y) == pytest.approx(sum(abs(a - b) for a, b in zip(x, y, strict=True)) / 50)
+    far = np.full(1000, 1e4, np.float32)
+    assert rmse(far + np.float32(0.5), far) == 0.5
+
+
+@pytest.mark.parametrize("bins", [2, 5, 10])
+def test_emd_against_scipy_and_a_loop(bins):
+    probs, hist = np.random.default_rng(bins).dirichlet(np.ones(bins), (2, 30))
+    ratings = np.arange(1, bins + 1)
+    wanted = [wasserstein_distance(ratings, ratings, p, q) / bins for p, q in zip(probs, hist, strict=True)]
+    np.testing.assert_allclose(emd(probs, hist, 1), wanted, rtol=1e-12)
+    squares = [
+        sum((sum(p[: k + 1]) - sum(q[: k + 1])) ** 2 for k in range(bins))
+        for p, q in zip(probs, hist, strict=True)
+    ]
+    np.testing.assert_allclose(emd(probs, hist, 2), np.sqrt(np.array(squares) / bins), rtol=1e-10)
+    assert not emd(hist, hist, 2).any()
+
+
+def test_figures_of_distributions_by_hand():
+    hist = np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 0.5, 0.5, 0], [0.25, 0.25, 0.25, 0.25]])
+    assert mean_rating(hist).tolist() == [1, 4, 2.5, 2.5]
+    assert middle_accuracy(np.array([1, 2.6, 2.5, 4]), np.array([2.4, 3, 2.4, 2.5]), 4) == 0.75
+    figures = emd_metrics(hist, hist)
+    assert figures["emd_r1"] == figures["emd_r2"] == 0 and figures["accuracy"] == 1
+    assert [figures[name] for name in ("srcc", "plcc", "srcc_std", "plcc_std")] == pytest.approx([1] * 4)
+    # deviations of the rows are 0, 0, 1/2 and sqrt(5)/2; against three rows of known ones:
+    other = np.array([[0.5, 0, 0, 0.5], [0, 1, 0, 0], [0, 0.5, 0.5, 0], [1, 0, 0, 0]])
+    wanted = pearson([0, 0, 0.5, math.sqrt(5) / 2], [1.5, 0, 0.5, 0])
+    assert emd_metrics(hist, other)["plcc_std"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    "parameters", [(5, 1, 0.3, 0.8), (90, 10, -40, 12), (1, 5, 2, 0.5), (0, 9, 1e4, 300)]
+)
+def test_logistic_fit_recovers_known_parameters(parameters):
+    b1, b2, b3, b4 = parameters  # the last two fall
+    x = np.random.default_rng(0).uniform(b3 - 4 * b4, b3 + 4 * b4, 200)
+    mos = b2 + (b1 - b2) / (1 + np.exp(-(x - b3) / b4))
+    fit = fit_logistic(x, mos)
+    mirrored = (fit.b2, fit.b1) if (fit.b1 > fit.b2) != (b1 > b2) else (fit.b1, fit.b2)
+    assert mirrored == pytest.approx((b1, b2), rel=1e-5, abs=1e-5)
+    assert (fit.b3, fit.b4) == pytest.approx((b3, b4), rel=1e-5)
+    np.testing.assert_allclose(fit(x), mos, atol=1e-5 * abs(b1 - b2))
+    figures = fitted_metrics(x, mos)
+    assert figures["plcc_fit"] == pytest.approx(1) and figures["rmse_fit"] == pytest.approx(0, abs=1e-4)
+    assert (np.diff(fit(np.sort(x))) * np.sign(b1 - b2) >= 0).all()
+
+
+def test_logistic_curve_by_hand():
+    fit = LogisticFit(5.0, 1.0, 2.0, 0.5)
+    expected = [3, 1 + 4 / (1 + math.exp(-1)), 5, 1]
+    assert fit(np.array([2, 2.5, 1e6, -1e6])).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "cause"),
+    [
+        ([1, 2, 3, 4], [1, 2, 3, 4], "4 images, and five are the least"),
+        ([2] * 9, range(9), "all predictions equal 2"),
+        (range(9), [3] * 9, "all opinions equal 3"),
+        ([*range(8), np.nan], range(9), "not finite"),
+        (np.linspace(-3, 3, 300), np.exp(2 * np.linspace(-3, 3, 300)), "Optimal parameters not found"),
+    ],
+)
+def test_no_logistic_fit_is_said_with_its_cause(x, y, cause):
+    x, y = np.array(x, float), np.array(y, float)
+    with pytest.warns(UserWarning, match=f"no logistic fit: .*{cause}"):
+        assert fit_logistic(x, y) is None
+    with pytest.warns(UserWarning):
+        assert fitted_metrics(x, y) == {}
+
+
+def test_logistic_fit_of_a_step_is_silent(recwarn):
+    x = np.random.default_rng(0).normal(size=1000)
+    assert rmse(fit_logistic(x, x > 0.5)(x), x > 0.5) < 1e-6 and not len(recwarn)
+
+
+def test_pair_accuracy_counts_ties_as_wrong():
+    scores, pairs = np.array([3.0, 2.0, 2.0, 1.0]), np.array([[0, 1], [1, 2], [3, 0], [1, 3], [0, 3]])
+    counted = pair_accuracy(scores[pairs[:, 0]], scores[pairs[:, 1]])
+    assert tuple(counted) == (3, 1, 5) and counted.accuracy == 0.6
+    figures = rank_metrics(scores, pairs)
+    assert figures == {"pair_accuracy": 0.6, "ties": 1, "score_gap": pytest.approx((1 + 0 - 2 + 1 + 2) / 5)}
+    assert pair_accuracy(np.full(3, np.nan), np.ones(3)).accuracy == 0
+    assert math.isnan(pair_accuracy(np.empty(0), np.empty(0)).accuracy)
+
+
+NAN = float("nan")
+LADDERS = {  # from the worst to the best model
+    "rank": [
+        {"pair_accuracy": NAN, "loss": 0.1},
+        {"pair_accuracy": 0.5, "loss": NAN},
+        {"pair_accuracy": 0.5, "loss": 0.9},
+        {"pair_accuracy": 0.5, "loss": 0.2},
+        {"pair_accuracy": 0.9, "loss": 5.0},
+    ],
+    "emd": [
+        {"emd_r1": value, "loss": loss} for value, loss in ((NAN, 0.0), (0.5, 0.1), (0.2, 0.3), (0.0, 9.0))
+    ],
+    "regress": [
+        {"srcc": NAN, "loss": NAN},
+        {"srcc": NAN, "loss": 4.0},
+        {"srcc": NAN, "loss": 1.0},
+        {"srcc": -1.0, "loss": 9.0},
+        {"srcc": 0.0, "loss": 9.0},
+        {"srcc": 0.9, "loss": 20.0},
+    ],
+}
+
+
+@pytest.mark.parametrize("task", LADDERS)
+def test_a_worse_model_never_replaces_a_better_one(task):
+    keys = [best_key(task, figures) for figures in LADDERS[task]]
+    for i, low in enumerate(keys):
+        assert not low > low
+        assert all(high > low and not low > high for high in keys[i + 1 :])
+
+
+def test_directions_of_the_figures():
+    falling = {name for name, metric in METRICS.items() if not metric.higher_is_better}
+    assert falling == {"loss", "ties", "emd_r1", "emd_r2", "rmse", "mae", "rmse_fit"}
+    rng = np.random.default_rng(0)
+    pairs, probs = rng.integers(0, 9, (9, 2)), rng.dirichlet(np.ones(4), 9)
+    named = rank_metrics(rng.random(9), pairs) | emd_metrics(probs, probs[::-1])
+    named |= regress_metrics(rng.random(9), rng.random(9)) | fitted_metrics(
+        np.arange(9.0), np.arange(9.0) ** 2
+    )
+    assert set(named) | {"loss"} == set(METRICS)
+
+
+def mean_of(values: np.ndarray) -> dict[str, float]:
+    return {"mean": float(values.mean())}
+
+
+def test_bootstrap_covers_the_true_mean_about_as_often_as_promised():
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(300):
+        low, high = bootstrap_intervals(mean_of, rng.normal(3.0, 2.0, 50), resamples=150)["mean"]
+        hits += low <= 3.0 <= high
+    assert 0.88 <= hits / 300 <= 0.99
+
+
+def test_bootstrap_width_and_repetition():
+    values = np.random.default_rng(1).normal(size=400)
+    low, high = bootstrap_intervals(mean_of, values)["mean"]
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)  # the normal approximation
+    assert bootstrap_intervals(mean_of, values)["mean"] == (low, high)
+    assert bootstrap_intervals(mean_of, values, seed=1)["mean"] != (low, high)
+    narrow = bootstrap_intervals(mean_of, values, level=0.5)["mean"]
+    assert low < narrow[0] < narrow[1] < high
+
+
+def test_bootstrap_draws_the_same_rows_of_every_array():
+    x = np.random.default_rng(2).normal(size=30)
+    found = bootstrap_intervals(
+        lambda a, b: {"gap": float(np.abs(a - b[:, 0]).max())}, x, x[:, None], resamples=50
+    )
+    assert found["gap"] == (0, 0)
+
+
+def test_bootstrap_of_an_undefined_figure_is_nan_in_silence(recwarn):
+    found = bootstrap_intervals(regress_metrics, np.full(20, 2.0), np.arange(20.0), resamples=50)
+    assert all(math.isnan(value) for name in ("srcc", "plcc", "krcc") for value in found[name])
+    assert found["rmse"][0] < found["rmse"][1] and not len(recwarn)
+    rare = np.r_[np.zeros(19), 1.0]  # about a third of the draws lack the only one: still defined
+    low, high = bootstrap_intervals(regress_metrics, rare, np.arange(20.0), resamples=100)["srcc"]
+    assert -1 <= low < high <= 1
