@@ -28,14 +28,15 @@ def _guarded(correlate, predicted: np.ndarray, actual: np.ndarray, name: str) ->
     predicted, actual = np.asarray(predicted, np.float64), np.asarray(actual, np.float64)
     if predicted.shape != actual.shape or predicted.ndim != 1:
         raise ValueError(f"{name}: shapes {predicted.shape} and {actual.shape}, expected (N,) twice")
-    reason = _undefined(predicted, actual)
+    reason = undefined(predicted, actual)
     if reason:
         warnings.warn(f"{name} is undefined: {reason}", stacklevel=3)
         return float("nan")
     return float(correlate(predicted, actual).statistic)
 
 
-def _undefined(predicted: np.ndarray, actual: np.ndarray) -> str:
+def undefined(predicted: np.ndarray, actual: np.ndarray) -> str:
+    """Why two (N,) arrays have no correlation; empty when they have."""
     if len(predicted) < 2:
         return f"{len(predicted)} images, and two are the least"
     if not (np.isfinite(predicted).all() and np.isfinite(actual).all()):

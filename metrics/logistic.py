@@ -7,6 +7,8 @@ import numpy as np
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
 
+from metrics.correlation import undefined
+
 
 class LogisticFit(NamedTuple):
     """b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|)); see `fit_logistic`."""
@@ -29,11 +31,14 @@ def fit_logistic(predicted: np.ndarray, mos: np.ndarray) -> LogisticFit | None:
         mos: (N,) opinions.
 
     Returns:
-        The fit, or None with a warning when N < 5, an input is constant, or the search does not converge.
+        The fit, or None with a warning when N < 5, an input is constant or not finite, or the search does not
+        converge.
     """
     predicted, mos = np.asarray(predicted, np.float64), np.asarray(mos, np.float64)
-    if len(predicted) < 5 or np.ptp(predicted) == 0 or np.ptp(mos) == 0:
-        warnings.warn(f"no logistic fit: {len(predicted)} images, or a constant input", stacklevel=2)
+    few = f"{len(predicted)} images, and five are the least" if len(predicted) < 5 else ""
+    reason = few or undefined(predicted, mos)
+    if reason:
+        warnings.warn(f"no logistic fit: {reason}", stacklevel=2)
         return None
     # Scores of a ranker have no unit: fitting standardised ones spares the search a bad start.
     centre, spread = predicted.mean(), predicted.std()
@@ -42,6 +47,7 @@ def fit_logistic(predicted: np.ndarray, mos: np.ndarray) -> LogisticFit | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # overflow on the way to a step
             best, _ = curve_fit(_curve, (predicted - centre) / spread, mos, p0=start, maxfev=20_000)
     except RuntimeError as error:
         warnings.warn(f"no logistic fit: {error}", stacklevel=2)
