@@ -30,17 +30,9 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file is not there, broken, would have to run code, or holds something else.
     """
-    import torch
+    from utils.checkpoint import read_safely
 
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken file can raise nearly anything
-        reason = str(error).strip().split("\n")[0]
-        raise WeightsError(f"{path}: not a weights file that can be read safely ({reason})") from error
-    return unwrap_state(content, str(path))
+    return unwrap_state(read_safely(Path(path)), str(path))
 
 
 def unwrap_state(content: Any, where: str) -> dict[str, Tensor]:

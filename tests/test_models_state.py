@@ -57,9 +57,9 @@ def test_anything_else_is_refused_and_changes_nothing():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "can be read safely"),
-        (b"PK\x03\x04 broken", "can be read safely"),
-        (pickle.dumps(Escape()), "can be read safely"),
+        (b"", "damaged, or not a file of weights"),
+        (b"PK\x03\x04 broken", "damaged, or not a file of weights"),
+        (pickle.dumps(Escape()), "could run code"),
         ([1, 2], "list, not a state dict"),
         ({"epoch": 3}, "epoch hold no tensors"),
         ({}, "not a state dict"),

@@ -1,7 +1,6 @@
 """Checkpoints: written whole or not at all, read without running code (DESIGN section 6)."""
 
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +41,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         WeightsError: not there, damaged, or holding more than tensors and plain values.
     """
     path = find_file(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{path}: not a checkpoint, or one that could run code; only weights are read"
-        ) from error
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError) as error:
-        raise WeightsError(f"{path}: damaged or not a checkpoint ({str(error).splitlines()[0]})") from error
+    state = read_safely(path)
     if not isinstance(state, dict) or not state:
         raise WeightsError(f"{path}: holds no weights")
     if all(isinstance(value, torch.Tensor) for value in state.values()):
@@ -57,6 +49,23 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     if "state_dict" not in state:
         raise WeightsError(f"{path}: holds no 'state_dict' among {', '.join(sorted(map(str, state))[:5])}")
     return state
+
+
+def read_safely(path: Path) -> Any:
+    """What torch saved in `path`, on the CPU, without running any code of the file's.
+
+    Raises:
+        WeightsError: not there, damaged, or holding more than tensors and plain values.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a broken file raises has no common class
+        if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
+            raise WeightsError(f"{path}: could run code when opened; only weights are read") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{path}: damaged, or not a file of weights ({reason})") from error
 
 
 def find_file(path: str | Path) -> Path:
