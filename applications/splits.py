@@ -1,11 +1,11 @@
 """What every application reads from DATA, and with how many hands."""
 
 import logging
-import os
 from pathlib import Path
 
 from config import Config
 from dataloader.labels import Labels, load_labels
+from utils.cores import usable_cores
 from utils.distributed import Process
 
 
@@ -29,7 +29,7 @@ def split_labels(config: Config, split: str, criterion: str = "", num_classes: i
 
 def usable_workers(config: Config) -> int:
     """--workers, but not more than this machine has cores to run them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     if config.workers > cores and "workers" in config.given:
         logging.warning("--workers %d: this machine has %d cores, using %d", config.workers, cores, cores)
     return min(config.workers, cores)

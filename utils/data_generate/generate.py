@@ -1,7 +1,6 @@
 """Distorting references: the work of one process, and its spreading over all cores."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -116,11 +115,6 @@ def ssim_of(reference: np.ndarray, image: np.ndarray) -> float:
     return float(
         structural_similarity(*greys, data_range=255, gaussian_weights=True, use_sample_covariance=False)
     )
-
-
-def default_workers() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def contradicting(pairs: Iterable[tuple[Record, Record]]) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from utils.data_generate.generate import default_workers
+from utils.cores import usable_cores
 
 MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
 
@@ -54,6 +54,6 @@ def _parser(description: str) -> argparse.ArgumentParser:
         help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")
     add("--format", choices=("png", "bmp"), default="png", help="of written pictures (default: %(default)s)")
-    add("-j", "--workers", type=_workers, default=default_workers(), metavar="N",
+    add("-j", "--workers", type=_workers, default=usable_cores(), metavar="N",
         help="processes (default: all cores, here %(default)s)")  # fmt: skip
     return parser
