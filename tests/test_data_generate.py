@@ -244,8 +244,16 @@ def test_package_photos_copies_scenes_and_names_sources(project, capsys):
         rows = list(csv.DictReader(file))
     assert {row["file"] for row in rows} == {path.name for path in (project / "refs").glob("*.png")}
     assert len(rows) >= 12 and all(all(row.values()) for row in rows)
-    with Image.open("refs/hubble_deep_field.png") as image:
-        assert (image.mode, image.size) == ("RGB", (500, 436))
+    with Image.open("refs/grace_hopper.png") as image, Image.open(_packaged("grace_hopper.jpg")) as source:
+        assert (image.mode, image.size) == ("RGB", (round(source.width / 2), round(source.height / 2)))
+    with Image.open("refs/ascent.png") as image:
+        assert (image.mode, image.size) == ("RGB", (512, 512))
+
+
+def _packaged(name: str) -> Path:
+    found = [package_photos.locate(photo) for photo in package_photos.PHOTOS if photo.path.endswith(name)]
+    assert found[0] is not None
+    return found[0]
 
 
 def test_packages_that_are_not_there_are_left_out(project, capsys, monkeypatch):

@@ -8,7 +8,6 @@ Exit status: 0 all are good, 1 some are bad, 2 nothing could be checked.
 
 import argparse
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from dataloader.image import find_pictures, read_rgb
+from utils.cores import usable_cores
 from utils.errors import DataError, ImageError, RankIQAError
 from utils.files import write_text
 
@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add, cores = parser.add_argument, os.cpu_count() or 1
+    add, cores = parser.add_argument, usable_cores()
     add("paths", type=Path, nargs="*", default=[Path("data")], metavar="PATH", help="default: data")
     add("--list", type=Path, metavar="FILE", help="write the paths of bad pictures there, one a line")
     add("-j", "--workers", type=int, default=cores, metavar="N", help="processes (default: %(default)s)")
