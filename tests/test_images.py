@@ -65,7 +65,8 @@ def test_lossless_formats_keep_every_pixel(tmp_path, suffix):
 def test_sixteen_bit_grey_is_scaled(tmp_path):
     values = np.array([[0, 257, 32768, 65535], [1, 128, 129, 60000]])
     close(png(tmp_path / "a.png", values, 16, 0), grey(np.rint(values / 257)), 1)
-    close(png(tmp_path / "dark.png", values // 100, 16, 0), grey(np.rint(values / 25700)), 1)
+    dark = np.array([[0, 100, 200, 255]])  # stays dark: the scale is the format's, not the picture's
+    close(png(tmp_path / "dark.png", dark, 16, 0), grey(np.rint(dark / 257)))
 
 
 def test_sixteen_bit_colour_is_scaled(tmp_path):
@@ -95,6 +96,9 @@ def test_alpha_lies_on_white(tmp_path, colour_type, channels, depth):
 def test_one_transparent_colour(tmp_path):
     path = png(tmp_path / "a.png", np.array([[7, 8]]), 8, 0, (b"tRNS", struct.pack(">H", 7)))
     close(path, np.array([[[255] * 3, [8] * 3]]))
+    key = (b"tRNS", struct.pack(">HHH", 1, 2, 3))
+    path = png(tmp_path / "b.png", np.array([[[1, 2, 3], [1, 2, 4]]]), 8, 2, key)
+    close(path, np.array([[[255] * 3, [1, 2, 4]]]))
 
 
 def test_bilevel_and_single_pixel(tmp_path):

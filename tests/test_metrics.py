@@ -104,7 +104,7 @@ def test_emd_against_scipy_and_a_loop(bins):
 def test_figures_of_distributions_by_hand():
     hist = np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 0.5, 0.5, 0], [0.25, 0.25, 0.25, 0.25]])
     assert mean_rating(hist).tolist() == [1, 4, 2.5, 2.5]
-    assert middle_accuracy(np.array([1, 2.6, 2.5, 4]), np.array([2.4, 3, 2.4, 2.5]), 4) == 0.75
+    assert middle_accuracy(np.array([1, 2.6, 2.5, 4, 1.9]), np.array([2.4, 3, 2.4, 2.5, 2.1]), 4) == 0.8
     figures = emd_metrics(hist, hist)
     assert figures["emd_r1"] == figures["emd_r2"] == 0 and figures["accuracy"] == 1
     assert [figures[name] for name in ("srcc", "plcc", "srcc_std", "plcc_std")] == pytest.approx([1] * 4)
@@ -186,6 +186,7 @@ LADDERS = {  # from the worst to the best model
         {"srcc": NAN, "loss": NAN},
         {"srcc": NAN, "loss": 4.0},
         {"srcc": NAN, "loss": 1.0},
+        {"srcc": NAN, "loss": 0.0},
         {"srcc": -1.0, "loss": 9.0},
         {"srcc": 0.0, "loss": 9.0},
         {"srcc": 0.9, "loss": 20.0},

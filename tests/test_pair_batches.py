@@ -170,7 +170,7 @@ def test_a_batch_holds_each_distinct_image_once_at_the_right_place(rank_labels):
 
 @pytest.mark.parametrize("view", [View("fit", (12, 16)), View("patches", (8, 10))])
 def test_both_images_of_a_pair_are_flipped_and_cropped_alike(rank_labels, view):
-    dataset, seen = TrainDataset(rank_labels, view, 1), set()
+    dataset, seen, epochs = TrainDataset(rank_labels, view, 1), set(), set()
     for epoch in range(12):
         batch = dataset[StepRows(epoch, np.arange(40), 1.0)]
         better, worse = (batch.images[batch.places[:, side]].int() for side in (0, 1))
@@ -178,7 +178,8 @@ def test_both_images_of_a_pair_are_flipped_and_cropped_alike(rank_labels, view):
         black = (better == 0) & (worse == 0)
         assert torch.equal(worse - better, torch.where(black, 0, 40 * levels).int())
         seen |= {bool((image[:, :, 0] == 0).all()) for image in batch.images}
-    assert seen == {False, True}
+        epochs.add(batch.images.numpy().tobytes())
+    assert seen == {False, True} and len(epochs) > 6  # four scenes: 16 ways to flip them
     again = dataset[StepRows(11, np.arange(40), 1.0)]
     assert torch.equal(again.images, batch.images)
 

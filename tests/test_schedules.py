@@ -20,7 +20,9 @@ def test_piecewise_of_the_documented_run():
 @pytest.mark.parametrize(
     ("warmup", "epochs", "expected"),
     [
-        (0, 1, [0.001]),  # int(k / 4) is 0 for all three: everything has passed
+        (0, 1, [1]),  # int(k / 4) is 0 for all three, but one epoch stays at the peak
+        (0, 2, [1, 0.001]),  # int(0.75), int(1.25), int(1.75): all raised to 1 or equal to it
+        (5, 6, [0.1] * 5 + [1]),
         (0, 8, [1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.001]),
         (2, 10, [0.1, 0.1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.001]),
         (3, 8, [0.1, 0.1, 0.1, 1, 0.1, 0.1, 0.01, 0.001]),  # int(1.875), int(3.125), int(4.375)
