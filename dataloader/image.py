@@ -44,6 +44,8 @@ def read_rgb(path: str | Path) -> Image.Image:
                 return _to_rgb(upright)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such picture") from error
+    except PermissionError as error:
+        raise ImageError(f"{path}: no permission to read it") from error
     except IsADirectoryError as error:
         raise ImageError(f"{path}: is a folder, not a picture") from error
     except UnidentifiedImageError as error:

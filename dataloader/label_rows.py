@@ -101,6 +101,8 @@ class Interner:
 
     def _add(self, name: str, line: int) -> int:
         plain = name.replace("\\", "/")
+        if plain.startswith(("./", "../")) or "/./" in plain or "//" in plain or "/../" in plain:
+            plain = os.path.normpath(plain)  # two spellings of one picture are one image
         if plain != name and plain in self._index:
             self._index[name] = self._index[plain]
             return self._index[plain]

@@ -196,3 +196,12 @@ def test_string_table_is_the_list_it_was_made_from():
         with pytest.raises(IndexError):
             table[index]
     assert list(StringTable([])) == []
+
+
+def test_two_spellings_of_a_path_are_one_image(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "label.txt").write_text("./a.png,b.png\n.//b.png,a.png\n", encoding="utf-8")
+    with pytest.raises(LabelError, match=r"label\.txt:2: contradicts line 1"):
+        load_labels("label.txt", "rank")
