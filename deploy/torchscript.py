@@ -86,7 +86,7 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the notes that TorchScript is old and that a trace keeps sizes: they are fixed, N is compared."""
+    """Without the notes that TorchScript is old, and that a trace keeps sizes, which are fixed anyway."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
