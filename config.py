@@ -122,6 +122,8 @@ def _refuse_conflicts(config: Config) -> None:
             f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
             "whose scores differ by less than 1; give a margin below 1"
         )
+    if config.continue_from is not None and not config.train:
+        raise ConfigError("--continue goes on with a training run: main.py --train --continue [FILE]")
     if config.train and config.continue_from is not None and config.resume:
         raise ConfigError(
             "--resume starts a run from weights, --continue goes on with a run: give one of them"

@@ -26,8 +26,8 @@ FREE |= {
 
 
 def flags_of(config: Config) -> dict[str, Any]:
-    """The resolved command line as plain values, for checkpoints and config.yaml."""
-    names = [item.name for item in fields(config) if item.name != "given"]
+    """The resolved flags of a run as plain values, for checkpoints and config.yaml."""
+    names = [item.name for item in fields(config) if item.name not in ("given", "continue_from", "config")]
     return {name: _plain(getattr(config, name)) for name in names}
 
 

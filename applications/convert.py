@@ -23,7 +23,7 @@ DEMO_PICTURES = Path(__file__).resolve().parent.parent / "demos" / "images"
 
 def run(config: Config) -> int:
     """Write CHECKPOINT_DIR/jit_{arch}.pt after comparing it with the model on real pictures and on noise."""
-    network, spec = trained_model(config)
+    network, spec, _ = trained_model(config)
     path = config.checkpoint_dir / f"jit_{file_arch(spec.arch)}.pt"
     pictures = _real_pictures(config.data, spec)
     worst = export_torchscript(network, spec, path, pictures)

@@ -20,7 +20,7 @@ RUNS = 10
 
 def run(config: Config) -> int:
     """Print architecture, parameters, multiply-adds, shapes, size of the weights file and latency."""
-    network, spec = trained_model(config) if config.resume else new_model(config)
+    network, spec = trained_model(config)[:2] if config.resume else new_model(config)
     device = choose_device(config.cuda, config.gpus)[0]
     network = place(network.eval(), device, config.channels_last)
     image = torch.rand(1, 3, *spec.image_size, device=device)

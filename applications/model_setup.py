@@ -26,6 +26,7 @@ def new_model(config: Config) -> tuple[nn.Module, ModelSpec]:
     spec = _spec_of_flags(config, pretrained=config.pretrained and state is None)
     if stored is not None:
         _refuse_other(config, stored, ("arch",))
+        _notice_other(config, stored, ("view", "image_size"))
         spec = spec.with_(arch=stored.arch, mean=stored.mean, std=stored.std)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     if state is not None:
@@ -41,10 +42,13 @@ def new_model(config: Config) -> tuple[nn.Module, ModelSpec]:
     return network, spec
 
 
-def trained_model(config: Config) -> tuple[nn.Module, ModelSpec]:
+def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
     """The network of --resume for evaluation and conversion, as the file describes it.
 
     --image_size, --view, --patches and --criterion override the file with a notice.
+
+    Returns:
+        The network in evaluation mode, its spec, and the flags it was trained with, where the file has them.
 
     Raises:
         ConfigError: --arch or --num_classes contradicts the file.
@@ -65,7 +69,7 @@ def trained_model(config: Config) -> tuple[nn.Module, ModelSpec]:
     misfits = fit_state(network, state["state_dict"], where)
     if misfits:
         raise WeightsError(f"{misfits[0]}; give the --num_classes of the file")
-    return network.eval(), spec
+    return network.eval(), spec, state.get("config", {})
 
 
 def model_of_state(state: dict[str, Any], where: str) -> tuple[nn.Module, ModelSpec]:
@@ -106,6 +110,14 @@ def _refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> 
         held = getattr(stored, name)
         if asked != held:
             raise ConfigError(f"--{name} {asked} was asked for, but {config.resume} holds {held}")
+
+
+def _notice_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:
+    """The next stage may see pictures otherwise, but rarely on purpose."""
+    for name in names:
+        used, held = getattr(config, name), getattr(stored, name)
+        if name not in config.given and used != held:
+            logging.warning("%s was trained with --%s %s, this run uses %s", config.resume, name, held, used)
 
 
 def _overridden(config: Config, spec: ModelSpec) -> ModelSpec:

@@ -30,9 +30,9 @@ from utils.run_log import RunLog, new_run_folder
 
 def run(config: Config) -> int:
     """Evaluate; writes metrics.json, predictions.csv and scatter.png into logs/<run>/."""
-    network, spec = trained_model(config)
+    network, spec, flags = trained_model(config)
     labels = split_labels(config, "test", spec.criterion, spec.num_classes)
-    criterion = create_criterion(spec.criterion, config.margin, config.rank_activation)
+    criterion = create_criterion(spec.criterion, *_objective(config, flags))
     result = evaluate_logits(labels, _logits(config, network, spec, labels), criterion)
     figures, intervals = with_intervals(labels, result)
     groups = by_type_and_level(labels, result, split_file(config.data, "test"))
@@ -58,6 +58,16 @@ def run(config: Config) -> int:
             print(group_table(groups))
         print(f"metrics.json, predictions.csv, scatter.png: {log.folder}")
     return 0
+
+
+def _objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
+    """Margin and activation of the loss that is reported: as given, else as the model was trained."""
+    names = ("margin", "rank_activation")
+    margin, activation = (
+        getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
+        for name in names
+    )
+    return margin, activation
 
 
 def _logits(config: Config, network: Any, spec: ModelSpec, labels: Labels) -> Any:

@@ -142,14 +142,20 @@ def _epochs(
         figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validator(network, state.epoch)}
         key = best_key(config.criterion, figures)
         is_best = state.best is None or key > state.best
-        state = TrainState(state.epoch + 1, best=key if is_best else state.best, run_folder=state.run_folder)
+        state = TrainState(
+            epoch=state.epoch + 1,
+            best=key if is_best else state.best,
+            best_figures={"epoch": state.epoch + 1, **figures} if is_best else state.best_figures,
+            run_folder=state.run_folder,
+        )
         writer.latest(network, validator.spec, job.optimizer, state)
         if is_best:
             writer.best(network, validator.spec, figures)
         seconds = time.perf_counter() - began
         logging.info(_line(state.epoch, config.epochs, figures, seconds, is_best))
-        log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best})
+        log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best_figures})
     if job.process.is_main:
+        logging.info("all %d epochs are done", config.epochs)
         logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
         logging.info("log and TensorBoard events: %s", log.folder)
     return 0

@@ -1,6 +1,6 @@
 """Everything that a run needs to go on as if it had never stopped (DESIGN section 6)."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class TrainState:
         step: steps done in it.
         loss_sum, rows: of the steps done in it, for the epoch's mean loss.
         best: `best_key` of the best model so far.
+        best_figures: its epoch and figures.
         run_folder: where the run logs.
     """
 
@@ -29,6 +30,7 @@ class TrainState:
     loss_sum: float = 0.0
     rows: float = 0.0
     best: tuple[float, float] | None = None
+    best_figures: dict[str, float] = field(default_factory=dict)
     run_folder: str = ""
 
     @classmethod

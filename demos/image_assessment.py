@@ -15,8 +15,9 @@ from demos.score_sheet import draw_sheet  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
 from utils.errors import ImageError, RankIQAError, WeightsError  # noqa: E402
 
-CHECKPOINTS = HERE.parent / "checkpoints"
-DEFAULT_MODEL = CHECKPOINTS / "jit_efficientnet_b0.pt"
+# Where --jit and the quick start leave their files.
+FOLDERS = (HERE.parent / "checkpoints", HERE.parent / "quick_start" / "checkpoints")
+DEFAULT_NAME = "jit_efficientnet_b0.pt"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,27 +45,26 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def default_model() -> Path:
-    """jit_efficientnet_b0.pt, else the newest jit_*.pt of the checkpoints folder.
+    """jit_efficientnet_b0.pt, else the newest jit_*.pt, of checkpoints/, else of quick_start/checkpoints/.
 
     Raises:
         WeightsError: there is none.
     """
-    if DEFAULT_MODEL.is_file():
-        return DEFAULT_MODEL
-    found = sorted(CHECKPOINTS.glob("jit_*.pt"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise WeightsError(
-            f"{DEFAULT_MODEL}: no such file; make one by bash z_task_shell/quick_start.sh, "
-            "or convert a checkpoint by main.py --jit --resume FILE"
-        )
-    return found[-1]
+    for folder in FOLDERS:
+        found = sorted(folder.glob("jit_*.pt"), key=lambda path: path.stat().st_mtime)
+        if found:
+            return next((path for path in found if path.name == DEFAULT_NAME), found[-1])
+    raise WeightsError(
+        f"{FOLDERS[0] / DEFAULT_NAME}: no such file; make a model by bash z_task_shell/quick_start.sh, "
+        "or convert a checkpoint by main.py --jit --resume FILE"
+    )
 
 
 def describe(scorer: Scorer, model: Path) -> str:
     """One line on the model and on what its scores mean."""
     spec = scorer.spec
     if spec.num_classes > 1:
-        scale = f"expected rating in 1..{spec.num_classes}"
+        scale = f"in 1..{spec.num_classes}"
     elif spec.score_range:
         scale = f"{spec.score_range[0]:.3f} to {spec.score_range[1]:.3f} in validation"
     else:

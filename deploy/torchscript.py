@@ -77,7 +77,7 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
         with _quiet():
             module = torch.jit.load(str(path), map_location=device, _extra_files=extra)
     except (RuntimeError, ValueError) as error:
-        raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]})") from error
+        raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0][:80]})") from error
     text = extra[SPEC_ENTRY]
     if not text:
         raise WeightsError(f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --jit")

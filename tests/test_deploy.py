@@ -108,10 +108,12 @@ def test_demo_takes_files_folders_and_goes_on_after_a_bad_picture(
 
 
 def test_demo_finds_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_assessment, "CHECKPOINTS", tmp_path)
-    monkeypatch.setattr(image_assessment, "DEFAULT_MODEL", tmp_path / "jit_efficientnet_b0.pt")
+    monkeypatch.setattr(image_assessment, "FOLDERS", (tmp_path, tmp_path / "quick_start"))
     with pytest.raises(WeightsError, match="quick_start"):
         image_assessment.default_model()
+    (tmp_path / "quick_start").mkdir()
+    (tmp_path / "quick_start" / "jit_vgg11.pt").touch()
+    assert image_assessment.default_model().name == "jit_vgg11.pt"
     for age, name in enumerate(["jit_resnet18.pt", "jit_vgg16.pt"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 - age, 1000 - age))

@@ -98,7 +98,11 @@ def test_offline_fails_at_once_and_says_what_to_do(monkeypatch, tmp_path, hub, a
 
 
 def test_a_network_that_swallows_everything_fails_in_seconds(monkeypatch, tmp_path, hub):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(30))
+    def hang(*_, **__):
+        time.sleep(30)
+        raise socket.gaierror("no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     model, start = create_model(ARCH), time.monotonic()
     with pytest.raises(WeightsError, match="can't download"):
         load_pretrained(model, ARCH, tmp_path)

@@ -13,7 +13,8 @@ fi
 python=.venv/bin/python
 if [ ! -x "$python" ]; then
     echo "== making .venv"
-    "$base_python" -m venv .venv
+    # A venv that was made by half would be taken for a whole one by the next run.
+    "$base_python" -m venv .venv || { rm -rf .venv; echo "error: python3 -m venv failed; on Debian install python3-venv" >&2; exit 2; }
 fi
 # The stamp holds what was installed last, so that a second run starts at once.
 stamp=".venv/installed-$requirements"
