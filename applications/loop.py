@@ -3,46 +3,17 @@
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import Tensor
 
+from applications.job import Job
 from applications.train_state import TrainState
-from dataloader.batches import RowBatches
 from dataloader.datasets import TrainBatch
-from models.normalise import Normalise, to_unit
-from utils.distributed import Process, any_process
+from models.normalise import to_unit
+from utils.distributed import any_process
 from utils.errors import ImageError, TrainingError
 from utils.progress import progress_bar
-
-
-@dataclass(frozen=True)
-class Job:
-    """The parts of a run that do not change from step to step.
-
-    Attributes:
-        network: wrapped for distribution where there are several processes.
-        lr: learning rate at a progress, in epochs with a fraction.
-        log: takes (global step, figures) every `print_freq` steps.
-        stopped: whether the user asked to stop.
-        skip_bad: leave rows with an unreadable picture out instead of raising.
-    """
-
-    network: nn.Module
-    normalise: Normalise
-    criterion: nn.Module
-    optimizer: torch.optim.Optimizer
-    loader: DataLoader
-    batches: RowBatches
-    process: Process
-    lr: Callable[[float], float]
-    log: Callable[[int, dict[str, float]], None]
-    stopped: Callable[[], bool]
-    print_freq: int = 50
-    skip_bad: bool = False
 
 
 def train_epoch(job: Job, state: TrainState) -> bool:

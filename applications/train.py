@@ -14,23 +14,18 @@ from typing import Any
 from torch import nn
 
 from applications.continuing import continued, flags_of
-from applications.loop import Job, train_epoch
+from applications.job import Job, make_job
+from applications.loop import train_epoch
 from applications.model_setup import model_of_state, new_model
-from applications.splits import pin_memory, split_labels, usable_workers
+from applications.splits import split_labels
 from applications.train_state import CheckpointWriter, TrainState
 from applications.validation import Validator
 from config import Config
-from criterions.factory import create_criterion
-from dataloader.batches import RowBatches
 from dataloader.labels import Labels
-from dataloader.loaders import train_loader
-from dataloader.views import View
 from metrics.task import best_key
 from models import head_of
-from models.normalise import Normalise, place
+from models.normalise import place
 from models.spec import ModelSpec
-from optim.optimizers import create_optimizer
-from optim.schedules import lr_factor
 from utils.distributed import Process, choose_device, run_processes, wrap
 from utils.faults import explain_torch_faults
 from utils.my_logger import setup_console
@@ -74,7 +69,7 @@ def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -
     log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
     with log, StopSignals() as stop, explain_torch_faults(config.batch_size, config.image_size):
         log.config(flags_of(config))
-        job = _job(config, process, network, spec, train_labels, log, stop)
+        job = make_job(config, process, network, spec, train_labels, log, stop)
         if checkpoint is not None:
             job.optimizer.load_state_dict(checkpoint["optimizer"])
         validator = Validator(config, process, job.normalise, job.criterion, val_labels, spec, log)
@@ -82,49 +77,6 @@ def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -
         if checkpoint is not None:
             restore_random_states(checkpoint["random_states"])
         return _epochs(config, job, network, validator, state, log)
-
-
-def _job(
-    config: Config,
-    process: Process,
-    network: nn.Module,
-    spec: ModelSpec,
-    labels: Labels,
-    log: RunLog,
-    stop: StopSignals,
-) -> Job:
-    batches = RowBatches(
-        labels.images, len(labels.paths), config.batch_size, config.seed, process.world, process.rank
-    )
-    loader = train_loader(
-        labels,
-        View(spec.view, spec.image_size, spec.patches),
-        batches,
-        seed=config.seed,
-        augment=config.augment,
-        workers=usable_workers(config),
-        pin_memory=pin_memory(process),
-    )
-    return Job(
-        network=network,
-        normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=create_criterion(config.criterion, config.margin, config.rank_activation),
-        optimizer=create_optimizer(
-            config.optimizer,
-            network.parameters(),
-            lr=config.lr,
-            weight_decay=config.weight_decay,
-            momentum=config.momentum,
-        ),
-        loader=loader,
-        batches=batches,
-        process=process,
-        lr=lambda progress: config.lr * lr_factor(config.schedule, progress, config.warmup, config.epochs),
-        log=lambda step, figures: log.scalars("train", figures, step),
-        stopped=lambda: stop.requested,
-        print_freq=config.print_freq,
-        skip_bad=config.bad_images == "skip",
-    )
 
 
 def _epochs(

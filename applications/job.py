@@ -1,0 +1,101 @@
+"""What a training run is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from applications.splits import pin_memory, usable_workers
+from config import Config
+from criterions.factory import create_criterion
+from dataloader.batches import RowBatches
+from dataloader.labels import Labels
+from dataloader.loaders import train_loader
+from dataloader.views import View
+from models.normalise import Normalise
+from models.spec import ModelSpec
+from optim.optimizers import create_optimizer
+from optim.schedules import lr_factor
+from utils.distributed import Process
+from utils.run_log import RunLog
+from utils.signals import StopSignals
+
+
+@dataclass(frozen=True)
+class Job:
+    """The parts of a run that do not change from step to step.
+
+    Attributes:
+        network: wrapped for distribution where there are several processes.
+        lr: learning rate at a progress, in epochs with a fraction.
+        log: takes (global step, figures) every `print_freq` steps.
+        stopped: whether the user asked to stop.
+        skip_bad: leave rows with an unreadable picture out instead of raising.
+    """
+
+    network: nn.Module
+    normalise: Normalise
+    criterion: nn.Module
+    optimizer: torch.optim.Optimizer
+    loader: DataLoader
+    batches: RowBatches
+    process: Process
+    lr: Callable[[float], float]
+    log: Callable[[int, dict[str, float]], None]
+    stopped: Callable[[], bool]
+    print_freq: int = 50
+    skip_bad: bool = False
+
+
+def make_job(
+    config: Config,
+    process: Process,
+    network: nn.Module,
+    spec: ModelSpec,
+    labels: Labels,
+    log: RunLog,
+    stop: StopSignals,
+) -> Job:
+    """The parts of a run as the flags ask for them.
+
+    Args:
+        network: with its weights, on the device of `process`.
+        spec: of the network.
+        labels: to train on.
+        log: gets the figures of the steps.
+        stop: the user's wish to stop.
+    """
+    batches = RowBatches(
+        labels.images, len(labels.paths), config.batch_size, config.seed, process.world, process.rank
+    )
+    loader = train_loader(
+        labels,
+        View(spec.view, spec.image_size, spec.patches),
+        batches,
+        seed=config.seed,
+        augment=config.augment,
+        workers=usable_workers(config),
+        pin_memory=pin_memory(process),
+    )
+    return Job(
+        network=network,
+        normalise=Normalise(spec.mean, spec.std).to(process.device),
+        criterion=create_criterion(config.criterion, config.margin, config.rank_activation),
+        optimizer=create_optimizer(
+            config.optimizer,
+            network.parameters(),
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            momentum=config.momentum,
+        ),
+        loader=loader,
+        batches=batches,
+        process=process,
+        lr=lambda progress: config.lr * lr_factor(config.schedule, progress, config.warmup, config.epochs),
+        log=lambda step, figures: log.scalars("train", figures, step),
+        stopped=lambda: stop.requested,
+        print_freq=config.print_freq,
+        skip_bad=config.bad_images == "skip",
+    )
