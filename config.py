@@ -117,7 +117,8 @@ def _refuse_conflicts(config: Config) -> None:
         and (config.train or "num_classes" in config.given)
     ):
         raise ConfigError("--criterion emd needs --num_classes N of at least 2, the number of rating bins")
-    if config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
+    starts = config.train and config.continue_from is None
+    if starts and config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
         raise ConfigError(
             f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
             "whose scores differ by less than 1; give a margin below 1"

@@ -31,8 +31,8 @@ def flags_of(config: Config) -> dict[str, Any]:
     return {name: _plain(getattr(config, name)) for name in names}
 
 
-def continued(config: Config) -> tuple[Config, dict[str, Any]]:
-    """The Config of the run to go on with, and its checkpoint.
+def continued(config: Config) -> Config:
+    """The Config of the run to go on with; its `continue_from` is the path of the checkpoint.
 
     Flags that were given and may change win over the stored ones.
 
@@ -60,7 +60,7 @@ def continued(config: Config) -> tuple[Config, dict[str, Any]]:
     kept = {name: getattr(config, name) for name in config.given & FREE}
     kept |= {"train": True, "continue_from": str(path), "given": config.given}
     logging.info("continuing the run of %s", path)
-    return replace(stored, **kept), checkpoint
+    return replace(stored, **kept)
 
 
 def _config_of(flags: dict[str, Any], config: Config) -> Config:

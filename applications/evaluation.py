@@ -9,6 +9,7 @@ from torch import nn
 from criterions.score import score
 from dataloader.labels import Labels
 from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from utils.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,24 @@ class Predictions:
     @property
     def probs(self) -> np.ndarray:
         """(M, N) predicted distributions."""
-        return torch.from_numpy(self.logits).softmax(dim=1).numpy()
+        return softmax(self.logits)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(M, N) distributions of (M, N) logits."""
+    return torch.from_numpy(logits).softmax(dim=1).numpy()
 
 
 def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) -> Predictions:
-    """The figures of (M, N) logits on the rows of `labels`; rows with an unread picture are left out."""
+    """The figures of (M, N) logits on the rows of `labels`; rows with an unread picture are left out.
+
+    Raises:
+        DataError: no row is left.
+    """
     scores = score(torch.from_numpy(logits)).numpy()
     rows = np.flatnonzero(np.isfinite(logits).all(axis=1)[labels.images].all(axis=1))
+    if not len(rows):
+        raise DataError(f"{labels.source}: of none of its {len(labels)} rows all pictures can be read")
     images, targets = labels.images[rows], labels.targets[rows]
     with torch.inference_mode():
         places, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
@@ -44,8 +56,7 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
     if labels.task == "rank":
         figures = rank_metrics(scores, images)
     elif labels.task == "emd":
-        probs = torch.from_numpy(logits).softmax(dim=1).numpy()
-        figures = emd_metrics(probs[images[:, 0]], targets)
+        figures = emd_metrics(softmax(logits[images[:, 0]]), targets)
     else:
         figures = regress_metrics(scores[images[:, 0]], targets)
     return Predictions(logits, scores, rows, {"loss": loss, **figures})

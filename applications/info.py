@@ -14,6 +14,7 @@ from models import head_of
 from models.normalise import place
 from models.spec import ModelSpec
 from utils.distributed import choose_device
+from utils.faults import explain_torch_faults
 
 RUNS = 10
 
@@ -24,7 +25,7 @@ def run(config: Config) -> int:
     device = choose_device(config.cuda, config.gpus)[0]
     network = place(network.eval(), device, config.channels_last)
     image = torch.rand(1, 3, *spec.image_size, device=device)
-    with torch.inference_mode():
+    with torch.inference_mode(), explain_torch_faults(1, spec.image_size):
         with FlopCounterMode(display=False) as counter:
             logits = network(image)
         milliseconds = _latency(network, image, device) * 1000

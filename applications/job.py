@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from applications.splits import pin_memory, usable_workers
+from applications.splits import pin_memory
 from config import Config
 from criterions.factory import create_criterion
 from dataloader.batches import RowBatches
@@ -76,7 +76,7 @@ def make_job(
         batches,
         seed=config.seed,
         augment=config.augment,
-        workers=usable_workers(config),
+        workers=config.workers,
         pin_memory=pin_memory(process),
     )
     return Job(
@@ -94,7 +94,7 @@ def make_job(
         batches=batches,
         process=process,
         lr=lambda progress: config.lr * lr_factor(config.schedule, progress, config.warmup, config.epochs),
-        log=lambda step, figures: log.scalars("train", figures, step),
+        log=log.step,
         stopped=lambda: stop.requested,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",

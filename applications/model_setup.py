@@ -126,4 +126,6 @@ def _overridden(config: Config, spec: ModelSpec) -> ModelSpec:
         if name in config.given and asked != held:
             logging.warning("--%s %s replaces the %s of %s", name, asked, held, config.resume)
             spec = spec.with_(**{name: asked})
+    if spec.criterion == "emd" and spec.num_classes < 2:
+        raise ConfigError(f"--criterion emd: {config.resume} gives one number, no distribution of ratings")
     return spec

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from criterions.score import average_patches
 from models.normalise import Normalise, to_unit
 from utils.distributed import Process, gather
-from utils.errors import ImageError
+from utils.errors import ImageError, TrainingError
 from utils.progress import progress_bar
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on a picture's company.
@@ -42,6 +42,7 @@ def predict_logits(
 
     Raises:
         ImageError: a picture can't be read.
+        TrainingError: the network gives scores that are not finite.
     """
     numbers: list[Tensor] = []
     parts: list[Tensor] = []
@@ -64,6 +65,11 @@ def predict_logits(
     shares = [share for share in gather(mine, process) if share[1] is not None]
     if not shares:
         raise ImageError(f"none of {count} pictures can be read")
+    wild = sum(int((~np.isfinite(values)).any(axis=1).sum()) for _, values in shares)
+    if wild:
+        raise TrainingError(
+            f"{wild} of {count} scores are not finite: the weights have diverged; try a smaller --lr"
+        )
     logits = np.full((count, shares[0][1].shape[1]), np.nan, np.float32)
     for places, values in shares:
         logits[places] = values

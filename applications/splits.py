@@ -27,11 +27,13 @@ def split_labels(config: Config, split: str, criterion: str = "", num_classes: i
     )
 
 
-def usable_workers(config: Config) -> int:
-    """--workers, but not more than this machine has cores to run them."""
-    cores = usable_cores()
-    if config.workers > cores and "workers" in config.given:
-        logging.warning("--workers %d: this machine has %d cores, using %d", config.workers, cores, cores)
+def usable_workers(config: Config, process: Process) -> int:
+    """--workers, but not more than this machine has cores for each of its processes."""
+    cores = max(1, usable_cores() * config.nodes // process.world)
+    if config.workers > cores and "workers" in config.given and process.is_main:
+        logging.warning(
+            "--workers %d: this machine has %d cores for each process, using that", config.workers, cores
+        )
     return min(config.workers, cores)
 
 

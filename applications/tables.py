@@ -41,4 +41,4 @@ def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return "undefined"
-    return f"{value:.4f}" if value != int(value) or isinstance(value, float) else str(value)
+    return str(value) if isinstance(value, int) else f"{value:.4f}"

@@ -1,8 +1,12 @@
 """`-e`: figures of --resume on DATA/test, each with a bootstrap interval, predictions and a plot."""
 
 import csv
+import logging
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+from torch import nn
 
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
@@ -23,41 +27,59 @@ from metrics.emd import mean_rating
 from metrics.pair_accuracy import PairAccuracy
 from models.normalise import Normalise, place
 from models.spec import ModelSpec
-from utils.distributed import Process, choose_device
+from utils.distributed import Process, choose_device, run_processes
+from utils.faults import explain_torch_faults
 from utils.files import atomic_write
+from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 
 
 def run(config: Config) -> int:
-    """Evaluate; writes metrics.json, predictions.csv and scatter.png into logs/<run>/."""
+    """Evaluate, in as many processes as there are GPUs; writes into logs/<run>/."""
+    device, gpus = choose_device(config.cuda, config.gpus)
+    return run_processes(evaluate, (config,), device=device, local=gpus or config.procs_per_node)
+
+
+def evaluate(process: Process, config: Config) -> int:
+    """One process of an evaluation: all score their share, the first reports."""
+    setup_console(quiet=not process.is_main)
     network, spec, flags = trained_model(config)
     labels = split_labels(config, "test", spec.criterion, spec.num_classes)
-    criterion = create_criterion(spec.criterion, *_objective(config, flags))
-    result = evaluate_logits(labels, _logits(config, network, spec, labels), criterion)
+    folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
+    with (
+        RunLog(folder, active=process.is_main) as log,
+        explain_torch_faults(config.batch_size, spec.image_size),
+    ):
+        log.config(flags_of(config))
+        logits = _logits(config, process, network, spec, labels)
+        if process.is_main:
+            criterion = create_criterion(spec.criterion, *_objective(config, flags))
+            _report(config, log, labels, evaluate_logits(labels, logits, criterion))
+    return 0
+
+
+def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) -> None:
     figures, intervals = with_intervals(labels, result)
     groups = by_type_and_level(labels, result, split_file(config.data, "test"))
-    with RunLog(new_run_folder(config.logdir, "test", spec.arch, spec.criterion)) as log:
-        log.config(flags_of(config))
-        log.metrics(
-            {
-                "model": str(config.resume),
-                "labels": str(labels.source),
-                "rows": len(result.rows),
-                "rows_left_out": len(labels) - len(result.rows),
-                "figures": figures,
-                "intervals": intervals,
-                "pair_accuracy": _nested(groups),
-            }
-        )
-        with atomic_write(log.folder / "predictions.csv", "w") as file:
-            csv.writer(file).writerows(_prediction_rows(labels, result))
-        save(scatter(labels.task, *scatter_axes(labels, result)), log.folder / "scatter.png")
-        print(f"{config.resume} on {labels.source}: {len(result.rows)} rows, {len(labels.paths)} pictures")
-        print(figure_table(figures, intervals))
-        if groups:
-            print(group_table(groups))
-        print(f"metrics.json, predictions.csv, scatter.png: {log.folder}")
-    return 0
+    content = {
+        "model": str(config.resume),
+        "labels": str(labels.source),
+        "rows": len(result.rows),
+        "rows_left_out": len(labels) - len(result.rows),
+        "figures": figures,
+        "intervals": intervals,
+        "pair_accuracy": _nested(groups),
+    }
+    log.metrics(content)
+    with atomic_write(log.folder / "predictions.csv", "w") as file:
+        csv.writer(file).writerows(_prediction_rows(labels, result))
+    save(scatter(labels.task, *scatter_axes(labels, result)), log.folder / "scatter.png")
+    counts = f"{len(result.rows)} rows, {len(labels.paths)} pictures"
+    logging.info("%s on %s: %s", config.resume, labels.source, counts)
+    logging.info("%s", figure_table(figures, intervals))
+    if groups:
+        logging.info("%s", group_table(groups))
+    logging.info("metrics.json, predictions.csv, scatter.png: %s", log.folder)
 
 
 def _objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
@@ -70,15 +92,17 @@ def _objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
     return margin, activation
 
 
-def _logits(config: Config, network: Any, spec: ModelSpec, labels: Labels) -> Any:
-    device = choose_device(config.cuda, config.gpus)[0]
-    process = Process(device="cuda:0" if device == "cuda" else "cpu")
+def _logits(
+    config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
+) -> np.ndarray:
     loader = eval_loader(
         labels.paths,
         View(spec.view, spec.image_size, spec.patches),
         batch_size=min(config.batch_size, 32),
-        workers=usable_workers(config),
+        workers=usable_workers(config, process),
         pin_memory=pin_memory(process),
+        world=process.world,
+        rank=process.rank,
     )
     place(network, process.device, config.channels_last)
     normalise = Normalise(spec.mean, spec.std).to(process.device)

@@ -9,7 +9,6 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -17,8 +16,8 @@ from applications.continuing import continued, flags_of
 from applications.job import Job, make_job
 from applications.loop import train_epoch
 from applications.model_setup import model_of_state, new_model
-from applications.splits import split_labels
-from applications.train_state import CheckpointWriter, TrainState
+from applications.splits import split_labels, usable_workers
+from applications.train_state import CheckpointWriter, TrainState, restore_process
 from applications.validation import Validator
 from config import Config
 from dataloader.labels import Labels
@@ -26,23 +25,24 @@ from metrics.task import best_key
 from models import head_of
 from models.normalise import place
 from models.spec import ModelSpec
-from utils.distributed import Process, choose_device, run_processes, wrap
+from utils.checkpoint import load_checkpoint
+from utils.distributed import Process, choose_device, run_processes, sync_buffers, wrap
+from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
 from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
-from utils.seeding import restore_random_states, seed_everything
+from utils.seeding import seed_everything
 from utils.signals import StopSignals
 
 
 def run(config: Config) -> int:
     """Train as the flags say, in as many processes as they ask for; 0, or 130 after an interrupt."""
-    checkpoint = None
     if config.continue_from is not None:
-        config, checkpoint = continued(config)
+        config = continued(config)
     device, gpus = choose_device(config.cuda, config.gpus)
     return run_processes(
         train,
-        (config, checkpoint),
+        (config,),
         device=device,
         local=gpus or config.procs_per_node,
         nodes=config.nodes,
@@ -51,11 +51,14 @@ def run(config: Config) -> int:
     )
 
 
-def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -> int:
+def train(process: Process, config: Config) -> int:
     """One process of a run: 0 when all epochs are done, 130 when it was stopped and saved."""
     setup_console(quiet=not process.is_main)
+    config = replace(config, workers=usable_workers(config, process))
     seed_everything(config.seed, config.deterministic)  # all processes start from the same weights
     train_labels, val_labels = split_labels(config, "train"), split_labels(config, "val")
+    # Read by each process for itself: tensors that travel to new processes would share their memory.
+    checkpoint = None if config.continue_from is None else load_checkpoint(config.continue_from)
     if checkpoint is None:
         network, spec = new_model(config)
         state = TrainState(
@@ -64,6 +67,7 @@ def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -
     else:
         network, spec = model_of_state(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
+        _refuse_other_world(state, process)
     place(network, process.device, config.channels_last)
     seed_everything(config.seed + process.rank, config.deterministic)
     log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
@@ -75,7 +79,7 @@ def train(process: Process, config: Config, checkpoint: dict[str, Any] | None) -
         validator = Validator(config, process, job.normalise, job.criterion, val_labels, spec, log)
         _announce(config, process, spec, train_labels, val_labels, len(job.batches))
         if checkpoint is not None:
-            restore_random_states(checkpoint["random_states"])
+            restore_process(checkpoint, process)
         return _epochs(config, job, network, validator, state, log)
 
 
@@ -83,14 +87,19 @@ def _epochs(
     config: Config, job: Job, network: nn.Module, validator: Validator, state: TrainState, log: RunLog
 ) -> int:
     writer = CheckpointWriter(config.checkpoint_dir, flags_of(config), job.process.is_main)
+    state.world = job.process.world
     while state.epoch < config.epochs:
         began = time.perf_counter()
         _freeze(network, state.epoch < config.freeze_backbone)
-        job = replace(job, network=wrap(network, job.process, config.sync_bn))
+        # What learns has changed, and a wrapper holds on to the parameters that it was made for.
+        if job.network is network or state.epoch == config.freeze_backbone:
+            job = replace(job, network=wrap(network, job.process, config.sync_bn))
         if not train_epoch(job, state):
-            writer.latest(network, validator.spec, job.optimizer, state)
+            sync_buffers(network, job.process)
+            writer.latest(network, validator.spec, job.optimizer, state, job.process)
             logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
             return 130
+        sync_buffers(network, job.process)
         figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validator(network, state.epoch)}
         key = best_key(config.criterion, figures)
         is_best = state.best is None or key > state.best
@@ -99,8 +108,9 @@ def _epochs(
             best=key if is_best else state.best,
             best_figures={"epoch": state.epoch + 1, **figures} if is_best else state.best_figures,
             run_folder=state.run_folder,
+            world=state.world,
         )
-        writer.latest(network, validator.spec, job.optimizer, state)
+        writer.latest(network, validator.spec, job.optimizer, state, job.process)
         if is_best:
             writer.best(network, validator.spec, figures)
         seconds = time.perf_counter() - began
@@ -111,6 +121,15 @@ def _epochs(
         logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
         logging.info("log and TensorBoard events: %s", log.folder)
     return 0
+
+
+def _refuse_other_world(state: TrainState, process: Process) -> None:
+    """In the middle of an epoch, rows done are counted in steps of all processes together."""
+    if state.step and state.world != process.world:
+        raise ConfigError(
+            f"--continue: the run was stopped in the middle of an epoch with {state.world} processes; "
+            f"go on with as many, not {process.world}"
+        )
 
 
 def _freeze(network: nn.Module, frozen: bool) -> None:

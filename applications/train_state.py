@@ -9,7 +9,8 @@ from torch import nn
 
 from models.spec import ModelSpec
 from utils.checkpoint import file_arch, save_checkpoint
-from utils.seeding import random_states
+from utils.distributed import Process, gather
+from utils.seeding import random_states, restore_random_states
 
 
 @dataclass
@@ -23,6 +24,7 @@ class TrainState:
         best: `best_key` of the best model so far.
         best_figures: its epoch and figures.
         run_folder: where the run logs.
+        world: processes that share the steps.
     """
 
     epoch: int = 0
@@ -32,6 +34,7 @@ class TrainState:
     best: tuple[float, float] | None = None
     best_figures: dict[str, float] = field(default_factory=dict)
     run_folder: str = ""
+    world: int = 1
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainState":
@@ -60,9 +63,15 @@ class CheckpointWriter:
         return self.folder / f"{kind}_{file_arch(arch)}.pth"
 
     def latest(
-        self, network: nn.Module, spec: ModelSpec, optimizer: torch.optim.Optimizer, state: TrainState
+        self,
+        network: nn.Module,
+        spec: ModelSpec,
+        optimizer: torch.optim.Optimizer,
+        state: TrainState,
+        process: Process,
     ) -> None:
-        """Everything, so that the run can go on."""
+        """Everything, so that the run can go on; every process must call, for its random states."""
+        states = gather(random_states(), process)
         if not self.active:
             return
         content = {
@@ -70,7 +79,7 @@ class CheckpointWriter:
             "spec": spec.to_dict(),
             "optimizer": optimizer.state_dict(),
             "train_state": asdict(state),
-            "random_states": random_states(),
+            "random_states": states,
             "config": self.flags,
         }
         save_checkpoint(self.path("checkpoint", spec.arch), content)
@@ -86,3 +95,10 @@ class CheckpointWriter:
             "config": self.flags,
         }
         save_checkpoint(self.path("model_best", spec.arch), content)
+
+
+def restore_process(checkpoint: dict[str, Any], process: Process) -> None:
+    """Put this process's random states back, unless the run goes on with another number of processes."""
+    states = checkpoint["random_states"]
+    if len(states) == process.world:
+        restore_random_states(states[process.rank])

@@ -8,7 +8,7 @@ from torch import nn
 from applications.evaluation import Predictions, evaluate_logits, score_percentiles
 from applications.plots import scatter
 from applications.scoring import predict_logits
-from applications.splits import pin_memory, usable_workers
+from applications.splits import pin_memory
 from config import Config
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
@@ -41,7 +41,7 @@ class Validator:
             labels.paths,
             View(spec.view, spec.image_size, spec.patches),
             batch_size=min(config.batch_size, 32),
-            workers=usable_workers(config),
+            workers=config.workers,
             pin_memory=pin_memory(process),
             world=process.world,
             rank=process.rank,

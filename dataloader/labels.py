@@ -14,7 +14,6 @@ from dataloader.label_rows import FaultList, Interner, pair_faults, read_rows
 from dataloader.string_table import StringTable
 from utils.errors import LabelError
 
-TASKS = ("rank", "emd", "regress")
 _LARGEST = float(np.finfo(np.float32).max)
 Rows = Iterable[tuple[int, list[str]]]
 

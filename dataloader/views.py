@@ -8,8 +8,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-VIEWS = ("fit", "patches")
-
 
 @dataclass(frozen=True)
 class View:

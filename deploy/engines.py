@@ -12,6 +12,7 @@ from torch import Tensor
 from criterions.score import average_patches, score
 from dataloader.views import View
 from deploy.torchscript import open_torchscript
+from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.errors import WeightsError
 
@@ -48,9 +49,9 @@ class Scorer:
     def score(self, images: Sequence[Image.Image]) -> Scores:
         """The scores of 8-bit RGB pictures of any size."""
         crops = torch.stack([self._view.evaluate(image) for image in images])  # (M, P, 3, H, W)
-        flat = crops.flatten(0, 1).to(self._device).float() / 255.0
+        flat = crops.flatten(0, 1).to(self._device)
         with torch.inference_mode():
-            logits = torch.cat([self._module(part)[1] for part in flat.split(CHUNK)])
+            logits = torch.cat([self._module(to_unit(part))[1] for part in flat.split(CHUNK)])
         logits = average_patches(logits.unflatten(0, crops.shape[:2])).cpu()
         return Scores(score(logits), logits.softmax(dim=1) if logits.shape[1] > 1 else None)
 

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 class PatientBatchNorm2d(nn.BatchNorm2d):
     """BatchNorm2d that falls back on its running statistics where a channel has one value.
 
-    ResNeSt normalises inside its split attention, after global pooling: a training batch of one image leaves
-    one value a channel there, which has no variance, and BatchNorm2d raises. The running statistics stay.
+    A batch of one image, such as a short last one, leaves one value a channel where the map is 1x1: after
+    global pooling (ResNeSt's split attention), or at the end of a small input. One value has no variance, and
+    BatchNorm2d raises. The running statistics stay what they are.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -18,3 +19,14 @@ class PatientBatchNorm2d(nn.BatchNorm2d):
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
         return super().forward(x)
+
+
+def patient(network: nn.Module) -> nn.Module:
+    """`network` with each plain BatchNorm2d made patient, in place; parameters and names stay.
+
+    timm's own subclasses, which fuse an activation, are left alone.
+    """
+    for module in network.modules():
+        if type(module) is nn.BatchNorm2d:
+            module.__class__ = PatientBatchNorm2d
+    return network

@@ -25,6 +25,8 @@ def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = 
     Raises:
         ArchError: an unknown name, or a size or number of classes that the network can't take.
     """
+    from models.batch_norm import patient
+
     arch = canonical_arch(arch)
     if num_classes < 1:
         raise ArchError(f"{arch}: num_classes is {num_classes}, but a network needs at least 1")
@@ -33,7 +35,7 @@ def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = 
         raise ArchError(
             f"{arch}: image_size {height} {width} is too small, both sides need at least {SMALLEST} pixels"
         )
-    return entry_of(arch).build(arch, num_classes, (height, width))
+    return patient(entry_of(arch).build(arch, num_classes, (height, width)))
 
 
 def normalisation(arch: str, pretrained: bool = False, advprop: bool = False) -> tuple[Triple, Triple]:

@@ -32,9 +32,7 @@ def _url(arch: str) -> str | None:
 
 @register(*NAMES, url=_url)
 def build_resnest(arch: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
-    """The package's network, with a normalisation that also trains on a batch of one image."""
+    """The package's network."""
     import resnest.torch
 
-    from models.batch_norm import PatientBatchNorm2d
-
-    return getattr(resnest.torch, arch)(num_classes=num_classes, norm_layer=PatientBatchNorm2d)
+    return getattr(resnest.torch, arch)(num_classes=num_classes)

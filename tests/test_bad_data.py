@@ -71,13 +71,31 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
     assert file.read_bytes() == before
 
 
-def test_one_picture_a_step_at_one_value_per_channel(
+@pytest.mark.parametrize(("arch", "status"), [("resnet18", 0), ("timm/skresnet18", 2)])
+def test_a_last_step_of_one_picture_at_one_value_per_channel(
+    arch: str, status: int, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("regress", scenes=3)  # 9 rows: steps of 4, 4 and 1
+    run = ["--train", "-a", arch, "--image_size", "32", "32", "-j", "0", "--epochs", "1", "-b", "4"]
+    assert main([*run, "--criterion", "regress"]) == status
+    assert ("no last step of one row" in capsys.readouterr().err) == bool(status)
+
+
+def test_a_split_without_a_readable_row(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    workplace("regress")
-    run = ["--train", "-a", "resnet18", "--image_size", "32", "32", "-j", "0", "--epochs", "1", "-b", "1"]
-    assert main([*run, "--criterion", "regress"]) == 2
-    assert "-b 1" in capsys.readouterr().err
+    workplace("rank", scenes=1)
+    for level in range(3):
+        truncate(f"data/val/scene0_{level}.png")
+    assert main(["--train", *SMALL, "--bad_images", "skip"]) == 2
+    assert "none of 3 pictures" in capsys.readouterr().err
+
+
+def test_a_logdir_that_is_a_file(workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    workplace("rank", scenes=1)
+    Path("taken").touch()
+    assert main(["--train", *SMALL, "--logdir", "taken"]) == 2
+    assert "--logdir taken" in capsys.readouterr().err
 
 
 def test_checkpoints_are_found_read_and_refused(tmp_path: Path) -> None:

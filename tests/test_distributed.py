@@ -96,3 +96,41 @@ def test_a_fault_in_the_processes_gives_status_2(workplace: Callable[..., Path])
     assert done.returncode == 2
     assert "nothing.png" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def run_two(*arguments: str) -> subprocess.CompletedProcess[str]:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    return launch(str(ROOT / "main.py"), *arguments, "--procs_per_node", "2", "--init_method", address)
+
+
+def test_validation_scores_the_weights_that_are_saved(workplace: Callable[..., Path]) -> None:
+    folder = workplace("regress", scenes=3)
+    batch_norm = ["-a", "resnet18", "-b", "2", "--lr", "1e-4", "--image_size", "64", "64"]
+    assert run_two(*RUN, *batch_norm).returncode == 0
+    for split in ("train", "test"):
+        (folder / f"data/{split}/label.txt").write_bytes((folder / "data/val/label.txt").read_bytes())
+    alone = ["-e", "--resume", "checkpoints/model_best_resnet18.pth", "-j", "0"]
+    logged = load_checkpoint("checkpoints/model_best_resnet18.pth")["figures"]
+    assert main(alone) == 0
+    assert run_two(*alone).returncode == 0
+    folders = sorted(Path("logs").glob("test_*"))
+    assert len(folders) == 2
+    for path in folders:
+        figures = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["figures"]
+        assert figures["loss"] == pytest.approx(logged["loss"], rel=1e-5)
+        assert "SRCC" in (path / "run.log").read_text(encoding="utf-8")
+
+
+def test_two_processes_continue_bit_for_bit_and_skip_bad_pictures(workplace: Callable[..., Path]) -> None:
+    folder = workplace("regress", scenes=3)
+    broken = folder / "data/train/scene1_1.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    # Dropout draws in every process; -b 1 leaves one of them without a readable row.
+    run = [*RUN, "-a", "mobilenet_v3_small", "-b", "1", "--bad_images", "skip", "--schedule", "constant"]
+    file = "checkpoint_mobilenet_v3_small.pth"
+    assert run_two(*run, "--checkpoint_dir", "whole").returncode == 0
+    assert run_two(*run, "--checkpoint_dir", "parts", "--epochs", "1").returncode == 0
+    done = run_two("--train", "--continue", f"parts/{file}", "--epochs", "2")
+    assert done.returncode == 0, done.stderr
+    first, second = (load_checkpoint(f"{name}/{file}")["state_dict"] for name in ("whole", "parts"))
+    assert [name for name in first if not first[name].equal(second[name])] == []

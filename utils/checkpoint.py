@@ -46,6 +46,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: holds no weights")
     if all(isinstance(value, torch.Tensor) for value in state.values()):
         return {"state_dict": state}
+    if isinstance(state.get("model"), dict):
+        return {"state_dict": state["model"]}
     if "state_dict" not in state:
         raise WeightsError(f"{path}: holds no 'state_dict' among {', '.join(sorted(map(str, state))[:5])}")
     return state

@@ -137,19 +137,33 @@ def wrap(network: nn.Module, process: Process, sync_bn: bool = False) -> nn.Modu
     if process.world == 1:
         return network
     on_gpu = process.device != "cpu"
+    if sync_bn and not on_gpu and process.is_main:
+        logging.warning("--sync_bn has no effect on the CPU: each process normalises its own rows")
     if sync_bn and on_gpu:
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     devices = [torch.device(process.device)] if on_gpu else None
     return nn.parallel.DistributedDataParallel(network, device_ids=devices)
 
 
+def sync_buffers(network: nn.Module, process: Process) -> None:
+    """Give every process the buffers of the first: batch statistics differ, and the first one's are saved."""
+    if process.world > 1:
+        for buffer in network.buffers():
+            dist.broadcast(buffer, src=0)
+
+
+def sum_processes(values: list[float], process: Process) -> list[float]:
+    """The sums of `values` over all processes; every process must call."""
+    if process.world == 1:
+        return values
+    shared = torch.tensor(values, dtype=torch.float64, device=process.device)
+    dist.all_reduce(shared)
+    return shared.tolist()
+
+
 def any_process(flag: bool, process: Process) -> bool:
     """Whether `flag` is set in any process; every process must ask."""
-    if process.world == 1:
-        return flag
-    shared = torch.tensor(float(flag), device=process.device)
-    dist.all_reduce(shared, op=dist.ReduceOp.MAX)
-    return bool(shared.item())
+    return sum_processes([float(flag)], process)[0] > 0
 
 
 def gather(value: Any, process: Process) -> list[Any]:

@@ -28,7 +28,8 @@ def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterat
             ) from error
         if "more than 1 value per channel" in text:
             raise TrainingError(
-                f"-b {batch_size} at --image_size {size} leaves batch normalisation one value per channel: "
-                "raise one of them"
+                f"a step of one picture at --image_size {size} leaves this network's batch normalisation one "
+                f"value per channel: raise --image_size, or change -b {batch_size} so that "
+                "there is no last step of one row"
             ) from error
         raise

@@ -4,6 +4,8 @@ import logging
 import sys
 from pathlib import Path
 
+_ours: list[logging.Handler] = []
+
 
 def setup_console(quiet: bool = False) -> None:
     """Send the root logger to the terminal: information to stdout, notices and warnings to stderr.
@@ -12,25 +14,27 @@ def setup_console(quiet: bool = False) -> None:
         quiet: only warnings; for the processes of a distributed run that are not the first.
     """
     root = logging.getLogger()
-    for handler in [h for h in root.handlers if getattr(h, "from_rankiqa", False)]:
-        root.removeHandler(handler)
+    for old in _ours:
+        root.removeHandler(old)
     root.setLevel(logging.WARNING if quiet else logging.INFO)
     out = logging.StreamHandler(sys.stdout)
     out.addFilter(lambda record: record.levelno < logging.WARNING)
     err = logging.StreamHandler(sys.stderr)
     err.setLevel(logging.WARNING)
     err.setFormatter(_PrefixFormatter())
-    for handler in (out, err):
-        handler.from_rankiqa = True  # type: ignore[attr-defined]
+    _ours[:] = [out, err, _Early()]
+    for handler in _ours:
         root.addHandler(handler)
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").addFilter(_first_line)
 
 
 def add_file(path: Path) -> logging.Handler:
-    """Write everything that is logged to `path` as well; close the handler with `remove`."""
+    """Write everything that is logged to `path` as well, from `setup_console` on; close it with `remove`."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for early in [h for h in logging.getLogger().handlers if isinstance(h, _Early)]:
+        early.hand_over(handler)
     logging.getLogger().addHandler(handler)
     return handler
 
@@ -39,6 +43,25 @@ def remove(handler: logging.Handler) -> None:
     """Undo `add_file`."""
     logging.getLogger().removeHandler(handler)
     handler.close()
+
+
+class _Early(logging.Handler):
+    """Keeps what is said before the run's folder is known, for its log file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record; of a command that opens no log file, the first thousand."""
+        if len(self._records) < 1000:
+            self._records.append(record)
+
+    def hand_over(self, handler: logging.Handler) -> None:
+        """Give the records to `handler`, which hears the later ones by itself."""
+        for record in self._records:
+            handler.handle(record)
+        logging.getLogger().removeHandler(self)
 
 
 class _PrefixFormatter(logging.Formatter):

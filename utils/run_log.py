@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from utils.errors import ConfigError
 from utils.files import write_text
 from utils.my_logger import add_file, remove
 
@@ -27,7 +28,12 @@ class RunLog:
         self._writer: Any = None
         self._handler: logging.Handler | None = None
         if active:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigError(
+                    f"--logdir {folder.parent}: no folder for logs ({error.strerror})"
+                ) from error
             self._handler = add_file(folder / "train.log" if tensorboard else folder / "run.log")
         if active and tensorboard:
             from torch.utils.tensorboard import SummaryWriter
@@ -40,8 +46,6 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and self._handler is not None and isinstance(error, Exception):
-            logging.getLogger(__name__).debug("stopped by %s", error)
         if self._writer is not None:
             self._writer.close()
         if self._handler is not None:
@@ -58,6 +62,12 @@ class RunLog:
         """Write metrics.json; NaN, which JSON lacks, becomes null."""
         if self._active:
             write_text(self.folder / "metrics.json", json.dumps(_plain(values), indent=2) + "\n")
+
+    def step(self, step: int, figures: Mapping[str, float]) -> None:
+        """Log the figures of a training step, and add them to TensorBoard."""
+        words = [f"{name} {value:.4g}" for name, value in figures.items()]
+        logging.info("step %d: %s", step, ", ".join(words))
+        self.scalars("train", figures, step)
 
     def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
         """Add TensorBoard scalars `group/name`."""
