@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print score, distribution for N > 1, and path of every picture; 1 when some could not be read."""
     parser = argparse.ArgumentParser(description="Tell how good pictures look, higher = better.")
     parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="pictures and folders")
-    model_help = "TorchScript file (default: ../checkpoints/jit_efficientnet_b0.pt, else the newest there)"
+    model_help = "TorchScript file (default: the newest jit_*.pt of checkpoints/ or quick_start/)"
     parser.add_argument("--model", type=Path, help=model_help)
     parser.add_argument(
         "--sheet", type=Path, metavar="PNG", help="draw the pictures with their scores, best first"
