@@ -7,7 +7,24 @@ Every type has five levels, 1 the mildest. `distort` is the only way in:
 A new family is a file with a function under `@register(...)`, imported below.
 """
 
-from distortions import gaussian_blur, jpeg, jpeg2000, white_noise
+from distortions import (
+    chains,
+    colour,
+    denoising,
+    gaussian_blur,
+    impulse_noise,
+    jpeg,
+    jpeg2000,
+    multiplicative_noise,
+    noise_shapes,
+    optical_blur,
+    patches,
+    quantization,
+    resampling,
+    tone,
+    transmission,
+    white_noise,
+)
 from distortions.registry import (
     LEVELS,
     Distortion,
@@ -17,17 +34,32 @@ from distortions.registry import (
     list_distortions,
     seed_of,
 )
+from distortions.sets import SETS, kinds_of
 
 __all__ = [
-    "LEVELS",
     "Distortion",
+    "LEVELS",
+    "SETS",
+    "chains",
+    "colour",
+    "denoising",
     "distort",
     "find_distortion",
     "gaussian_blur",
+    "impulse_noise",
     "jpeg",
     "jpeg2000",
+    "kinds_of",
     "level_of",
     "list_distortions",
+    "multiplicative_noise",
+    "noise_shapes",
+    "optical_blur",
+    "patches",
+    "quantization",
+    "resampling",
     "seed_of",
+    "tone",
+    "transmission",
     "white_noise",
 ]

@@ -25,12 +25,15 @@ class Distortion:
         folder: its name in the folder tree, as the original RankIQA spells it.
         ladder: the strength at levels 1 to 5, in the unit that `apply` takes.
         apply: the function that distorts.
+        ordered_by: "energy" where PSNR and SSIM fall from level to level; "magnitude" where the size of the
+            change orders the levels and SSIM need not follow, as for a shift of the mean.
     """
 
     key: str
     folder: str
     ladder: tuple[float, ...]
     apply: Apply
+    ordered_by: str = "energy"
 
     def strength(self, level: float) -> float:
         """The strength at `level` in [1, 5]; between two levels the ladder is interpolated linearly."""
@@ -40,7 +43,9 @@ class Distortion:
 _TABLE: dict[str, Distortion] = {}
 
 
-def register(key: str, folder: str, ladder: tuple[float, ...]) -> Callable[[Apply], Apply]:
+def register(
+    key: str, folder: str, ladder: tuple[float, ...], ordered_by: str = "energy"
+) -> Callable[[Apply], Apply]:
     """Enter the decorated function as distortion `key`; a key or folder that is taken is a ValueError."""
     if len(ladder) != LEVELS:
         raise ValueError(f"{key}: a ladder needs {LEVELS} levels, got {len(ladder)}")
@@ -48,7 +53,7 @@ def register(key: str, folder: str, ladder: tuple[float, ...]) -> Callable[[Appl
         raise ValueError(f"distortion {key!r} (folder {folder}) is already registered")
 
     def enter(apply: Apply) -> Apply:
-        _TABLE[key] = Distortion(key, folder, ladder, apply)
+        _TABLE[key] = Distortion(key, folder, ladder, apply, ordered_by)
         return apply
 
     return enter
@@ -95,6 +100,14 @@ def distort(
     if min(image.shape[:2]) < MIN_SIDE:
         raise ValueError(f"a picture needs {MIN_SIDE} x {MIN_SIDE} pixels or more, got {image.shape[:2]}")
     return found.apply(image, found.strength(level), np.random.default_rng(seed))
+
+
+def steady_generator(image: np.ndarray) -> np.random.Generator:
+    """A generator that depends on the picture alone, for choices that all its levels must share.
+
+    Where a stronger level drew its direction or places anew, it could come out milder than a weaker one.
+    """
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:8], "big"))
 
 
 def level_of(step: int, steps: int) -> float:

@@ -10,11 +10,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from distortions import Distortion, distort, find_distortion, level_of, list_distortions, seed_of
+from distortions import (
+    SETS,
+    Distortion,
+    distort,
+    find_distortion,
+    kinds_of,
+    level_of,
+    list_distortions,
+    seed_of,
+)
 from distortions.registry import register, to_uint8
 from utils.errors import ConfigError
 
 KINDS = ("gblur", "jp2k", "jpeg", "wn")
+ALL = list_distortions()
 SKIMAGE = Path(find_spec("skimage").submodule_search_locations[0]) / "data"
 
 
@@ -31,7 +41,7 @@ def textured(height: int, width: int) -> np.ndarray:
 
 
 def test_the_four_types_of_live_are_there():
-    assert list_distortions() == sorted(KINDS)
+    assert set(KINDS) < set(ALL)
     assert [find_distortion(kind).folder for kind in KINDS] == ["GBLUR", "JP2K", "JPEG", "WN"]
 
 
@@ -154,3 +164,55 @@ def test_errors_name_the_value():
         distort(image / 255, "jpeg", 1)
     with pytest.raises(ValueError, match=r"16 x 16 pixels or more, got \(20, 15\)"):
         distort(image[:, :15], "wn", 1)
+
+
+def test_sets_have_the_size_of_their_publications():
+    sizes = {name: len(set(kinds)) for name, kinds in SETS.items()}
+    assert sizes == {"live": 5, "tid2013": 24, "waterloo": 4, "mlive": 2, "kadid": 25}
+    assert set(kinds_of("all")) == {kind for kinds in SETS.values() for kind in kinds}
+
+
+def test_sets_and_types_mix_and_stand_once():
+    assert kinds_of("mlive, WN,blur_noise") == ["blur_jpeg", "blur_noise", "wn"]
+    with pytest.raises(ConfigError, match="tid2014"):
+        kinds_of("tid2014")
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 40)])
+@pytest.mark.parametrize("kind", ALL)
+def test_every_type_takes_small_pictures(kind, size):
+    image = textured(*size)
+    before = image.copy()
+    for level in (1, 2.5, 5):
+        worse = distort(image, kind, level, seed=3)
+        assert worse.shape == image.shape
+        assert worse.dtype == np.uint8
+        assert np.array_equal(worse, distort(image, kind, level, seed=3))
+    assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_type_gets_stronger_from_level_to_level(kind):
+    image = photo("chelsea.png")
+    ladder = [psnr(image, distort(image, kind, level, seed=level)) for level in range(1, 6)]
+    assert all(np.diff(ladder) < 0), ladder
+
+
+@pytest.mark.parametrize("kind", ["gauss", "chroma_noise", "correlated_noise", "masked_noise", "high_noise"])
+def test_noises_of_tid2013_meet_its_psnr(kind):
+    image = (photo("chelsea.png") * 0.5 + 64).astype(np.uint8)  # so that hardly anything clips
+    for level, decibels in enumerate((33, 30, 27, 24, 21), start=1):
+        assert psnr(image, distort(image, kind, level)) == pytest.approx(decibels, abs=0.35)
+
+
+def test_impulses_are_as_many_as_the_ladder_says():
+    image = np.full((400, 400, 3), 128, np.uint8)
+    noisy = distort(image, "kadid_impulse", 5)
+    assert np.mean(noisy != 128) == pytest.approx(0.03, abs=0.001)
+    assert set(np.unique(noisy)) == {0, 128, 255}
+
+
+def test_palettes_have_their_number_of_colours():
+    image = photo("chelsea.png")
+    counts = [len(np.unique(distort(image, "dither", level).reshape(-1, 3), axis=0)) for level in (1, 5)]
+    assert counts == [64, 4]

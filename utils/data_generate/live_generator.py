@@ -14,7 +14,7 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from distortions import find_distortion
+from distortions import find_distortion, kinds_of
 from utils.data_generate.generate import contradicting, plan_tasks, run_tasks
 from utils.data_generate.options import parse_options
 from utils.data_generate.plan import SPLITS, Scene, in_place, into_splits
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _generate(args: argparse.Namespace) -> None:
-    kinds = list(dict.fromkeys(find_distortion(key.strip()).key for key in args.types.split(",")))
+    kinds = kinds_of(args.types)
     scenes = _scenes(args)
     todo: dict[Path, str] = {}
     for folder in dict.fromkeys(scene.folder for scene in scenes):

@@ -49,7 +49,9 @@ def _parser(description: str) -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="where the three splits go (with --refs)")
     add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
         help="shares of the scenes (default: 0.8 0.1 0.1)")  # fmt: skip
-    add("--types", default="jp2k,jpeg,wn,gblur", metavar="LIST", help="distortions (default: %(default)s)")
+    add("--types", "--set", default="jp2k,jpeg,wn,gblur", metavar="LIST",
+        help="distortions: sets (live, tid2013, waterloo, mlive, kadid, all) and types, with commas "
+        "(default: %(default)s)")  # fmt: skip
     add("--levels", type=_levels, default=5, metavar="N",
         help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")
