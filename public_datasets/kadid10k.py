@@ -66,7 +66,9 @@ register(
         "kadid10k",
         "KADID-10k",
         Provenance(
-            "higher", 1, 5,
+            "higher",
+            1,
+            5,
             "Lin, Hosu, Saupe: KADID-10k: A large-scale artificially distorted IQA database. "
             "International Conference on Quality of Multimedia Experience, 2019",
             "https://database.mmsp-kn.de/kadid-10k-database.html",

@@ -79,7 +79,9 @@ register(
         "koniq10k",
         "KonIQ-10k",
         Provenance(
-            "higher", 1, 5,
+            "higher",
+            1,
+            5,
             "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of blind "
             "image quality assessment. IEEE Transactions on Image Processing 29, 2020",
             "https://database.mmsp-kn.de/koniq-10k-database.html",

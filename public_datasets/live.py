@@ -29,7 +29,8 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     else:
         paths, dmos, std, references, copies = _from_text(files[0])
     left_out = [
-        LeftOut(f"row {row + 1}", paths[row], "copy of the reference, not rated") for row in np.flatnonzero(copies)
+        LeftOut(f"row {row + 1}", paths[row], "copy of the reference, not rated")
+        for row in np.flatnonzero(copies)
     ]
     table = make_table(
         "live", source.root, provenance, paths, mos=TOP - dmos, std=std,
@@ -79,7 +80,9 @@ register(
         "live",
         "LIVE release 2",
         Provenance(
-            "lower", 0, 100,
+            "lower",
+            0,
+            100,
             "Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality assessment "
             "algorithms. IEEE Transactions on Image Processing 15(11), 2006",
             "https://live.ece.utexas.edu/research/Quality/subjective.htm",

@@ -79,7 +79,9 @@ register(
         "live_md",
         "LIVE Multiply Distorted",
         Provenance(
-            "lower", 0, 100,
+            "lower",
+            0,
+            100,
             "Jayaraman, Mittal, Moorthy, Bovik: Objective quality assessment of multiply distorted images. "
             "Asilomar Conference on Signals, Systems and Computers, 2012",
             "https://live.ece.utexas.edu/research/Quality/live_multidistortedimage.html",

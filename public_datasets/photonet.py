@@ -55,7 +55,9 @@ register(
         "photonet",
         "photo.net",
         Provenance(
-            "higher", 1, 7,
+            "higher",
+            1,
+            7,
             "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
             "IEEE International Conference on Image Processing, 2008",
             "http://ritendra.weebly.com/aesthetics-datasets.html",

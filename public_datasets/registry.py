@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -128,7 +127,9 @@ def _on_disk(table: RatingTable, source: Source) -> RatingTable:
     # a set whose pictures are their own scenes keeps the publisher's path as the scene's name
     kept.path = np.array([place for place in places if place is not None], dtype=np.str_)
     references = {str(name): source.locate(str(name)) for name in np.unique(kept.reference) if name}
-    kept.reference = np.array([references.get(str(name)) or str(name) for name in kept.reference], dtype=np.str_)
+    kept.reference = np.array(
+        [references.get(str(name)) or str(name) for name in kept.reference], dtype=np.str_
+    )
     return kept
 
 

@@ -52,7 +52,9 @@ class Source:
             return list(self.labels)
         found = [self.root / self.files[name][0] for name in names if name in self.files]
         if not found:
-            raise DataError(f"{self.root}: no label file there; looked for {' or '.join(names)} (or --labels)")
+            raise DataError(
+                f"{self.root}: no label file there; looked for {' or '.join(names)} (or --labels)"
+            )
         return found
 
     def optional(self, name: str) -> Path | None:
@@ -125,7 +127,9 @@ def read_columns(path: Path, fields: int) -> Iterator[tuple[int, list[str]]]:
     for line, text in read_lines(path):
         words = text.split()
         if len(words) != fields:
-            raise DataError(f"{path}:{line}: {len(words)} columns, but this format has {fields}: {text[:60]!r}")
+            raise DataError(
+                f"{path}:{line}: {len(words)} columns, but this format has {fields}: {text[:60]!r}"
+            )
         yield line, words
 
 
@@ -146,6 +150,8 @@ def read_csv(path: Path, *needed: str) -> list[tuple[int, dict[str, str]]]:
     result = []
     for (line, text), row in zip(lines[1:], rows, strict=False):
         if len(row) < len(header):
-            raise DataError(f"{path}:{line}: {len(row)} columns, but the header has {len(header)}: {text[:60]!r}")
+            raise DataError(
+                f"{path}:{line}: {len(row)} columns, but the header has {len(header)}: {text[:60]!r}"
+            )
         result.append((line, {key: value.strip() for key, value in zip(header, row, strict=False)}))
     return result

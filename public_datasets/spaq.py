@@ -36,12 +36,16 @@ def _workbook(file: Path) -> list[tuple[int, str, str]]:
             f"{file}: reading .xlsx needs one more package: pip install openpyxl; or save it as .csv"
         ) from error
     try:
-        sheet = list(load_workbook(file, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True))
+        sheet = list(
+            load_workbook(file, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True)
+        )
     except Exception as error:  # zipfile, XML and openpyxl raise kinds of their own
         raise DataError(f"{file}: is not a workbook ({error})") from error
     header = [str(cell or "").strip().lower() for cell in (sheet[0] if sheet else ())]
     if "image name" not in header or "mos" not in header:
-        raise DataError(f"{file}:1: no columns 'Image name' and 'MOS'; the header has {', '.join(header)[:150]}")
+        raise DataError(
+            f"{file}:1: no columns 'Image name' and 'MOS'; the header has {', '.join(header)[:150]}"
+        )
     name, mos = header.index("image name"), header.index("mos")
     return [
         (line, str(row[name]).strip(), str(row[mos]))
@@ -55,7 +59,9 @@ register(
         "spaq",
         "SPAQ",
         Provenance(
-            "higher", 0, 100,
+            "higher",
+            0,
+            100,
             "Fang, Zhu, Zeng, Ma, Wang: Perceptual quality assessment of smartphone photography. "
             "IEEE Conference on Computer Vision and Pattern Recognition, 2020",
             "https://github.com/h4nwei/SPAQ",

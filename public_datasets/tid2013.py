@@ -47,7 +47,9 @@ register(
         "tid2013",
         "TID2013",
         Provenance(
-            "higher", 0, 9,
+            "higher",
+            0,
+            9,
             "Ponomarenko et al.: Image database TID2013: Peculiarities, results and perspectives. "
             "Signal Processing: Image Communication 30, 2015",
             "https://www.ponomarenko.info/tid2013.htm",

@@ -37,7 +37,9 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         if rows.setdefault(key, path) != path:
             repeated.append(LeftOut(path, path, f"same scene, type and level as {rows[key]}"))
     if not rows:
-        raise DataError(f"{source.root}: no pictures named like 00001_1_1.png (or --labels with a list of them)")
+        raise DataError(
+            f"{source.root}: no pictures named like 00001_1_1.png (or --labels with a list of them)"
+        )
     keys = sorted(rows)
     references = {scene: path for (scene, kind, _), path in rows.items() if kind == "pristine"}
     return make_table(
@@ -61,7 +63,9 @@ register(
         "waterloo",
         "Waterloo Exploration",
         Provenance(
-            "none", 0, 1,
+            "none",
+            0,
+            1,
             "Ma et al.: Waterloo Exploration Database: New challenges for image quality assessment models. "
             "IEEE Transactions on Image Processing 26(2), 2017",
             "https://ece.uwaterloo.ca/~k29ma/exploration/",

@@ -55,7 +55,9 @@ def emd_targets(
     if table.histogram is not None:
         bins = table.histogram.shape[1]
         if num_classes not in (None, bins):
-            raise ConfigError(f"{table.name}: ratings run from 1 to {bins}, so --num_classes is {bins}, not {num_classes}")
+            raise ConfigError(
+                f"{table.name}: ratings run from 1 to {bins}, so --num_classes is {bins}, not {num_classes}"
+            )
         return table, table.histogram, ""
     if not synthesize:
         raise ConfigError(
@@ -83,7 +85,9 @@ def _synthesized(table: RatingTable, bins: int) -> tuple[RatingTable, np.ndarray
     probs, moved = max_entropy(1 + (table.mos - low) / step, table.std / step, bins)
     probs = np.clip(probs, 0, None)
     if moved.any():
-        table.notes.append(f"{int(moved.sum())} deviations were moved to the nearest that a distribution can have")
+        table.notes.append(
+            f"{int(moved.sum())} deviations were moved to the nearest that a distribution can have"
+        )
     return table, probs, f"maximum entropy on {bins} ratings over {low:g}..{high:g}"
 
 
@@ -96,4 +100,6 @@ def target_fields(targets: np.ndarray) -> Iterator[list[str]]:
 
 def _need_ratings(table: RatingTable, task: str) -> None:
     if np.isnan(table.mos).any():
-        raise ConfigError(f"{table.name}: nobody rated these pictures, so there is no --task {task}; use --task rank")
+        raise ConfigError(
+            f"{table.name}: nobody rated these pictures, so there is no --task {task}; use --task rank"
+        )

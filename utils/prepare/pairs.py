@@ -10,7 +10,9 @@ from utils.errors import ConfigError
 SHARE = 0.1  # of the scale, where neither deviations nor a gap are known
 
 
-def pairs_of(table: RatingTable, splits: np.ndarray, min_gap: float | None, drawn: int | None, seed: int) -> np.ndarray:
+def pairs_of(
+    table: RatingTable, splits: np.ndarray, min_gap: float | None, drawn: int | None, seed: int
+) -> np.ndarray:
     """(P, 2) row numbers (better, worse), both of one split.
 
     Without ratings: all pairs within a scene and type, the lower level above, pristine above all. With ratings:
@@ -49,7 +51,9 @@ def gaps(table: RatingTable, first: np.ndarray, second: np.ndarray) -> np.ndarra
     by_votes = 2 * np.sqrt(errors[first] + errors[second])
     by_std = np.sqrt((squares[first] + squares[second]) / 2)
     by_scale = SHARE * (table.provenance.high - table.provenance.low)
-    return np.where(voted[first] & voted[second], by_votes, np.where(known[first] & known[second], by_std, by_scale))
+    return np.where(
+        voted[first] & voted[second], by_votes, np.where(known[first] & known[second], by_std, by_scale)
+    )
 
 
 def gap_rule(table: RatingTable, min_gap: float | None) -> str:

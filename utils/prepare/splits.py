@@ -47,7 +47,8 @@ def official_splits(
         raise ConfigError(f"no official split of {table.name}{why}; leave out --official_split")
     nowhere = splits == ""
     table.left_out += [
-        LeftOut(f"row {row + 1}", str(table.path[row]), "not in the official split") for row in np.flatnonzero(nowhere)
+        LeftOut(f"row {row + 1}", str(table.path[row]), "not in the official split")
+        for row in np.flatnonzero(nowhere)
     ]
     table = table.keep(~nowhere)
     splits = table.split.astype("U5")
