@@ -94,7 +94,7 @@ register(
             "pictures belong to their photographers",
         ),
         read,
-        official_split="ava_labels_train.json and ava_labels_test.json, or aesthetics_image_lists/generic_*.jpgl",
+        official_split="ava_labels_{train,test}.json, or aesthetics_image_lists/generic_*.jpgl",
         index_name="AVA",
     )  # fmt: skip
 )

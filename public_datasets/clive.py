@@ -55,8 +55,8 @@ register(
             "higher",
             0,
             100,
-            "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective picture quality. "
-            "IEEE Transactions on Image Processing 25(1), 2016",
+            "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective picture "
+            "quality. IEEE Transactions on Image Processing 25(1), 2016",
             "https://live.ece.utexas.edu/research/ChallengeDB/index.html",
             "free use with the copyright notice and citation (University of Texas at Austin)",
         ),

@@ -16,8 +16,7 @@ from public_datasets.source import Source, number
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.errors import ConfigError, DataError
 
-# Direction and scale (worst, best) after the turn MOS = TOP - score of the sets whose score is better when lower.
-# Where levels are named, the direction was also seen to follow them (docs/datasets.md).
+# Sets whose score is better when higher, with its scale; and, when lower, the TOP of MOS = TOP - score.
 HIGHER: dict[str, tuple[float, float]] = {
     "AADB": (0, 1), "AVA": (1, 10), "BIQ2021": (0, 1), "CID2013": (0, 100), "CIDIQ_MOS100": (1, 9),
     "CIDIQ_MOS50": (1, 9), "FLIVE": (0, 100), "GFIQA": (0, 1), "KADID-10k": (1, 5), "KonIQ-10k": (1, 5),
@@ -92,7 +91,7 @@ def find_index(name: str) -> str:
 
 
 def read_index(name: str, source: Source) -> RatingTable:
-    """The table of a set in the package; `source.direction` overrides ours, or fills it in where there is none.
+    """The table of a set in the package; `source.direction` overrides ours, or stands in for it.
 
     Raises:
         ConfigError: no such set; one that holds pairs; one whose direction is not known.

@@ -13,7 +13,7 @@ _Row = dict[str, str]
 
 
 def read(source: Source, provenance: Provenance) -> RatingTable:
-    """koniq10k_scores_and_distributions.csv and, for the split, koniq10k_distributions_sets.csv; or one of them.
+    """koniq10k_scores_and_distributions.csv; koniq10k_distributions_sets.csv, which has the split; or one.
 
     MOS and deviation come from the first file that has them. The second one's MOS runs from 1 to 100, the
     first one's from 1 to 5; the range of the table follows the values.
@@ -82,8 +82,8 @@ register(
             "higher",
             1,
             5,
-            "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of blind "
-            "image quality assessment. IEEE Transactions on Image Processing 29, 2020",
+            "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of "
+            "blind image quality assessment. IEEE Transactions on Image Processing 29, 2020",
             "https://database.mmsp-kn.de/koniq-10k-database.html",
             "pictures from YFCC100M under Creative Commons licences",
         ),

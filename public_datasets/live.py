@@ -56,8 +56,8 @@ def _from_matlab(source: Source, files: list[Path]) -> _Columns:
     if set(lengths.values()) != {sum(FOLDERS.values())}:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(
-            f"{', '.join(map(str, files))}: lengths disagree ({found}), each must be {sum(FOLDERS.values())}; "
-            "this is an altered copy, whose rows can't be matched to pictures: use the publisher's files"
+            f"{', '.join(map(str, files))}: lengths disagree ({found}), each must be "
+            f"{sum(FOLDERS.values())}; this is an altered copy, whose rows can't be matched to pictures: use the publisher's files"
         )
     paths = [f"{folder}/img{i}.bmp" for folder, count in FOLDERS.items() for i in range(1, count + 1)]
     std = vector(variables, "dmos_std", files) if "dmos_std" in variables else None
@@ -83,8 +83,8 @@ register(
             "lower",
             0,
             100,
-            "Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality assessment "
-            "algorithms. IEEE Transactions on Image Processing 15(11), 2006",
+            "Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality "
+            "assessment algorithms. IEEE Transactions on Image Processing 15(11), 2006",
             "https://live.ece.utexas.edu/research/Quality/subjective.htm",
             "free use with the copyright notice and citation (University of Texas at Austin)",
             turned="MOS = 100 - DMOS",

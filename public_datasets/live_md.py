@@ -15,9 +15,9 @@ TOP = 100.0
 
 
 def read(source: Source, provenance: Provenance) -> RatingTable:
-    """`Part 1` and `Part 2`, each with Imagelists.mat (distimgs, refimgs, ref4dist) and Scores.mat (DMOSscores).
+    """`Part 1` and `Part 2`, each with Imagelists.mat (distimgs, refimgs, ref4dist) and Scores.mat.
 
-    MOS = 100 - DMOS. The two parts use the same file names, so the folder belongs to the name. The deviation
+    MOS = 100 - DMOSscores. The two parts use the same file names, so the folder belongs to the name. The deviation
     is that of the raw differences, where Scores.mat has them (dist_diffscores, raters x pictures).
 
     Raises:
@@ -57,7 +57,7 @@ def _references(variables: dict[str, np.ndarray], names: list[str], files: list[
 
 
 def _parts(source: Source) -> list[tuple[str, Path, Path]]:
-    lists = [path for path in source.files.get("imagelists.mat", [])]
+    lists = source.files.get("imagelists.mat", [])
     scores = {str(Path(path).parent): path for path in source.files.get("scores.mat", [])}
     parts = []
     for path in sorted(lists):

@@ -96,7 +96,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}: is not text ({error.reason} at byte {error.start})") from error
     if text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
         raise DataError(
-            f"{path}: is a web page that was saved under this name, not a table; download the raw file instead"
+            f"{path}: is a web page that was saved under this name, not a table; "
+            "download the raw file instead"
         )
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():

@@ -14,7 +14,7 @@ _PRISTINE = re.compile(r"(\d{5})\.(?:bmp|png)", re.IGNORECASE)
 
 
 def read(source: Source, provenance: Provenance) -> RatingTable:
-    """Pictures `00001_TYPE_LEVEL.png` and pristine `00001.bmp` below root, or a list of such names in --labels.
+    """Pictures `00001_TYPE_LEVEL.png`, pristine `00001.bmp`; below root, or as a list of names in --labels.
 
     There are no ratings: the order is that of the levels. Each pristine picture is a row of level 0.
 
@@ -37,9 +37,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         if rows.setdefault(key, path) != path:
             repeated.append(LeftOut(path, path, f"same scene, type and level as {rows[key]}"))
     if not rows:
-        raise DataError(
-            f"{source.root}: no pictures named like 00001_1_1.png (or --labels with a list of them)"
-        )
+        raise DataError(f"{source.root}: no pictures like 00001_1_1.png there (or --labels with a list)")
     keys = sorted(rows)
     references = {scene: path for (scene, kind, _), path in rows.items() if kind == "pristine"}
     return make_table(

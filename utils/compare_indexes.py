@@ -2,7 +2,7 @@
 
     python utils/compare_indexes.py tid2013 --root DIR --labels mos_with_names.txt
 
-Pictures are not opened, and need not be there. Exit status: 0 same pictures and scores, 1 they differ, 2 a fault.
+Pictures need not be there. Exit status: 0 same pictures and scores, 1 they differ, 2 a fault.
 """
 
 import argparse

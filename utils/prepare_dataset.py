@@ -9,7 +9,6 @@ The same options give the same bytes. docs/datasets.md says for each set what to
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -110,11 +109,13 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
     return {
         "name": table.name,
         "task": prepared.task,
-        "direction": {"published": provenance.direction, "here": "higher is better", "turned": provenance.turned},
+        "direction": {
+            "published": provenance.direction,
+            "here": "higher is better",
+            "turned": provenance.turned,
+        },
         "range": [provenance.low, provenance.high] if rated else None,
-        "mos": {
-            "lowest": float(table.mos.min()), "highest": float(table.mos.max()), "mean": float(table.mos.mean())
-        } if rated else None,
+        "mos": _extent(table.mos) if rated else None,
         "rescaled_to": args.rescale,
         "citation": provenance.publication,
         "url": provenance.url,
@@ -132,10 +133,14 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "left_out": count_by_reason(table),
         "notes": table.notes,
         "read_from": {
-            "root": os.path.abspath(args.root), "index": find_index(args.name) if args.index else None,
+            "root": str(args.root), "index": find_index(args.name) if args.index else None,
             "labels": [str(path) for path in args.labels], "pictures_checked": not args.no_image_check,
         },
     }  # fmt: skip
+
+
+def _extent(mos: np.ndarray) -> dict[str, float]:
+    return {"lowest": float(mos.min()), "highest": float(mos.max()), "mean": float(mos.mean())}
 
 
 def _report(prepared: Prepared, summary: dict[str, object]) -> None:

@@ -8,8 +8,8 @@ STEPS, TOLERANCE = 200, 1e-9
 def max_entropy(mean: np.ndarray, std: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
     """The distributions over 1..N of largest entropy with these means and deviations.
 
-    They have the form p_i ~ exp(a x_i + b x_i^2) (Jaynes 1957); a and b are found by Newton's method on the
-    convex dual, for all rows at once. A deviation that no distribution over 1..N has with its mean is moved to
+    They have the form p_i ~ exp(a x_i + b x_i^2) (Jaynes 1957); a and b are found by Newton's method on
+    the convex dual, for all rows at once. A deviation that no distribution over 1..N has with its mean is moved to
     the nearest one that has: there only two neighbouring ratings, or only 1 and N, are given.
 
     Args:

@@ -32,7 +32,10 @@ def pairs_of(
                 "use --task regress (or emd), or --random_pairs K to compare different photographs"
             )
         chosen = _by_scene(table) if drawn is None else _at_random(splits, drawn, seed)
-        pairs = _ordered(table, np.concatenate([np.empty((0, 2), int), *chosen]), min_gap)
+        candidates = np.unique(np.concatenate([np.empty((0, 2), int), *chosen]), axis=0)
+        pairs = _ordered(table, candidates, min_gap)
+    # an official split may cut a scene
+    pairs = pairs[splits[pairs[:, 0]] == splits[pairs[:, 1]]]
     if not len(pairs):
         raise ConfigError(f"{table.name}: no pair differs by enough; lower --min_gap")
     return pairs
@@ -117,4 +120,4 @@ def _at_random(splits: np.ndarray, drawn: int, seed: int) -> Iterator[np.ndarray
             # a cycle through a random order pairs nobody with himself
             order = rng.permutation(rows)
             both = np.sort(np.stack([order, np.roll(order, 1)], axis=1), axis=1)
-            yield np.unique(both, axis=0)
+            yield both
