@@ -113,7 +113,8 @@ def read_index(name: str, source: Source) -> RatingTable:
     splits = SPLITS.get(key)
     table = make_table(
         key, source.root, provenance, paths, mos=mos, std=std, votes=votes, histogram=histogram,
-        scene=_scenes(key, rows, references), reference=references, kind=[row.get("dis_type", "") for _, row in rows],
+        scene=_scenes(key, rows, references), reference=references,
+        kind=[row.get("dis_type", "") for _, row in rows],
         split=[splits(row) for _, row in rows] if splits is not None else None,
         left_out=[LeftOut(f"line {rows[i][0]}", paths[i], "no score") for i in np.flatnonzero(unscored)],
     )  # fmt: skip

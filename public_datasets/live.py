@@ -57,7 +57,8 @@ def _from_matlab(source: Source, files: list[Path]) -> _Columns:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(
             f"{', '.join(map(str, files))}: lengths disagree ({found}), each must be "
-            f"{sum(FOLDERS.values())}; this is an altered copy, whose rows can't be matched to pictures: use the publisher's files"
+            f"{sum(FOLDERS.values())}; this is an altered copy, whose rows can't be matched to pictures: "
+            "use the publisher's files"
         )
     paths = [f"{folder}/img{i}.bmp" for folder, count in FOLDERS.items() for i in range(1, count + 1)]
     std = vector(variables, "dmos_std", files) if "dmos_std" in variables else None

@@ -17,8 +17,8 @@ TOP = 100.0
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """`Part 1` and `Part 2`, each with Imagelists.mat (distimgs, refimgs, ref4dist) and Scores.mat.
 
-    MOS = 100 - DMOSscores. The two parts use the same file names, so the folder belongs to the name. The deviation
-    is that of the raw differences, where Scores.mat has them (dist_diffscores, raters x pictures).
+    MOS = 100 - DMOSscores. The two parts use the same file names, so the folder belongs to the name. The
+    deviation is that of the raw differences, where Scores.mat has them (dist_diffscores, raters x pictures).
 
     Raises:
         DataError: a part is missing, or its lists differ in length.

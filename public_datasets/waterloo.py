@@ -43,7 +43,8 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     return make_table(
         "waterloo", source.root, provenance, [rows[key] for key in keys],
         scene=[key[0] for key in keys], kind=[key[1] for key in keys], level=[key[2] for key in keys],
-        reference=[references.get(key[0], f"pristine_images/{key[0]}.bmp") for key in keys], left_out=repeated,
+        reference=[references.get(key[0], f"pristine_images/{key[0]}.bmp") for key in keys],
+        left_out=repeated,
     )  # fmt: skip
 
 

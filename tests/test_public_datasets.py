@@ -1,4 +1,4 @@
-"""Readers on small files in the publishers' own forms; oracles: the values written, scipy.io.loadmat, brute force."""
+"""Readers on small files in the publishers' own forms; oracles: the values written, scipy.io.loadmat."""
 
 import json
 from pathlib import Path
@@ -182,7 +182,8 @@ def test_ava_in_both_forms(tmp_path):
     counts = [[0, 1, 5, 17, 38, 36, 15, 6, 5, 1], [10, 7, 15, 26, 26, 21, 10, 8, 1, 2], [0] * 10]
     ids = ["953619", "953349", "7"]
     lines = [
-        f"{i} {name} {' '.join(map(str, row))} 1 22 1396" for i, (name, row) in enumerate(zip(ids, counts))
+        f"{i} {name} {' '.join(map(str, row))} 1 22 1396"
+        for i, (name, row) in enumerate(zip(ids, counts, strict=True))
     ]
     (tmp_path / "AVA.txt").write_text("\n".join(lines))
     (tmp_path / "aesthetics_image_lists").mkdir()

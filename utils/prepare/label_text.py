@@ -35,8 +35,8 @@ def regress_targets(
         mos = np.clip(mos, *rescale)  # undoes the rounding at the ends
     if num_classes is not None and num_classes > 1 and not ((mos >= 1) & (mos <= num_classes)).all():
         raise ConfigError(
-            f"{table.name}: MOS run from {mos.min():g} to {mos.max():g}, but with --num_classes {num_classes} "
-            f"they must lie in 1..{num_classes}; add --rescale 1 {num_classes}"
+            f"{table.name}: MOS run from {mos.min():g} to {mos.max():g}, but with "
+            f"--num_classes {num_classes} they must lie in 1..{num_classes}; add --rescale 1 {num_classes}"
         )
     return mos
 
@@ -61,8 +61,8 @@ def emd_targets(
         return table, table.histogram, ""
     if not synthesize:
         raise ConfigError(
-            f"{table.name}: has no histograms of ratings; --synthesize_histogram makes distributions of maximum "
-            "entropy from mean and deviation, or use --task regress"
+            f"{table.name}: has no histograms of ratings; --synthesize_histogram makes distributions of "
+            "maximum entropy from mean and deviation, or use --task regress"
         )
     known = np.isfinite(table.std)
     if not known.any():

@@ -9,8 +9,8 @@ def max_entropy(mean: np.ndarray, std: np.ndarray, bins: int) -> tuple[np.ndarra
     """The distributions over 1..N of largest entropy with these means and deviations.
 
     They have the form p_i ~ exp(a x_i + b x_i^2) (Jaynes 1957); a and b are found by Newton's method on
-    the convex dual, for all rows at once. A deviation that no distribution over 1..N has with its mean is moved to
-    the nearest one that has: there only two neighbouring ratings, or only 1 and N, are given.
+    the convex dual, for all rows at once. A deviation that no distribution over 1..N has with its mean is
+    moved to the nearest one that has: there only two neighbouring ratings, or only 1 and N, are given.
 
     Args:
         mean: (R,) in [1, N].

@@ -54,7 +54,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "--official_split",
         "--official-split",
         action="store_true",
-        help="the publisher's own split; where it has no validation, --split takes that from its training part",
+        help="the publisher's own split; without validation there, --split takes that from its training part",
     )
     add("--seed", type=int, default=0, metavar="S", help="of the split and of random pairs (default: 0)")
     add(

@@ -15,8 +15,8 @@ def pairs_of(
 ) -> np.ndarray:
     """(P, 2) row numbers (better, worse), both of one split.
 
-    Without ratings: all pairs within a scene and type, the lower level above, pristine above all. With ratings:
-    all pairs within a scene whose MOS differ enough (`gaps`), across types too. Sets without scenes: `drawn`
+    Without ratings: all pairs within a scene and type, the lower level above, pristine above all. With
+    ratings: all pairs within a scene whose MOS differ enough (`gaps`), across types too. Sets without scenes: `drawn`
     random partners a picture.
 
     Raises:
@@ -44,8 +44,8 @@ def pairs_of(
 def gaps(table: RatingTable, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The least difference of MOS that counts, for each pair of rows.
 
-    Two standard errors of the difference, 2 sqrt(s1^2/n1 + s2^2/n2), where deviations and numbers of ratings are
-    known; the root mean square of the two deviations where only these are; a tenth of the scale elsewhere.
+    Two standard errors of the difference, 2 sqrt(s1^2/n1 + s2^2/n2), where deviations and numbers of ratings
+    are known; the root mean square of the two deviations where only these are; a tenth of the scale elsewhere.
     """
     squares = table.std**2
     known = np.isfinite(squares)
@@ -68,7 +68,8 @@ def gap_rule(table: RatingTable, min_gap: float | None) -> str:
     if np.isfinite(table.std).all():
         voted = (table.votes > 0).all()
         return "two standard errors of the difference" if voted else "root mean square of the two deviations"
-    return f"MOS differ by at least {SHARE * (table.provenance.high - table.provenance.low):g}, a tenth of the scale"
+    tenth = SHARE * (table.provenance.high - table.provenance.low)
+    return f"MOS differ by at least {tenth:g}, a tenth of the scale"
 
 
 def _ordered(table: RatingTable, pairs: np.ndarray, min_gap: float | None) -> np.ndarray:

@@ -29,8 +29,8 @@ def official_splits(
 ) -> tuple[RatingTable, np.ndarray]:
     """The table without rows that the publisher puts nowhere, and its (R,) splits.
 
-    Where the publisher has a test part but no validation, validation is drawn by scene from its training part, in
-    the proportion of the first two `ratios`.
+    Where the publisher has a test part but no validation, validation is drawn by scene from its training
+    part, in the proportion of the first two `ratios`.
 
     Args:
         table: with `split` as the publisher has it.
