@@ -16,8 +16,8 @@ def pairs_of(
     """(P, 2) row numbers (better, worse), both of one split.
 
     Without ratings: all pairs within a scene and type, the lower level above, pristine above all. With
-    ratings: all pairs within a scene whose MOS differ enough (`gaps`), across types too. Sets without scenes: `drawn`
-    random partners a picture.
+    ratings: all pairs within a scene whose MOS differ enough (`gaps`), across types too. Sets without scenes:
+    `drawn` random partners a picture.
 
     Raises:
         ConfigError: the set has no scenes and `drawn` is None; or no pair is left.
@@ -45,15 +45,15 @@ def gaps(table: RatingTable, first: np.ndarray, second: np.ndarray) -> np.ndarra
     """The least difference of MOS that counts, for each pair of rows.
 
     Two standard errors of the difference, 2 sqrt(s1^2/n1 + s2^2/n2), where deviations and numbers of ratings
-    are known; the root mean square of the two deviations where only these are; a tenth of the scale elsewhere.
+    are known; elsewhere a tenth of the scale, or the root mean square of the two deviations if that is more.
     """
     squares = table.std**2
     known = np.isfinite(squares)
     voted = known & (table.votes > 0)
     errors = np.where(voted, squares / np.maximum(table.votes, 1), np.nan)
     by_votes = 2 * np.sqrt(errors[first] + errors[second])
-    by_std = np.sqrt((squares[first] + squares[second]) / 2)
     by_scale = SHARE * (table.provenance.high - table.provenance.low)
+    by_std = np.maximum(by_scale, np.sqrt((squares[first] + squares[second]) / 2))
     return np.where(
         voted[first] & voted[second], by_votes, np.where(known[first] & known[second], by_std, by_scale)
     )
@@ -65,11 +65,12 @@ def gap_rule(table: RatingTable, min_gap: float | None) -> str:
         return "levels"
     if min_gap is not None:
         return f"MOS differ by at least {min_gap:g}"
+    tenth = SHARE * (table.provenance.high - table.provenance.low)
+    by_scale = f"MOS differ by at least {tenth:g}, a tenth of the scale"
     if np.isfinite(table.std).all():
         voted = (table.votes > 0).all()
-        return "two standard errors of the difference" if voted else "root mean square of the two deviations"
-    tenth = SHARE * (table.provenance.high - table.provenance.low)
-    return f"MOS differ by at least {tenth:g}, a tenth of the scale"
+        return "two standard errors of the difference" if voted else f"{by_scale}, and by the two deviations"
+    return by_scale
 
 
 def _ordered(table: RatingTable, pairs: np.ndarray, min_gap: float | None) -> np.ndarray:
