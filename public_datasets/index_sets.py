@@ -23,6 +23,8 @@ SCENES: dict[str, Callable[[Row], str]] = {
     "FLIVE": lambda row: re.sub(r"_patch_\d+(\.\w+)?$", "", Path(row["dis_img_path"]).name).lower(),
     "GFIQA": lambda row: Path(row["dis_img_path"]).stem.rsplit("_", 1)[0],
 }
+# The attribute that was judged: each has scores of its own, which compare only within a scene.
+ATTRIBUTES: dict[str, Callable[[Row], str]] = {"PIQ2023": lambda row: row["ATTRIBUTE"]}
 SPLITS: dict[str, Callable[[Row], str]] = {
     "UHD-IQA": lambda row: {"training": "train", "validation": "val"}.get(
         row["dis_img_path"].split("/")[1], "test"

@@ -6,11 +6,12 @@ Only its CSV files are read: importing it would need pandas, wget and torchvisio
 import csv
 import difflib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from public_datasets.index_sets import HIGHER, LOWER, PAIRS, SCENES, SPLITS, UNRATED, Row
+from public_datasets.index_sets import ATTRIBUTES, HIGHER, LOWER, PAIRS, SCENES, SPLITS, UNRATED, Row
 from public_datasets.registry import find_dataset, list_datasets, plain, settle
 from public_datasets.source import Source, number
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
@@ -87,10 +88,12 @@ def read_index(name: str, source: Source) -> RatingTable:
     histogram = _histogram(file, rows)
     std, votes = _spread(file, rows, histogram)
     splits = SPLITS.get(key)
+    kind_of = ATTRIBUTES.get(key, lambda row: row.get("dis_type", ""))
+    provenance = replace(provenance, within_type=key in ATTRIBUTES)
     table = make_table(
         key, source.root, provenance, paths, mos=mos, std=std, votes=votes, histogram=histogram,
         scene=_scenes(key, rows, references), reference=references,
-        kind=[row.get("dis_type", "") for _, row in rows],
+        kind=[kind_of(row) for _, row in rows],
         split=[splits(row) for _, row in rows] if splits is not None else None,
         left_out=[LeftOut(f"line {rows[i][0]}", paths[i], "no score") for i in np.flatnonzero(unscored)],
     )  # fmt: skip

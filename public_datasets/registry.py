@@ -1,6 +1,7 @@
 """Readers by name, and what all of them have in common once the publisher's rows are read."""
 
 import difflib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -100,8 +101,9 @@ def settle(table: RatingTable, source: Source) -> RatingTable:
     if source.check_images:
         table = _on_disk(table, source)
     if not len(table):
-        reasons = "; ".join(dict.fromkeys(row.reason for row in table.left_out)) or "no rows"
-        raise DataError(f"{source.root}: no picture of {table.name} can be used: {reasons[:300]}")
+        counts = Counter(row.reason for row in table.left_out).most_common()
+        reasons = "; ".join(f"{count} rows: {reason}" for reason, count in counts) or "no rows"
+        raise DataError(f"{source.root}: no picture of {table.name} can be used: {reasons}")
     return table
 
 

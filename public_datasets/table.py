@@ -28,6 +28,7 @@ class Provenance:
         publication: what to cite.
         url: where the publisher offers the set.
         licence: the terms as far as they are known.
+        within_type: whether scores compare only among pictures of one scene and one type.
         turned: how a lower-is-better number became a MOS, "" where it was not turned.
     """
 
@@ -38,6 +39,7 @@ class Provenance:
     url: str
     licence: str = "not stated in the files; see the publisher's page"
     turned: str = ""
+    within_type: bool = False
 
 
 @dataclass

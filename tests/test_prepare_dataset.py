@@ -212,6 +212,17 @@ def test_waterloo_pairs_go_by_level_with_the_pristine_above(tmp_path, monkeypatc
     assert prepare_dataset.main(["waterloo", "--root", "w", "--out", "data2", "--task", "regress"]) == 2
 
 
+def test_an_official_split_of_one_part(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("ava_labels_test.json").write_text('[{"image_id": "7", "label": [0, 0, 1, 1, 0, 0, 0, 0, 0, 0]}]')
+    flags = ["--root", ".", "--out", "data", "--task", "emd", "--official_split"]
+    assert prepare_dataset.main(["ava", *flags]) == 2  # no picture
+    Path("7.JPG").write_bytes(b"x")
+    assert prepare_dataset.main(["ava", *flags]) == 0
+    assert not Path("data/train/label.txt").exists()
+    assert load_labels("data/test/label.txt", "emd", 10).targets.tolist() == [[0, 0, 0.5, 0.5] + [0] * 6]
+
+
 def test_list_names_all_sets(capsys):
     assert prepare_dataset.main(["--list"]) == 0
     assert "tid2013" in capsys.readouterr().out

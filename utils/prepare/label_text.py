@@ -93,7 +93,7 @@ def _synthesized(table: RatingTable, bins: int) -> tuple[RatingTable, np.ndarray
 
 def target_fields(targets: np.ndarray) -> Iterator[list[str]]:
     """The fields behind the path: enough digits to read back the same float32, counts as they are."""
-    rows = targets.reshape(len(targets), -1)
+    rows = targets if targets.ndim == 2 else targets[:, None]
     for row in rows.tolist():
         yield [f"{value:.9g}" for value in row]
 

@@ -93,7 +93,8 @@ def _groups(*keys: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _by_scene(table: RatingTable) -> Iterator[np.ndarray]:
-    for rows in _groups(table.scene):
+    keys = (table.scene, table.kind) if table.provenance.within_type else (table.scene,)
+    for rows in _groups(*keys):
         first, second = np.triu_indices(len(rows), 1)
         yield np.stack([rows[first], rows[second]], axis=1)
 

@@ -77,7 +77,9 @@ def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict
         rows = [(row.row, row.path, row.reason) for row in table.left_out]
         csv.writer(file, lineterminator="\n").writerows([("row", "path", "reason"), *rows])
     write_text(
-        out / SUMMARY, f"{MARK}\n" + yaml.safe_dump(summary, sort_keys=False, allow_unicode=True, width=100)
+        out / SUMMARY,
+        f"{MARK}\n"
+        + yaml.safe_dump(summary, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100),
     )
     for split in SPLIT_NAMES:
         rows_of_split = _label_rows(prepared, paths, split)
