@@ -73,7 +73,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     add("--rescale", type=bounded_float(-math.inf), nargs=2, metavar=("LOW", "HIGH"),
         help="regress: map the scale of the set onto this range")  # fmt: skip
     add("--synthesize_histogram", "--synthesize-histogram", action="store_true",
-        help="emd: make distributions of maximum entropy from mean and deviation if there are none")  # fmt: skip
+        help="emd: make distributions of maximum entropy where the set has none")  # fmt: skip
     add("--min_gap", "--min-gap", type=bounded_float(0), metavar="G",
         help="rank: least difference of MOS in a pair (default: see docs/datasets.md)")  # fmt: skip
     add("--random_pairs", "--random-pairs", type=positive_int, metavar="K",
