@@ -128,8 +128,8 @@ def _joined(
         status = 2
     finally:
         dist.destroy_process_group()
-        # that only lets go of the group; DistributedDataParallel holds it in a cycle, and gloo's threads abort
-        # the process ("terminate called without an active exception") if they still run when Python ends
+        # that only lets go of the group; DistributedDataParallel holds it in a cycle, and gloo's threads
+        # abort the process ("terminate called without an active exception") if they outlive Python
         gc.collect()
     if first is not None and status:
         raise SystemExit(status)

@@ -70,7 +70,7 @@ def _generate(args: argparse.Namespace) -> None:
     scenes = _scenes(args)
     todo: dict[Path, str] = {}
     for folder in dict.fromkeys(scene.folder for scene in scenes):
-        # one map from metrics to labels is made for all splits: there they are made together, or found together
+        # one map from metrics to labels serves all splits: they are made together, or found together
         own = scenes if metrics else [scene for scene in scenes if scene.folder == folder]
         recipe = recipe_of({**_parameters(args, kinds, own), "metrics": metrics})
         if is_there(folder, recipe):

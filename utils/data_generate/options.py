@@ -62,8 +62,8 @@ def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
     add("--levels", type=_levels, default=5, metavar="N",
         help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
     add("--label", choices=("rank", "regress"), default="rank",
-        help="rows of label.txt: pairs better,worse, or path,mos with a pseudo-MOS in 1..5 from full-reference "
-        "metrics (default: %(default)s)")  # fmt: skip
+        help="rows of label.txt: pairs better,worse, or path,mos with a pseudo-MOS in 1..5 from "
+        "full-reference metrics (default: %(default)s)")  # fmt: skip
     add("--metric", default="vsi,mdsi,haarpsi", metavar="LIST",
         help="full-reference metrics of the library piq for --label regress and --across_types; of several, "
         "the mean of their ranks (default: %(default)s)")  # fmt: skip

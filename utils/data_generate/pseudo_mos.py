@@ -69,7 +69,7 @@ class Mapping:
     """A monotone map from the values of several metrics to a MOS in 1..5.
 
     A value becomes its quantile among the distorted pictures that the map was made from (101 knots, linear
-    between them), and the quantiles of the metrics are averaged: a mean of ranks, as new pictures can have it.
+    between them), and the quantiles of the metrics are averaged: a mean of ranks that new pictures can have.
 
     Args:
         metrics: their names.
@@ -101,7 +101,7 @@ class Mapping:
             for name, (values, shares) in zip(self.metrics, self.knots, strict=True)
         }
         content = {
-            "mos": f"{LOW} + {HIGH - LOW} * mean over metrics of the interpolated quantile; references {HIGH}",
+            "mos": f"{LOW} + {HIGH - LOW} * mean of interpolated quantiles; references {HIGH}",
             "metrics": "higher = better: those of which less is better are negated",
             "piq": version("piq"),
             "knots": knots,
