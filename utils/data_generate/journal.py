@@ -25,6 +25,8 @@ class Journal:
         if whole:
             with self.path.open("r+b") as file:
                 file.truncate(whole)
+            for unfinished in folder.rglob(".*.partial"):  # what a killed run was writing
+                unfinished.unlink()
         self._file: TextIO = self.path.open("a" if whole else "w", encoding="utf-8")
         if not whole:
             self._write({"recipe": recipe})

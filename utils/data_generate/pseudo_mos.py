@@ -49,8 +49,7 @@ def qualities(reference: np.ndarray, image: np.ndarray, metrics: Sequence[str]) 
     import torch
 
     pair = [
-        torch.from_numpy(np.ascontiguousarray(each)).permute(2, 0, 1)[None].float() / 255
-        for each in (image, reference)
+        torch.from_numpy(np.array(each)).permute(2, 0, 1)[None].float() / 255 for each in (image, reference)
     ]
     values = []
     for name in metrics:
