@@ -23,7 +23,7 @@ ALLOWED = {
     "utils": {"dataloader", "distortions", "public_datasets"},  # its command-line tools
 }
 # The shared parts of utils, which every room imports, import none of them back.
-TOOLS = {"check_images", "data_generate"}
+TOOLS = {"check_images", "data_generate", "image_checks"}
 
 
 def imports(path: Path) -> Iterator[str]:
