@@ -24,7 +24,7 @@ ALLOWED = {
     "utils": {"dataloader", "distortions", "public_datasets"},  # its command-line tools
 }
 # The shared parts of utils, which every room imports, import none of them back.
-TOOLS = {"check_images", "compare_indexes", "data_generate", "prepare", "prepare_dataset"}
+TOOLS = {"check_images", "compare_indexes", "data_generate", "image_checks", "prepare", "prepare_dataset"}
 
 
 def imports(path: Path) -> Iterator[str]:

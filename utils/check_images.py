@@ -1,42 +1,43 @@
-"""Find the pictures that can't be read, before a training run does.
+"""Find the pictures that spoil a training run, before it starts.
 
-    python utils/check_images.py             # everything below data/
+    python utils/check_images.py             # everything below data/, and all that its label files name
     python utils/check_images.py data/train --list bad.txt
+    python utils/check_images.py --data data/ -j 8 --fix
 
-Exit status: 0 all are good, 1 some are bad, 2 nothing could be checked.
+Exit status: 0 nothing is wrong, 1 something is (also when --fix has removed its rows), 2 nothing was checked.
 """
 
 import argparse
-import multiprocessing
-import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.image import find_pictures, read_rgb
-from utils.cores import usable_cores
-from utils.errors import DataError, ImageError, RankIQAError
+from utils.errors import LabelError, RankIQAError
 from utils.files import write_text
+from utils.image_checks.collection import Pictures, collect
+from utils.image_checks.faults import NOT_READ, ROW_GOES, Finding
+from utils.image_checks.options import parse_options
+from utils.image_checks.pool import inspect_all
+from utils.image_checks.relations import duplicates, unlabelled
+from utils.image_checks.repair import drop_lines
+from utils.image_checks.report import counts, printable, write_report
 
-CHUNK = 32  # pictures handed to a process at once
+SHOWN = 100  # lines of one fault on the terminal; the table has them all
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Check what `argv` names, print a line for each bad picture and the counts; the exit status."""
-    args = _parser().parse_args(argv)
+    """Check what `argv` names, print a line for each fault and the counts; the exit status."""
+    args = parse_options(argv, __doc__ or "")
     try:
-        paths = collect(args.paths)
-        bad = dict(_checked(paths, args.workers))
-        if args.list is not None:
-            write_text(args.list, "".join(f"{path}\n" for path in bad))
+        return _check(args)
     except RankIQAError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
@@ -44,83 +45,74 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(f"{len(paths)} pictures checked: {len(paths) - len(bad)} good, {len(bad)} bad")
-    return 1 if bad else 0
 
 
-def collect(paths: Iterable[Path]) -> list[Path]:
-    """The pictures among and below `paths`, each once.
-
-    Raises:
-        DataError: a path is not there, or none leads to a picture.
-    """
-    found: dict[Path, None] = {}
-    for path in paths:
-        if not path.exists():
-            raise DataError(
-                f"{path}: no such file or folder; name the pictures, or the folder that holds them"
-            )
-        found.update(dict.fromkeys(find_pictures(path) if path.is_dir() else [path]))
-    if not found:
-        raise DataError(f"{', '.join(map(str, paths))}: no pictures there")
-    return list(found)
-
-
-def fault_of(path: Path) -> str | None:
-    """Why the picture can't be fully decoded, in one line; None for a good one."""
-    try:
-        read_rgb(path)
-    except ImageError as error:
-        return " ".join(str(error).split())
-    return None
+def _check(args: argparse.Namespace) -> int:
+    pictures = collect(args.paths)
+    findings: list[Finding] = []
+    shown: Counter[str] = Counter()
+    for finding in _findings(pictures, args.workers):
+        if finding.fault not in args.ignore:
+            findings.append(finding)
+            shown[finding.fault] += 1
+            if shown[finding.fault] <= SHOWN:
+                _say(f"{finding.path}: {finding.fault}: {finding.detail}")
+    bad = {finding.key for finding in findings}
+    lines = {file.file: file.lines_of(bad) for file in pictures.labels} if bad else {}
+    write_report(args.csv, findings, lines)
+    if args.list is not None:
+        unread = dict.fromkeys(finding.path for finding in findings if finding.fault in NOT_READ)
+        write_text(args.list, "".join(f"{printable(path)}\n" for path in unread))
+    if args.fix:
+        _fix(findings, lines)
+    print(f"{len(pictures.all)} pictures checked: {len(pictures.all) - len(bad)} good, {len(bad)} bad")
+    if findings:
+        print(f"notice: {counts(findings)}; all of them stand in {args.csv}", file=sys.stderr)
+    return 1 if findings else 0
 
 
-def find_faults(paths: Sequence[Path], workers: int) -> Iterator[str | None]:
-    """`fault_of` each of `paths`, in their order, in several processes where that pays.
+def _findings(pictures: Pictures, workers: int) -> Iterator[Finding]:
+    from utils.progress import progress_bar
 
-    Raises:
-        DataError: a worker process was killed.
-    """
-    if workers <= 1 or len(paths) <= CHUNK:
-        yield from map(fault_of, paths)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _leave_interrupts_to_parent) as pool:
+    digests: dict[str, bytes] = {}
+    unread: set[str] = set()
+    with progress_bar(total=len(pictures.all), desc="check", unit="images") as bar:
+        inspections = inspect_all(list(pictures.all), workers)
+        for (key, path), inspection in zip(pictures.all.items(), inspections, strict=True):
+            bar.update()
+            if inspection.pixels:
+                digests[key] = inspection.pixels
+            else:
+                unread.add(key)
+            for fault, detail in inspection.faults:
+                yield Finding(key, path, fault, detail)
+    yield from duplicates(pictures.labels, digests)
+    # What can't be read is listed already, and is right not to be labelled.
+    whole = {key: path for key, path in pictures.found.items() if key not in unread}
+    yield from unlabelled(pictures.labels, whole)
+
+
+def _fix(findings: Sequence[Finding], lines: Mapping[Path, Mapping[str, array]]) -> None:
+    going = {finding.key for finding in findings if finding.fault in ROW_GOES}
+    refused = []
+    for file, found in lines.items():
+        rows = {number for key in going for number in found.get(key, ())}
+        if not rows:
+            continue
         try:
-            yield from pool.map(fault_of, paths, chunksize=CHUNK)
-        except BrokenProcessPool as error:
-            raise DataError("a worker process was killed; -j 1 shows at which picture") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            backup = drop_lines(file, rows)
+        except LabelError as error:
+            refused.append(str(error))
+            continue
+        _say(f"{file}: {len(rows)} rows removed; as it was, it is kept as {backup.name}")
+    for message in refused:
+        print(f"notice: {printable(message)}", file=sys.stderr)
 
 
-def _checked(paths: Sequence[Path], workers: int) -> Iterator[tuple[Path, str]]:
+def _say(line: str) -> None:
     from tqdm import tqdm
 
-    with tqdm(total=len(paths), unit="images", disable=None) as bar:
-        for path, fault in zip(paths, find_faults(paths, workers), strict=True):
-            bar.update()
-            if fault is not None:
-                tqdm.write(fault, file=sys.stdout)
-                yield path, fault
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="check_images.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add, cores = parser.add_argument, usable_cores()
-    add("paths", type=Path, nargs="*", default=[Path("data")], metavar="PATH", help="default: data")
-    add("--list", type=Path, metavar="FILE", help="write the paths of bad pictures there, one a line")
-    add("-j", "--workers", type=int, default=cores, metavar="N", help="processes (default: %(default)s)")
-    return parser
+    tqdm.write(printable(line), file=sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+"""Everything that can be told of one picture by itself."""
+
+import hashlib
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError, features
+
+from dataloader.image import read_rgb
+from utils.errors import ImageError
+from utils.image_checks.truncation import ends_early
+
+MIN_SIDE = 16  # pixels: the smallest picture that the distortions take
+_SAME = {"MPO": "JPEG", "DIB": "BMP"}  # what cameras write into .jpg, and the headless form of BMP
+_HEIF = {".heic": "HEIF", ".heif": "HEIF"}  # Pillow knows them by a plug-in only
+_OPTIONAL = {".avif": "avif", ".webp": "webp", ".jp2": "jpg_2000", ".j2k": "jpg_2000"}  # parts of Pillow
+# Deflate makes at most 1032 bytes of one (zlib's technical details); plain pixels make one. Small pictures
+# are left to the decoder, which does no harm by them and knows better what is wrong.
+_DEFLATE, _LARGE = 1032, 16_000_000
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Faults as (name, reason), and a digest of the decoded pixels, empty when they could not be had."""
+
+    faults: tuple[tuple[str, str], ...] = ()
+    pixels: bytes = b""
+
+
+def inspect(path: str) -> Inspection:
+    """Open one picture, decode it fully if that is safe, and say what is wrong with it.
+
+    The digest is that of the 8-bit RGB picture that the training sees, so that two files agree when their
+    pixels do, whatever their format. Nothing is raised: every fault of the file is in the result.
+    """
+    try:
+        if not os.path.isfile(path):  # noqa: PTH113  # a name too long for the disk is False, not OSError
+            return Inspection((("absent", _why_absent(path)),))
+        if not os.path.getsize(path):  # noqa: PTH202
+            return Inspection((("empty", "a file of no bytes"),))
+        faults = _by_header(path)
+        if any(name == "oversized" for name, _ in faults):
+            return Inspection(faults)
+        with read_rgb(path) as image:
+            digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
+            digest.update(image.tobytes())
+        return Inspection(faults, digest.digest())
+    except OSError as error:
+        return Inspection((("unreadable", error.strerror or str(error)),))
+    except ImageError as error:
+        return Inspection((_why_unread(path, error), *(fault for fault in faults if fault[0] != "tiny")))
+
+
+def _by_header(path: str) -> tuple[tuple[str, str], ...]:
+    """What the header tells: misnamed, tiny, oversized. A header that can't be read is left to `read_rgb`."""
+    faults = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Path(path).open("rb") as file, Image.open(file) as image:
+                (width, height), form, mode = image.size, image.format or "", image.mode
+    except Image.DecompressionBombError as error:
+        return (("oversized", f"not decoded: {error}"),)
+    except Exception:  # whatever a decoder raises on damage, read_rgb raises it again and knows it
+        return ()
+    claimed = _bytes_at_least(width, height, form, mode)
+    if width * height >= _LARGE and claimed > _DEFLATE * os.path.getsize(path):  # noqa: PTH202
+        said = f"not decoded: claims {width} x {height} pixels, which its few bytes can't hold"
+        return (("oversized", said),)
+    form, named = _SAME.get(form, form), _format_named(path)
+    if named and form and form != named and not (named == "HEIF" and form == "AVIF"):
+        faults.append(
+            ("misnamed", f"holds {form}, but its name ends in {Path(path).suffix}, as {named} does")
+        )
+    if min(width, height) < MIN_SIDE:
+        faults.append(("tiny", f"{width} x {height} pixels; both sides should be {MIN_SIDE} or more"))
+    return tuple(faults)
+
+
+def _bytes_at_least(width: int, height: int, form: str, mode: str) -> int:
+    """The fewest bytes of pixels that such a header stands for; 0 where a format packs without a limit."""
+    if form not in ("PNG", "BMP", "PPM"):
+        return 0
+    bits = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16, "I": 16}.get(mode, 1)  # grey, palette: 1 to 8 bits
+    return width * height * bits // 8
+
+
+def _format_named(path: str) -> str:
+    """The format that the name's ending stands for, or an empty string."""
+    suffix = Path(path).suffix.lower()
+    form = Image.registered_extensions().get(suffix) or _HEIF.get(suffix, "")
+    return _SAME.get(form, form)
+
+
+def _why_unread(path: str, error: ImageError) -> tuple[str, str]:
+    reason = " ".join(str(error).split()).removeprefix(f"{Path(path)}: ")
+    cause = error.__cause__
+    unidentified = isinstance(cause, UnidentifiedImageError)
+    decoder = _OPTIONAL.get(Path(path).suffix.lower())
+    if isinstance(cause, Image.DecompressionBombError):
+        return "oversized", reason
+    if isinstance(cause, ImportError | MemoryError) or (isinstance(cause, OSError) and cause.errno):
+        return "unreadable", reason
+    if unidentified and decoder and not features.check(decoder):
+        return "unreadable", f"this Pillow was built without {decoder}"
+    cut = any(word in reason.lower() for word in ("truncat", "expected to read"))
+    return ("truncated" if cut or ends_early(path) else "broken"), reason
+
+
+def _why_absent(path: str) -> str:
+    return "is a folder, not a picture" if Path(path).is_dir() else "no such picture"

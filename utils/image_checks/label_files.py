@@ -1,0 +1,87 @@
+"""Label files as far as pictures go: which ones they name, and in which lines."""
+
+import os
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+from dataloader.image import IMAGE_SUFFIXES
+from dataloader.label_rows import FaultList, Interner, read_rows
+
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+LABEL_NAME = "label.txt"
+
+
+class LabelFile:
+    """One label file, of any task.
+
+    Attributes:
+        file: its path.
+        split: "train", "val" or "test", or an empty string where it lies in none of these folders.
+        pictures: absolute path -> path as it was found, of each picture that the rows name.
+        pairs: whether some row names two pictures.
+    """
+
+    def __init__(self, file: Path, split: str, root: Path | None) -> None:
+        """Read the file once.
+
+        Raises:
+            LabelError: it can't be opened, is not UTF-8, or has broken quotes.
+        """
+        self.file, self.split = file, split
+        self.pairs = False
+        # Absent pictures are the checks' own matter, so what the interner says of them goes nowhere.
+        self._interner = Interner(file, root, FaultList(file))
+        for line, names in self._rows():
+            self.pairs |= len(names) > 1
+            for name in names:
+                self._interner(name, line)
+        paths = self._interner.paths
+        # A row without any picture belongs to no label file: the parsers of the tasks refuse it.
+        self._keys = [os.path.abspath(path) if _is_picture(path) else "" for path in paths]  # noqa: PTH100
+        self.pictures = {key: path for key, path in zip(self._keys, paths, strict=True) if key}
+
+    def lines_of(self, keys: set[str]) -> dict[str, array]:
+        """The line numbers, counted from 1, in which each of these pictures is named."""
+        lines: dict[str, array] = {}
+        if keys.isdisjoint(self.pictures):
+            return lines
+        for line, names in self._rows():
+            for key in {self._keys[self._interner(name, line)] for name in names}:
+                if key in keys:
+                    lines.setdefault(key, array("i")).append(line)
+        return lines
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        faults = FaultList(self.file)
+        for line, fields in read_rows(self.file, faults):
+            yield line, [field for i, field in enumerate(fields) if field and not (i and _is_number(field))]
+        faults.raise_if_any()
+
+
+def find_label_files(folder: Path) -> list[LabelFile]:
+    """Every label.txt below `folder` that names pictures, in sorted order.
+
+    Raises:
+        LabelError: one can't be read.
+    """
+    files = [LabelFile(file, _split_of(file, folder), folder) for file in sorted(folder.rglob(LABEL_NAME))]
+    return [labels for labels in files if labels.pictures]
+
+
+def _split_of(file: Path, folder: Path) -> str:
+    """The split after which the nearest folder is called, from the file's own up to `folder`."""
+    inner = Path(folder.resolve().name) / file.relative_to(folder)
+    return next((SPLITS[part] for part in reversed(inner.parts[:-1]) if part in SPLITS), "")
+
+
+def _is_picture(path: str) -> bool:
+    return Path(path).suffix.lower() in IMAGE_SUFFIXES or Path(path).is_file()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

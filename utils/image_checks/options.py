@@ -1,0 +1,52 @@
+"""The command line of check_images."""
+
+import argparse
+from pathlib import Path
+
+from utils.argument_types import positive_int
+from utils.cores import usable_cores
+from utils.image_checks.faults import FAULTS
+
+
+def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:
+    """The options in `argv`, `paths` among them; a misspelt one ends the program with status 2."""
+    parser = _parser(description)
+    args = parser.parse_args(argv)
+    if args.data is not None and args.paths:
+        parser.error("give the folder either by --data or alone")
+    args.paths = [args.data] if args.data is not None else args.paths or [Path("data")]
+    return args
+
+
+def _faults(text: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    unknown = ", ".join(sorted(names - FAULTS.keys()))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown}: not among {', '.join(FAULTS)}")
+    return names
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    faults = "\n".join(f"  {name:11s} {meaning}" for name, meaning in FAULTS.items())
+    parser = argparse.ArgumentParser(
+        prog="check_images.py",
+        description=description,
+        epilog=f"faults:\n{faults}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("paths", type=Path, nargs="*", metavar="PATH", help="folders and pictures (default: data)")
+    add("--data", type=Path, metavar="DIR", help="the same as PATH: the folder with label files and pictures")
+    add(
+        "--list", type=Path, metavar="FILE", help="write the paths of pictures that can't be read, one a line"
+    )
+    add("--csv", type=Path, default=Path("check_images.csv"), metavar="FILE",
+        help="the table of all faults (default: %(default)s)")  # fmt: skip
+    add("--fix", action="store_true", help="remove rows that name a picture which is absent, empty, "
+        "truncated, broken or oversized from label files; the original stays as label.txt.bak")  # fmt: skip
+    add("--ignore", type=_faults, default=frozenset(), metavar="FAULT,...",
+        help="faults that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip
+    add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
+        help="processes (default: all cores, here %(default)s)")  # fmt: skip
+    return parser
