@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from dataloader.image import read_sized
 from deploy.engines.scorer import Scorer
@@ -42,6 +43,9 @@ def score_paths(
         forwards: threads that run the network.
         full_decode: never decode at a reduced scale; see `dataloader.image.read_sized`.
     """
+    if scorer.engine.name != "torch":
+        # torch only packs pixels here; its own threads in each of ours would fight for the cores
+        torch.set_num_threads(1)
     fit = None if full_decode or scorer.spec.view != "fit" else scorer.spec.image_size
     window = AHEAD * scorer.chunk * max(decoders, forwards)
     source = iter(paths)
