@@ -169,7 +169,7 @@ def _refuse_deploy_conflicts(config: Config) -> None:
         raise ConfigError("--export needs --resume FILE, the checkpoint to convert")
     if config.export and config.calibration is None and any("int8" in name for name in config.export):
         raise ConfigError("INT8 needs --calibration DIR, a folder of a few hundred pictures")
-    if config.output is not None and config.output.suffix.lower() not in OUTPUTS:
+    if config.output is not None and not config.cluster and config.output.suffix.lower() not in OUTPUTS:
         raise ConfigError(f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}")
     if config.skip_done and config.output is None:
         raise ConfigError("--skip_done needs --output FILE, whose rows say what is done")

@@ -36,7 +36,7 @@ MEGAPIXELS = (1, 2, 3, 5, 8, 12)
 def make_pictures(photos: Path, folder: Path) -> None:
     """COUNT JPEGs of MEGAPIXELS in turn, landscape and upright, quality 85 to 95, tiled from `photos`."""
     rng = np.random.default_rng(0)
-    tiles = [read_rgb(path) for path in find_pictures(photos)]
+    tiles = [tile for tile in map(read_rgb, find_pictures(photos)) if min(tile.size) >= 450]
     for number in range(COUNT):
         pixels = MEGAPIXELS[number % len(MEGAPIXELS)] * 1e6
         long, short = int((pixels * 4 / 3) ** 0.5), int((pixels * 3 / 4) ** 0.5)

@@ -21,7 +21,7 @@ _DAMAGE = (
     *(RuntimeError, TypeError, ArithmeticError, struct.error, zlib.error),
 )
 
-SPARE = 2  # times the needed size that a reduced decoding keeps, so that the resize still averages
+SPARE = 3  # times the needed size that a reduced decoding keeps, so that the resize still averages
 
 
 def read_rgb(path: str | Path) -> Image.Image:
@@ -41,8 +41,8 @@ def read_sized(path: str | Path, fit: tuple[int, int] | None = None) -> tuple[Im
 
     Args:
         path: of the picture.
-        fit: (height, width) that the picture will be cropped and reduced to. A JPEG of at least four times
-            that is then decoded at 1/2, 1/4 or 1/8, at least twice the size that is needed.
+        fit: (height, width) that the picture will be cropped and reduced to. A JPEG of at least six times
+            that is then decoded at 1/2, 1/4 or 1/8, at least three times the size that is needed.
 
     Raises:
         ImageError: as `read_rgb`.
