@@ -130,16 +130,22 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
     if int8:
         quick = load_scorer(int8, threads=cores, streams=cores)
         rates["--predict, INT8"] = rate(lambda: by_predict(paths, quick, cores), len(paths), rounds)
-        rates["forward alone, INT8"] = rate(lambda: forward_alone(len(paths), quick, cores), len(paths), rounds)
+        rates["forward alone, INT8"] = rate(
+            lambda: forward_alone(len(paths), quick, cores), len(paths), rounds
+        )
     print(f"{spec.arch}, {spec.view}, {len(paths)} pictures, {cores} cores; pictures a second:")
     for name, value in rates.items():
         print(f"  {name:<32} {value:8.1f}")
     print(f"  {'bound 1/(1/decode + 1/forward)':<32} {bound:8.1f}")
-    print(f"  --predict is {ours / loop:.1f} x (a), {ours / loader:.1f} x (b), {ours / bound:.2f} of the bound")
+    print(
+        f"  --predict is {ours / loop:.1f} x (a), {ours / loader:.1f} x (b), {ours / bound:.2f} of the bound"
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--resume", type=Path, nargs="+", required=True, help="checkpoints")
     parser.add_argument("--int8", type=Path, help="of the first checkpoint, converted")
     parser.add_argument("--photos", type=Path, help="what the pictures are tiled from")

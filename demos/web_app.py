@@ -44,12 +44,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description="A page and a REST API that tell how good pictures look.")
     add = parser.add_argument
-    add("--model", type=Path, help="any model file (default: the newest jit_*.pt of checkpoints/, quick_start/)")
+    add(
+        "--model",
+        type=Path,
+        help="any model file (default: the newest jit_*.pt of checkpoints/, quick_start/)",
+    )
     add("--engine", default="auto", help="auto, native, torch, onnx or openvino (default: auto)")
     add("--device", default="cpu", help="cpu or cuda (default: cpu)")
     add("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in (default: 127.0.0.1)")
     add("--port", type=int, default=7860, help="(default: 7860)")
-    key_help = "that clients must send as X-API-Key, and the page asks for (user: rankiqa); also RANKIQA_API_KEY"
+    key_help = (
+        "that clients must send as X-API-Key, and the page asks for (user: rankiqa); also RANKIQA_API_KEY"
+    )
     add("--api_key", default=os.environ.get("RANKIQA_API_KEY"), help=key_help)
     add("--max_megabytes", type=float, default=20, help="of one file (default: 20)")
     add("--max_megapixels", type=float, default=50, help="of one picture (default: 50)")
@@ -113,7 +119,9 @@ def page(service: Any, words: Any) -> Any:
                     score = gr.Label(label=words("score"), elem_id="score")
                     shares = gr.Label(label=words("shares"), visible=service.scorer.spec.num_classes > 1)
                 with gr.Column(scale=2):
-                    heat = gr.Image(label=words("map"), elem_id="map", interactive=False, format="png", buttons=[])
+                    heat = gr.Image(
+                        label=words("map"), elem_id="map", interactive=False, format="png", buttons=[]
+                    )
             note = gr.Markdown(elem_id="note")
             one.change(judge.with_request(judge.one, 1), one, [score, shares, heat, note])
         with gr.Tab(words("two")):

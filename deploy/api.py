@@ -151,7 +151,12 @@ def create_app(scorer: Scorer, limits: Limits | None = None, key: str | None = N
         yield
         service.close()
 
-    app = FastAPI(lifespan=lifespan, title="RankIQA", version="1", summary="How good do pictures look? Higher is better.")
+    app = FastAPI(
+        lifespan=lifespan,
+        title="RankIQA",
+        version="1",
+        summary="How good do pictures look? Higher is better.",
+    )
     app.state.service = service
     app.add_middleware(Gate, limits=limits, key=key, unguarded=(HEALTH,))
     app.add_exception_handler(Exception, _hidden)

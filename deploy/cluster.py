@@ -55,11 +55,15 @@ def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
         if name in ("path", "error"):
             columns[name] = np.array([str(value) for value in values], dtype=object)
         else:  # a missing number is NaN: every block then has the same types
-            columns[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+            columns[name] = np.array(
+                [np.nan if value is None else value for value in values], dtype=np.float64
+            )
     return columns
 
 
-def score_on_cluster(arguments: list[str], model: Path, output: Path | None, address: str, engine: str) -> int:
+def score_on_cluster(
+    arguments: list[str], model: Path, output: Path | None, address: str, engine: str
+) -> int:
     """Score what the arguments name into a folder of Parquet files, one for each BLOCK of pictures.
 
     A file that is there is done and is left out, so that the same command goes on after a stop; a worker that
@@ -87,7 +91,9 @@ def score_on_cluster(arguments: list[str], model: Path, output: Path | None, add
     parquet = require("pyarrow.parquet", "--cluster", "pyarrow")
     _connect(ray, address)
     output.mkdir(parents=True, exist_ok=True)
-    queue = collect([str(Path(argument).resolve()) if Path(argument).exists() else argument for argument in arguments])
+    queue = collect(
+        [str(Path(argument).resolve()) if Path(argument).exists() else argument for argument in arguments]
+    )
     parts = {path.suffix: path.read_bytes() for path in {model, model.with_suffix(".bin")} if path.is_file()}
     shared = (model.name, parts)
     actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -127,7 +133,9 @@ def _connect(ray: Any, address: str) -> None:
     try:
         ray.init(where, runtime_env=environment, ignore_reinit_error=True, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ConfigError(f"--cluster {address}: no cluster answers there ({str(error).splitlines()[0]})") from error
+        raise ConfigError(
+            f"--cluster {address}: no cluster answers there ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def _blocks(paths: Any) -> Iterator[list[str]]:

@@ -51,7 +51,9 @@ class Summary:
         scored = (row for row in rows() if row.score is not None)
         self.best = heapq.nlargest(SHOWN, scored, key=_score)
         self.worst = heapq.nsmallest(SHOWN, (row for row in rows() if row.score is not None), key=_score)
-        self.edges = np.linspace(low, high if high > low else low + 1, BINS + 1) if self.good else np.arange(2.0)
+        self.edges = (
+            np.linspace(low, high if high > low else low + 1, BINS + 1) if self.good else np.arange(2.0)
+        )
         self.counts = np.zeros(len(self.edges) - 1, int)
         self.table: list[Row] = []
         self._second_pass(rows())

@@ -18,7 +18,7 @@ from utils.errors import ConfigError, WeightsError
 RUNS = {
     ".pth": ("torch", "openvino"),
     ".pt": ("torch", "openvino"),
-    ".pt2": ("torch", "openvino"),
+    ".pt2": ("torch",),
     ".onnx": ("onnx", "openvino"),
     ".xml": ("openvino",),
 }
