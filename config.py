@@ -185,7 +185,8 @@ def _action(parser: argparse.ArgumentParser) -> None:
     add("--train", action="store_true", help="train on DATA/train, validate on DATA/val")
     add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
-    add("--export", type=format_name, nargs="+", metavar="FORMAT", help="convert --resume, into CHECKPOINT_DIR: "
+    add("--export", type=format_name, nargs="+", metavar="FORMAT",
+        help="convert --resume, into CHECKPOINT_DIR: "
         f"{', '.join(FORMATS)}")
     add("--predict", nargs="+", metavar="PATH",
         help="score pictures: files, folders, 'patterns*', lists of paths (.txt), - for standard input")

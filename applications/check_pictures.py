@@ -65,7 +65,7 @@ class CalibrationPictures(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, number):  # type: ignore[no-untyped-def, override]
+    def __getitem__(self, number):  # type: ignore[no-untyped-def]
         """The crops of one picture."""
         return self._view.evaluate(read_rgb(self._paths[number])).numpy()
 

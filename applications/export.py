@@ -57,7 +57,8 @@ def _write_int8(config: Config, network: nn.Module, spec: ModelSpec, name: str, 
     judges = "held-out" if report.held_out else "calibration"
     print(
         f"{path}: {report.size / 2**20:.1f} MiB (float {report.float_size / 2**20:.1f}); on {report.judged} "
-        f"{judges} pictures SRCC with the model {report.srcc:.4f}, largest difference {report.difference:.3f}; "
+        f"{judges} pictures SRCC with the model {report.srcc:.4f}, "
+        f"largest difference {report.difference:.3f}; "
         f"{report.speed:.0f} crops a second (float {report.float_speed:.0f})"
     )
 

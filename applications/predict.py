@@ -73,7 +73,8 @@ def model_file(config: Config) -> Path:
     if DEFAULT_MODEL.is_file():
         return DEFAULT_MODEL
     raise WeightsError(
-        f"{DEFAULT_MODEL}: there is no default model yet; train one by bash z_task_shell/quick_start.sh and name it: "
+        f"{DEFAULT_MODEL}: there is no default model yet; train one by bash z_task_shell/quick_start.sh "
+        "and name it: "
         "--predict PATH --resume quick_start/checkpoints/model_best_efficientnet_lite0.pth"
     )
 

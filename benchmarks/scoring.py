@@ -2,8 +2,8 @@
 
 python benchmarks/scoring.py --resume MODEL.pth [--photos FOLDER] [--int8 MODEL_int8.xml]
 
-The pictures: 300 JPEGs of 1 to 12 megapixels, tiled from the photographs of --photos at their own resolution, so
-that the detail in them is real; a folder of photographs that large can be named by --pictures instead.
+The pictures: 300 JPEGs of 1 to 12 megapixels, tiled from the photographs of --photos at their own resolution,
+so that the detail in them is real; a folder of photographs that large can be named by --pictures instead.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """A page that scores pictures, and a REST API beside it: python demos/web_app.py --model FILE
 
-Needs `pip install -r requirements-deploy.txt`. The page is at http://127.0.0.1:7860, the API at /v1, described
-at /docs.
+Needs `pip install -r requirements-deploy.txt`. The page is at http://127.0.0.1:7860, the API at /v1,
+described at /docs.
 """
 
 import argparse

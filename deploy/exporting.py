@@ -17,7 +17,6 @@ from deploy.torchscript import export_torchscript
 from models.spec import ModelSpec
 from utils.errors import ConfigError, ExportError, WeightsError
 
-
 WRITERS: dict[str, Callable[[nn.Module, ModelSpec, Path], None]] = {
     "pt2": write_pt2,
     "onnx": write_onnx,

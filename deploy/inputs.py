@@ -104,7 +104,7 @@ def _is_picture(name: str) -> bool:
 
 
 def _matches(pattern: str) -> Iterator[str]:
-    for path in glob.iglob(pattern, recursive=True):
+    for path in glob.iglob(pattern, recursive=True):  # noqa: PTH207  # absolute patterns too
         if Path(path).is_dir():
             yield from walk_pictures(path)
         elif _is_picture(Path(path).name):

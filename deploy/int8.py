@@ -98,8 +98,8 @@ def export_int8(
         )
         if not report.srcc >= min_srcc:
             raise ExportError(
-                f"{path}: INT8 ranks {report.judged} pictures with SRCC {report.srcc:.4f} to the float model, "
-                f"--min_srcc is {min_srcc:g}; not written (more and more varied --calibration pictures may help)"
+                f"{path}: INT8 ranks {report.judged} pictures with SRCC {report.srcc:.4f} to the model, "
+                f"--min_srcc is {min_srcc:g}; not written (more --calibration pictures may help)"
             )
         for part in (plain, plain.with_suffix(".bin")):
             part.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ class Limits:
     concurrent: int = 64
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  # an answer, not a fault
     """A request ends here, with a status."""
 
     def __init__(self, status: int, detail: str) -> None:

@@ -1,4 +1,4 @@
-"""Names that the command line takes; kept apart from what they stand for, so that --help loads no libraries."""
+"""Names that the command line takes, apart from what they stand for: --help loads no libraries."""
 
 from argparse import ArgumentTypeError
 

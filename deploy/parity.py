@@ -29,7 +29,7 @@ def outputs_of(run: Run, batches: Iterable[Tensor]) -> list[Outputs]:
 
 
 def largest_difference(run: Run, batches: list[Tensor], expected: list[Outputs]) -> float:
-    """The largest absolute difference of scores and logits; inf where something is not finite or misshapen."""
+    """The largest difference of scores and logits; inf where something is not finite or misshapen."""
     worst = 0.0
     for mine, theirs in zip(outputs_of(run, batches), expected, strict=True):
         for got, wanted in zip(mine, theirs, strict=True):

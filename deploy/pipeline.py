@@ -101,7 +101,7 @@ def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec) -> Row:
 
 
 def percentile(score: float, spec: ModelSpec) -> float | None:
-    """Where in 0..100 a score lies among those of validation, linear in between; None where none are known."""
+    """Where in 0..100 a score lies among those of validation; None where none are known."""
     if spec.score_percentiles is None:
         return None
     return float(np.interp(score, spec.score_percentiles, np.linspace(0, 100, len(spec.score_percentiles))))

@@ -16,14 +16,14 @@ from deploy.torchscript import SPEC_ENTRY
 from models.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 
-# torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them, and
-# names to a generator of Python code. A file is opened only when all its strings are of the plain kinds that
-# `write_pt2` leaves in it.
+# torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them,
+# and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds
+# that `write_pt2` leaves in it.
 _OPERATOR = re.compile(r"torch\.ops\.aten\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|floordiv|ge|le|eq|ne)")
 _NAME = re.compile(r"[\w.+]*")
 _SIZE = re.compile(
-    r"(?:Symbol\('[su]\d+', positive=True, integer=True\)|Integer\(\d+\)|[su]\d+|\d+|Max|Min|Mod|FloorDiv|Add|Mul"
-    r"|PythonMod|CeilDiv|[\s+*/(),-])*"
+    r"(?:Symbol\('[su]\d+', positive=True, integer=True\)|Integer\(\d+\)|[su]\d+|\d+|Max|Min|Mod"
+    r"|FloorDiv|Add|Mul|PythonMod|CeilDiv|[\s+*/(),-])*"
 )
 _TREE = re.compile(r"(?:\"(?:type|context|children_spec|builtins\.\w+|null|\[\])\"|null|[\d\s,:{}\[\]])*")
 _ENTRY = re.compile(

@@ -34,9 +34,9 @@ class QualityMap:
 def quality_map(image: Image.Image, scorer: Scorer) -> QualityMap:
     """The map of an RGB picture.
 
-    For the view "patches": the scores of overlapping patches at native resolution, averaged where they overlap.
-    For "fit": how much the score falls when a window is painted over with the picture's mean colour (occlusion,
-    Zeiler & Fergus 2014); a place that harms the score is below zero.
+    For the view "patches": the scores of overlapping patches at native resolution, averaged.
+    For "fit": how much the score falls when a window is painted over with the picture's mean colour
+    (occlusion, Zeiler & Fergus 2014); a place that harms the score is below zero.
     """
     return _by_patches(image, scorer) if scorer.spec.view == "patches" else _by_occlusion(image, scorer)
 

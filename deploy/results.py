@@ -154,7 +154,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _row_of_text(values: dict[str, str]) -> Row:
     numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
-    return Row(path=values["path"], error=values["error"], **numbers)  # type: ignore[arg-type]
+    return Row(path=values["path"], error=values["error"], **numbers)
 
 
 def _cell(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Converted files: they agree with the model, carry their spec, can't run code, and a bad one is never left."""
+"""Converted files: they agree with the model, carry their spec and can't run code."""
 
 import json
 import pickle

@@ -37,7 +37,8 @@ def load_scorer(
         path: .pth (a checkpoint), .pt (TorchScript), .pt2 (torch.export), .onnx, or .xml (OpenVINO).
         device: "cpu" or "cuda".
         threads: of the CPU; None leaves the choice to the engine.
-        engine: "native" for the file's own, "auto" for the fastest that is installed, or one of deploy.names.ENGINES.
+        engine: "native" for the file's own, or one of deploy.names.ENGINES, of which "auto" is the fastest
+            that is installed.
         streams: threads that will call the scorer side by side, for engines that plan for it.
 
     Raises:

@@ -53,7 +53,7 @@ def open_onnx(path: Path, device: str = "cpu", threads: int | None = None) -> tu
 
 
 def stored_spec(path: Path) -> ModelSpec:
-    """The spec of an ONNX file, read by whichever of onnx and onnxruntime is installed; raises as open_onnx."""
+    """The spec of an ONNX file, read by onnx or onnxruntime; raises as open_onnx."""
     try:
         import onnx
     except ImportError:
