@@ -89,6 +89,8 @@ def make_job(
             lr=config.lr,
             weight_decay=config.weight_decay,
             momentum=config.momentum,
+            lookahead=config.lookahead,
+            no_decay_norm=config.no_decay_norm,
         ),
         loader=loader,
         batches=batches,
