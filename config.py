@@ -57,12 +57,15 @@ class Config:
     epochs: int
     schedule: str
     freeze_backbone: int
+    accumulate: int
+    clip_grad: float | None
     # precision, speed
     channels_last: bool
     # run
     seed: int
     deterministic: bool
     continue_from: str | None
+    save_every: int
     checkpoint_dir: Path
     logdir: Path
     print_freq: int
@@ -132,6 +135,11 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError(
             "--resume starts a run from weights, --continue goes on with a run: give one of them"
         )
+    if config.save_every % config.accumulate:
+        raise ConfigError(
+            f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}: "
+            "half an update can't be saved"
+        )
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         raise ConfigError(f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out")
     if "momentum" in config.given and config.optimizer not in TORCH:
@@ -198,6 +206,8 @@ def _optimisation(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=positive_int, default=85, help="passes over the rows")
     add("--schedule", choices=SCHEDULES, default="piecewise", help="of the learning rate")
     add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="train the head first")
+    add("--accumulate", type=positive_int, default=1, metavar="N", help="steps of gradients to one update")
+    add("--clip_grad", type=positive_float, metavar="NORM", help="largest norm of a gradient")
 
 
 def _speed(parser: argparse.ArgumentParser) -> None:
@@ -212,6 +222,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
     add("--deterministic", action="store_true", help="kernels that repeat bit for bit, also on a GPU")
     add("--continue", dest="continue_from", nargs="?", const="", metavar="FILE",
         help="go on with an interrupted run (without FILE: CHECKPOINT_DIR/checkpoint_{arch}.pth)")
+    add("--save_every", type=non_negative_int, default=0, metavar="STEPS",
+        help="save inside an epoch, too; 0: at its end")
     add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
     add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
     add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="between log lines")

@@ -57,7 +57,7 @@ def test_every_optimizer_learns_and_continues_bit_for_bit(name: str, lookahead: 
 
 
 def test_ralamb_by_hand() -> None:
-    """The first steps, in which the variance can't be rectified yet: momentum scaled by the trust ratio."""
+    """No step while the variance can't be rectified; then steps along the normalised gradient."""
     weight = nn.Parameter(torch.tensor([[3.0, 4.0]], dtype=torch.float64))
     optimizer = create_optimizer("ralamb", [weight], lr=0.1, weight_decay=0.0, momentum=0.9)
     gradient = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
