@@ -11,10 +11,12 @@ from distortions import (
     chains,
     colour,
     denoising,
+    fast_fading,
     gaussian_blur,
     impulse_noise,
     jpeg,
     jpeg2000,
+    jpeg_errors,
     multiplicative_noise,
     noise_shapes,
     optical_blur,
@@ -22,7 +24,6 @@ from distortions import (
     quantization,
     resampling,
     tone,
-    transmission,
     white_noise,
 )
 from distortions.registry import (
@@ -44,6 +45,7 @@ __all__ = [
     "colour",
     "denoising",
     "distort",
+    "fast_fading",
     "find_distortion",
     "gaussian_blur",
     "impulse_noise",
@@ -60,6 +62,6 @@ __all__ = [
     "resampling",
     "seed_of",
     "tone",
-    "transmission",
+    "jpeg_errors",
     "white_noise",
 ]

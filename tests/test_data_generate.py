@@ -118,7 +118,7 @@ def test_bytes_do_not_depend_on_processes_or_company(project):
     for path in (project / "photos_distorted").rglob("*.*"):
         path.unlink()
     assert live_generator.main(["--data", str(refs), "-j", "2", "--types", "wn,jp2k"]) == 0
-    assert tree(project / "photos_distorted") == first and len(first) == 3 * 2 * 5 + 2
+    assert tree(project / "photos_distorted") == first and len(first) == 3 * 2 * 5 + 4
     assert live_generator.main(["--data", str(alone), "-j", "1", "--types", "wn"]) == 0
     assert tree(project / "alone_distorted")["WN/WN4/a.png"] == first["WN/WN4/a.png"]
     assert live_generator.main(["--data", str(alone), "-j", "1", "--types", "wn", "--seed", "1"]) == 0
@@ -220,7 +220,7 @@ def test_faults_are_one_line_and_status_2(project, capsys, make):
         ([], "give either --data, or --refs"),
         (["--refs", "x"], "--refs and --out go together"),
         (["--data", "x", "--levels", "11"], "expected 1 to 10, got '11'"),
-        (["--data", "x", "-j", "0"], "1 or more, got '0'"),
+        (["--data", "x", "-j", "0"], "0 is below 1"),
         (["--data", "x", "--leves", "3"], "unrecognized arguments"),
     ],
 )

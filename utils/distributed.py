@@ -1,5 +1,6 @@
 """Processes of a distributed run: who they are, how they start, how they talk."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable
@@ -127,6 +128,9 @@ def _joined(
         status = 2
     finally:
         dist.destroy_process_group()
+        # that only lets go of the group; DistributedDataParallel holds it in a cycle, and gloo's threads
+        # abort the process ("terminate called without an active exception") if they outlive Python
+        gc.collect()
     if first is not None and status:
         raise SystemExit(status)
     return status

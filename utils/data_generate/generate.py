@@ -22,18 +22,21 @@ from utils.files import atomic_write
 
 @dataclass(frozen=True)
 class Task:
-    """One scene and one type, or, with `kind` empty, the reference itself."""
+    """One scene and one type, or, with `kind` empty, the reference itself; and what metrics judge it."""
 
     scene: Scene
     kind: str
     levels: int
     seed: int
+    metrics: tuple[str, ...] = ()
 
 
-def plan_tasks(scenes: Sequence[Scene], kinds: Sequence[str], levels: int, seed: int) -> list[Task]:
+def plan_tasks(
+    scenes: Sequence[Scene], kinds: Sequence[str], levels: int, seed: int, metrics: tuple[str, ...] = ()
+) -> list[Task]:
     """All tasks; references first, so that a broken one is found before the long work starts."""
-    first = [Task(scene, "", levels, seed) for scene in scenes]
-    return first + [Task(scene, kind, levels, seed) for scene in scenes for kind in kinds]
+    first = [Task(scene, "", levels, seed, metrics) for scene in scenes]
+    return first + [Task(scene, kind, levels, seed, metrics) for scene in scenes for kind in kinds]
 
 
 def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
@@ -44,10 +47,11 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
         DataError: a worker process was killed.
     """
     if workers <= 1 or len(tasks) <= 1:
+        _one_thread()
         yield from map(run_task, tasks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), context, _leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), context, _prepare_worker) as pool:
         try:
             yield from pool.map(run_task, tasks)
         except BrokenProcessPool as error:
@@ -56,8 +60,27 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers
+    _one_thread()
+
+
+def _one_thread() -> None:
+    # there is a process for every core; and sums in another order would give other last digits
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _judge(image: np.ndarray, worse: np.ndarray, metrics: tuple[str, ...]) -> tuple[float, ...]:
+    if not metrics:
+        return ()
+    import torch
+
+    from utils.data_generate.pseudo_mos import qualities
+
+    torch.set_num_threads(1)
+    return qualities(image, worse, metrics)
 
 
 def run_task(task: Task) -> list[Record]:
@@ -70,7 +93,10 @@ def run_task(task: Task) -> list[Record]:
     if not task.kind:
         if scene.copy:
             write_image(scene.reference, image)
-        return [Record(scene.reference, scene.reference, scene.name, REFERENCE, 0, None, np.inf, 1.0)]
+        quality = _judge(image, image, task.metrics)
+        return [
+            Record(scene.reference, scene.reference, scene.name, REFERENCE, 0, None, np.inf, 1.0, quality)
+        ]
     return [_distorted(task, image, level) for level in range(1, task.levels + 1)]
 
 
@@ -80,9 +106,8 @@ def _distorted(task: Task, image: np.ndarray, level: int) -> Record:
     worse = distort(image, kind.key, level_of(level, task.levels), seed)
     path = scene.distorted(kind, level)
     write_image(path, worse)
-    return Record(
-        path, scene.reference, scene.name, kind.key, level, seed, psnr_of(image, worse), ssim_of(image, worse)
-    )
+    judged = psnr_of(image, worse), ssim_of(image, worse), _judge(image, worse, task.metrics)
+    return Record(path, scene.reference, scene.name, kind.key, level, seed, *judged)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -117,6 +142,11 @@ def ssim_of(reference: np.ndarray, image: np.ndarray) -> float:
     )
 
 
-def contradicting(pairs: Iterable[tuple[Record, Record]]) -> int:
-    """How many (better, worse) pairs PSNR does not confirm: it is not higher for the first."""
-    return sum(better.psnr <= worse.psnr for better, worse in pairs)
+def contradicting(pairs: Iterable[tuple[Record, Record]]) -> list[tuple[Record, Record, str]]:
+    """The (better, worse) pairs that PSNR or SSIM does not confirm, with the names of those that do not."""
+    found = []
+    for better, worse in pairs:
+        against = [name for name in ("psnr", "ssim") if getattr(better, name) <= getattr(worse, name)]
+        if against:
+            found.append((better, worse, " ".join(against)))
+    return found

@@ -15,26 +15,41 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from distortions import find_distortion, kinds_of
+from utils.data_generate.contact_sheet import NAME as SHEET
+from utils.data_generate.contact_sheet import write_contact_sheet
 from utils.data_generate.generate import contradicting, plan_tasks, run_tasks
+from utils.data_generate.journal import Journal
 from utils.data_generate.options import parse_options
 from utils.data_generate.plan import SPLITS, Scene, in_place, into_splits
+from utils.data_generate.pseudo_mos import Mapping, fit_mapping, pairs_across_types, parse_metrics, rated
 from utils.data_generate.tables import (
+    PAIRS,
+    SCORES,
     Record,
     drop_labels,
     is_there,
+    label_path,
     ordered_pairs,
     put_aside,
     recipe_of,
+    write_rows,
     write_tables,
 )
 from utils.errors import RankIQAError
 
-RECIPE_VERSION = 1  # count up when the same parameters give other pixels or rows
+RECIPE_VERSION = 2  # count up when the same parameters give other pixels or rows
+DEFAULT_TYPES = "jp2k,jpeg,wn,gblur"
+CONTRADICTIONS = "contradictions.csv"
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(
+    argv: list[str] | None = None,
+    types: str = DEFAULT_TYPES,
+    prog: str = "live_generator.py",
+    description: str = __doc__ or "",
+) -> int:
     """Generate what `argv` asks for; 0, or 2 after a fault that the user can mend (told in one line)."""
-    args = parse_options(argv, __doc__ or "")
+    args = parse_options(argv, types, prog, description)
     try:
         _generate(args)
     except RankIQAError as error:
@@ -44,28 +59,74 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; no labels were written, start it again", file=sys.stderr)
+        print("interrupted; no labels were written, start it again and it goes on", file=sys.stderr)
         return 130
     return 0
 
 
 def _generate(args: argparse.Namespace) -> None:
     kinds = kinds_of(args.types)
+    metrics = parse_metrics(args.metric) if args.label == "regress" or args.across_types else ()
     scenes = _scenes(args)
     todo: dict[Path, str] = {}
     for folder in dict.fromkeys(scene.folder for scene in scenes):
-        recipe = recipe_of(_parameters(args, kinds, [scene for scene in scenes if scene.folder == folder]))
+        # one map from metrics to labels serves all splits: they are made together, or found together
+        own = scenes if metrics else [scene for scene in scenes if scene.folder == folder]
+        recipe = recipe_of({**_parameters(args, kinds, own), "metrics": metrics})
         if is_there(folder, recipe):
             print(f"{folder}: already there, made with the same parameters")
         else:
             todo[folder] = recipe
-            _make_way(folder)
+    if metrics and todo:
+        todo = dict.fromkeys((scene.folder for scene in scenes), next(iter(todo.values())))
+    for folder in todo:
+        _make_way(folder)
     work = [scene for scene in scenes if scene.folder in todo]
-    records = _records(work, kinds, args) if work else {}
-    for folder, recipe in todo.items():
-        own = [record for scene in work if scene.folder == folder for record in records[scene]]
-        write_tables(folder, own, recipe)
-        _summarise(folder, own)
+    if work:
+        _finish(args, metrics, todo, _records(work, kinds, metrics, args, todo))
+
+
+def _finish(
+    args: argparse.Namespace, metrics: tuple[str, ...], todo: dict[Path, str], made: dict[Scene, list[Record]]
+) -> None:
+    """Labels, manifest and what is to be looked at, from the records of all scenes."""
+    folders = {
+        folder: [record for scene, records in made.items() if scene.folder == folder for record in records]
+        for folder in todo
+    }
+    mapping = None
+    if metrics:
+        learnt = next((own for folder, own in folders.items() if folder.name == SPLITS[0]), None)
+        mapping = fit_mapping(metrics, learnt or [record for own in folders.values() for record in own])
+    first = next(iter(folders))
+    root = first.parent if args.data is None else first
+    write_contact_sheet(root / SHEET, folders[first])
+    for folder, own in folders.items():
+        pairs = ordered_pairs(own)
+        against = contradicting(pairs)
+        rows = ((label_path(better.path), label_path(worse.path), names) for better, worse, names in against)
+        write_rows(folder / CONTRADICTIONS, [("better", "worse", "against"), *rows])
+        said = _summary(own, pairs, against)
+        labels, kind = _labels(args, own, pairs, mapping)
+        if mapping is not None:
+            mapping.save(folder)
+        write_tables(folder, own, labels, kind, todo[folder], metrics)
+        Journal(folder, todo[folder]).finish()
+        print(f"{folder}: {said}; {len(labels)} rows in label.txt")
+
+
+def _labels(
+    args: argparse.Namespace,
+    records: list[Record],
+    pairs: list[tuple[Record, Record]],
+    mapping: Mapping | None,
+) -> tuple[list[tuple[str, str]], str]:
+    """The rows of label.txt, and what they hold."""
+    if mapping is not None and args.label == "regress":
+        return [(label_path(each.path), f"{mos:.4f}") for each, mos in rated(records, mapping)], SCORES
+    if mapping is not None:
+        pairs = pairs + pairs_across_types(records, mapping, args.min_gap)
+    return [(label_path(better.path), label_path(worse.path)) for better, worse in pairs], PAIRS
 
 
 def _scenes(args: argparse.Namespace) -> list[Scene]:
@@ -86,17 +147,36 @@ def _make_way(folder: Path) -> None:
         print(f"{folder}: the label.txt of another hand is kept as {kept.name}")
 
 
-def _records(scenes: list[Scene], kinds: list[str], args: argparse.Namespace) -> dict[Scene, list[Record]]:
+def _records(
+    scenes: list[Scene],
+    kinds: list[str],
+    metrics: tuple[str, ...],
+    args: argparse.Namespace,
+    recipes: dict[Path, str],
+) -> dict[Scene, list[Record]]:
     from tqdm import tqdm
 
-    tasks = plan_tasks(scenes, kinds, args.levels, args.seed)
-    records: dict[Scene, list[Record]] = {scene: [] for scene in scenes}
-    total = len(scenes) * (1 + len(kinds) * args.levels)
-    with tqdm(total=total, unit="images", disable=None) as bar:
-        for task, made in zip(tasks, run_tasks(tasks, args.workers), strict=True):
-            records[task.scene] += made
-            bar.update(len(made))
-    return records
+    journals = {folder: Journal(folder, recipe) for folder, recipe in recipes.items()}
+    tasks = plan_tasks(scenes, kinds, args.levels, args.seed, metrics)
+    found = {
+        (task.scene, task.kind): records
+        for task in tasks
+        if (records := journals[task.scene.folder].done.get((task.scene.name, task.kind)))
+    }
+    missing = [task for task in tasks if (task.scene, task.kind) not in found]
+    if found:
+        print(f"going on: {sum(map(len, found.values()))} images are there")
+    total = sum(args.levels if task.kind else 1 for task in missing)
+    try:
+        with tqdm(total=total, unit="images", disable=None) as bar:
+            for task, made in zip(missing, run_tasks(missing, args.workers), strict=True):
+                journals[task.scene.folder].add(task.scene.name, task.kind, made)
+                found[task.scene, task.kind] = made
+                bar.update(len(made))
+    finally:
+        for journal in journals.values():
+            journal.close()
+    return {scene: [record for kind in ("", *kinds) for record in found[scene, kind]] for scene in scenes}
 
 
 def _parameters(args: argparse.Namespace, kinds: list[str], scenes: list[Scene]) -> dict[str, object]:
@@ -112,15 +192,20 @@ def _parameters(args: argparse.Namespace, kinds: list[str], scenes: list[Scene])
             (str(scene.reference), str(scene.source), stat.st_size, stat.st_mtime_ns) for scene, stat in stats
         ],
         "format": args.format,
+        "label": args.label,
+        "across types": args.across_types and args.min_gap,
     }
 
 
-def _summarise(folder: Path, records: list[Record]) -> None:
-    pairs = ordered_pairs(records)
+def _summary(
+    records: list[Record],
+    pairs: list[tuple[Record, Record]],
+    against: list[tuple[Record, Record, str]],
+) -> str:
     scenes = len({record.scene for record in records})
-    share = contradicting(pairs) / len(pairs)
+    psnr, ssim = (sum(name in names for _, _, names in against) / len(pairs) for name in ("psnr", "ssim"))
     counts = f"{scenes} scenes, {len(records)} images, {len(pairs)} pairs"
-    print(f"{folder}: {counts}; PSNR contradicts {share:.2%} of them")
+    return f"{counts}; PSNR contradicts {psnr:.2%} of them, SSIM {ssim:.2%}"
 
 
 if __name__ == "__main__":

@@ -3,19 +3,22 @@
 import argparse
 from pathlib import Path
 
+from utils.argument_types import positive_int
 from utils.cores import usable_cores
 
 MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
 
 
-def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:
+def parse_options(argv: list[str] | None, types: str, prog: str, description: str) -> argparse.Namespace:
     """The options in `argv`; a misspelt one, or a pair that does not fit, ends the program with status 2."""
-    parser = _parser(description)
+    parser = _parser(types, prog, description)
     args = parser.parse_args(argv)
     if (args.data is None) == (args.refs is None):
         parser.error("give either --data, or --refs with --out")
     if (args.refs is None) != (args.out is None):
         parser.error("--refs and --out go together")
+    if args.across_types and args.label != "rank":
+        parser.error("--across_types makes pairs; it goes with --label rank")
     return args
 
 
@@ -25,15 +28,19 @@ def _levels(text: str) -> int:
     return int(text)
 
 
-def _workers(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of processes, 1 or more, got {text!r}")
-    return int(text)
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text!r}")
+    return value
 
 
-def _parser(description: str) -> argparse.ArgumentParser:
+def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="live_generator.py",
+        prog=prog,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -49,13 +56,27 @@ def _parser(description: str) -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="where the three splits go (with --refs)")
     add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
         help="shares of the scenes (default: 0.8 0.1 0.1)")  # fmt: skip
-    add("--types", "--set", default="jp2k,jpeg,wn,gblur", metavar="LIST",
+    add("--types", "--set", default=types, metavar="LIST",
         help="distortions: sets (live, tid2013, waterloo, mlive, kadid, all) and types, with commas "
         "(default: %(default)s)")  # fmt: skip
     add("--levels", type=_levels, default=5, metavar="N",
         help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
+    add("--label", choices=("rank", "regress"), default="rank",
+        help="rows of label.txt: pairs better,worse, or path,mos with a pseudo-MOS in 1..5 from "
+        "full-reference metrics (default: %(default)s)")  # fmt: skip
+    add("--metric", default="vsi,mdsi,haarpsi", metavar="LIST",
+        help="full-reference metrics of the library piq for --label regress and --across_types; of several, "
+        "the mean of their ranks (default: %(default)s)")  # fmt: skip
+    add(
+        "--across_types",
+        action="store_true",
+        help="with --label rank: also pairs of two types, where all metrics agree clearly",
+    )
+    add("--min_gap", type=_share, default=0.15, metavar="SHARE",
+        help="how far apart a pair across types is for every metric, as a share of all pictures "
+        "(default: %(default)s)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")
     add("--format", choices=("png", "bmp"), default="png", help="of written pictures (default: %(default)s)")
-    add("-j", "--workers", type=_workers, default=usable_cores(), metavar="N",
+    add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
         help="processes (default: all cores, here %(default)s)")  # fmt: skip
     return parser

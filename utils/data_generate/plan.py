@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dataloader.image import IMAGE_SUFFIXES
 from distortions import Distortion
+from utils.data_generate.near_duplicates import group_look_alikes
 from utils.errors import ConfigError, DataError
 
 SPLITS = ("train", "val", "test")
@@ -81,6 +82,8 @@ def in_place(data: Path, suffix: str) -> list[Scene]:
 def into_splits(refs: Path, out: Path, ratios: Sequence[float], seed: int, suffix: str) -> list[Scene]:
     """Scenes spread over `out`/train, val and test, with copies of the references.
 
+    References that look alike stay in one split: the shares are those of the groups they form.
+
     Raises:
         ConfigError: `refs` is itself one of the folders that get the copies, or `ratios` can't be used.
     """
@@ -88,12 +91,15 @@ def into_splits(refs: Path, out: Path, ratios: Sequence[float], seed: int, suffi
         raise ConfigError(
             f"--refs {refs} is a folder that --out {out} writes to; keep the originals elsewhere"
         )
-    sources = {path.stem: path for path in find_references(refs)}
-    splits = split_scenes(list(sources), ratios, seed)
+    groups = {group[0].stem: group for group in group_look_alikes(find_references(refs))}
+    for group in groups.values():
+        if len(group) > 1:
+            print(f"look alike, kept in one split: {', '.join(path.name for path in group)}")
+    splits = split_scenes(list(groups), ratios, seed)
     return [
-        Scene(name, sources[name], out / split, suffix, copy=True)
+        Scene(source.stem, source, out / split, suffix, copy=True)
         for split, names in splits.items()
-        for name in names
+        for source in sorted(source for name in names for source in groups[name])
     ]
 
 

@@ -14,14 +14,18 @@ from utils.errors import DataError
 from utils.files import write_text
 
 LABELS, MANIFEST = "label.txt", "manifest.csv"
-MARK = "# better,worse made by live_generator, recipe "
+PAIRS, SCORES = "better,worse", "path,mos"  # what a row holds
+MARKS = {rows: f"# {rows} made by live_generator, recipe " for rows in (PAIRS, SCORES)}
 COLUMNS = ("path", "reference", "scene", "type", "level", "seed", "psnr", "ssim")
 REFERENCE = "reference"  # the `type` of a reference's own row
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row of the manifest. A reference has level 0, no seed, an infinite PSNR and an SSIM of 1."""
+    """One row of the manifest. A reference has level 0, no seed, an infinite PSNR and an SSIM of 1.
+
+    `quality` holds the values of the full-reference metrics that were asked for, higher = better.
+    """
 
     path: Path
     reference: Path
@@ -31,6 +35,7 @@ class Record:
     seed: int | None
     psnr: float
     ssim: float
+    quality: tuple[float, ...] = ()
 
 
 def label_path(path: Path) -> str:
@@ -86,12 +91,28 @@ def put_aside(folder: Path) -> Path | None:
     raise DataError(f"{file}: is not the generator's, and could not be renamed; move it away")
 
 
-def write_tables(folder: Path, records: Sequence[Record], recipe: str) -> None:
-    """Write the manifest, then the labels; `is_there` holds once both are on disk."""
-    write_text(folder / MANIFEST, _csv_text([COLUMNS, *map(_manifest_row, records)]))
-    pairs = ordered_pairs(records)
-    rows = [(label_path(better.path), label_path(worse.path)) for better, worse in pairs]
-    write_text(folder / LABELS, f"{MARK}{recipe}\n" + _csv_text(rows))
+def write_tables(
+    folder: Path,
+    records: Sequence[Record],
+    labels: Sequence[Sequence[object]],
+    rows: str,
+    recipe: str,
+    metrics: Sequence[str] = (),
+) -> None:
+    """Write the manifest, then the labels; `is_there` holds once both are on disk.
+
+    Args:
+        labels: the rows of label.txt.
+        rows: what they hold, PAIRS or SCORES.
+        metrics: the names of what `quality` holds, which become columns of the manifest.
+    """
+    write_text(folder / MANIFEST, _csv_text([(*COLUMNS, *metrics), *map(_manifest_row, records)]))
+    write_text(folder / LABELS, f"{MARKS[rows]}{recipe}\n" + _csv_text(labels))
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write `rows` as CSV."""
+    write_text(path, _csv_text(rows))
 
 
 def _recipe_in(folder: Path) -> str | None:
@@ -100,14 +121,24 @@ def _recipe_in(folder: Path) -> str | None:
             first = file.readline()
     except FileNotFoundError:
         return None
-    return first.removeprefix(MARK).strip() if first.startswith(MARK) else None
+    mark = next((mark for mark in MARKS.values() if first.startswith(mark)), None)
+    return None if mark is None else first.removeprefix(mark).strip()
 
 
 def _manifest_row(record: Record) -> tuple[object, ...]:
     psnr = "" if math.isinf(record.psnr) else f"{record.psnr:.4f}"
     seed = "" if record.seed is None else record.seed
     paths = label_path(record.path), label_path(record.reference)
-    return (*paths, record.scene, record.kind, record.level, seed, psnr, f"{record.ssim:.6f}")
+    return (
+        *paths,
+        record.scene,
+        record.kind,
+        record.level,
+        seed,
+        psnr,
+        f"{record.ssim:.6f}",
+        *(f"{value:.7g}" for value in record.quality),
+    )
 
 
 def _csv_text(rows: Iterable[Sequence[object]]) -> str:

@@ -1,0 +1,1 @@
+"""Public datasets: one reader a set, all giving the same `RatingTable`."""

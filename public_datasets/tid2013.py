@@ -1,0 +1,63 @@
+"""TID2013: 25 references, 24 types, 5 levels."""
+
+import re
+
+from public_datasets.registry import Dataset, register
+from public_datasets.source import Source, number, read_lines
+from public_datasets.table import Provenance, RatingTable, make_table
+from utils.errors import DataError
+
+_NAME = re.compile(r"(i\d\d)_(\d\d)_(\d)\.bmp", re.IGNORECASE)
+
+
+def read(source: Source, provenance: Provenance) -> RatingTable:
+    """mos_with_names.txt: `5.51429 I01_01_1.bmp`, CRLF, no header; mos_std.txt, if it is there, in its order.
+
+    Names mix I and i, .bmp and .BMP, so they are compared without case. Levels follow the publisher's number;
+    where contrast changes (type 17) a higher level is not a worse picture, so pairs go by MOS. The publisher
+    calls mos_std.txt the deviation of the MOS: it is taken as it stands, and may be smaller than that of one
+    rating.
+
+    Raises:
+        DataError: a row of another form, or deviations that do not fit the rows.
+    """
+    file = source.label_files("mos_with_names.txt")[0]
+    names, mos = [], []
+    for line, text in read_lines(file):
+        words = text.split()
+        if len(words) != 2 or not _NAME.fullmatch(words[1]):
+            raise DataError(f"{file}:{line}: {text[:60]!r}, but a row is 'MOS i01_01_1.bmp'")
+        mos.append(number(words[0], f"{file}:{line}"))
+        names.append(words[1])
+    deviations = source.optional("mos_std.txt")
+    std = None
+    if deviations is not None:
+        std = [number(text.split()[0], f"{deviations}:{line}") for line, text in read_lines(deviations)]
+        if len(std) != len(mos):
+            raise DataError(f"{deviations}: {len(std)} deviations, but {file} has {len(mos)} rows")
+    parts = [name.rsplit(".", 1)[0].upper().split("_") for name in names]
+    return make_table(
+        "tid2013", source.root, provenance, [f"distorted_images/{name}" for name in names],
+        mos=mos, std=std, scene=[part[0] for part in parts],
+        reference=[f"reference_images/{part[0]}.BMP" for part in parts],
+        kind=[part[1] for part in parts], level=[int(part[2]) for part in parts],
+    )  # fmt: skip
+
+
+register(
+    Dataset(
+        "tid2013",
+        "TID2013",
+        Provenance(
+            "higher",
+            0,
+            9,
+            "Ponomarenko et al.: Image database TID2013: Peculiarities, results and perspectives. "
+            "Signal Processing: Image Communication 30, 2015",
+            "https://www.ponomarenko.info/tid2013.htm",
+        ),
+        read,
+        index_name="TID2013",
+        aliases=("tid",),
+    )  # fmt: skip
+)

@@ -1,0 +1,149 @@
+"""Labels without humans, look-alikes and continued runs of the generator, through its command line."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dataloader.labels import load_labels
+from tests.conftest import ROOT
+from utils.data_generate import live_generator, tid2013_generator
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        small = rng.integers(0, 256, (6, 8, 3), np.uint8)
+        large = Image.fromarray(small).resize((128, 96), Image.Resampling.BICUBIC)
+        noisy = np.clip(np.asarray(large) + rng.normal(0, 8, (96, 128, 3)), 0, 255)
+        Image.fromarray(noisy.astype(np.uint8)).save(folder / f"scene{number}.png")
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def labels_of(file: Path) -> list[list[str]]:
+    return [line.split(",") for line in file.read_text().splitlines() if not line.startswith("#")]
+
+
+def test_pseudo_mos_follows_the_metric(photos):
+    import piq
+    import torch
+
+    argv = ["--data", str(photos), "--types", "wn,gblur", "--label", "regress", "--metric", "gmsd", "-j", "1"]
+    assert live_generator.main(argv) == 0
+    out = photos.with_name("photos_distorted")
+    mos = {path: float(value) for path, value in labels_of(out / "label.txt")}
+    assert len(mos) == 3 * 11 and min(mos.values()) >= 1 and max(mos.values()) == 5
+
+    def tensor(path: str) -> torch.Tensor:
+        array = np.array(Image.open(path).convert("RGB"))
+        return torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
+
+    judged = []
+    for row in rows_of(out / "manifest.csv"):
+        if row["type"] == "reference":
+            assert mos[row["path"]] == 5
+        else:
+            value = float(piq.gmsd(tensor(row["path"]), tensor(row["reference"])))
+            assert value == pytest.approx(-float(row["gmsd"]), abs=1e-5)
+            judged.append((value, mos[row["path"]]))
+    in_order = [score for _, score in sorted(judged)]
+    assert in_order == sorted(in_order, reverse=True)
+    assert json.loads((out / "pseudo_mos.json").read_text())["knots"].keys() == {"gmsd"}
+    assert len(load_labels(out / "label.txt", "regress", num_classes=1).paths) == 33
+
+
+def test_pairs_across_types_are_those_on_which_all_metrics_agree(photos):
+    argv = ["--data", str(photos), "--types", "wn,gblur,jpeg", "-j", "1", "--metric", "gmsd,haarpsi"]
+    assert live_generator.main([*argv, "--across_types"]) == 0
+    out = photos.with_name("photos_distorted")
+    rows = {row["path"]: row for row in rows_of(out / "manifest.csv")}
+    pairs = labels_of(out / "label.txt")
+    across = [(rows[a], rows[b]) for a, b in pairs if rows[a]["type"] not in (rows[b]["type"], "reference")]
+    assert across and len(pairs) == 3 * 3 * 15 + len(across)
+    for better, worse in across:
+        assert better["scene"] == worse["scene"]
+        assert all(float(better[name]) > float(worse[name]) for name in ("gmsd", "haarpsi"))
+
+
+def test_look_alikes_stay_in_one_split(photos, capsys):
+    for path in sorted(photos.iterdir()):
+        with Image.open(path) as picture:
+            picture.resize((100, 75)).save(photos / f"{path.stem}_again.jpg", quality=60)
+    argv = ["--refs", str(photos), "--out", "data", "--types", "wn", "--levels", "1", "-j", "1"]
+    assert live_generator.main([*argv, "--split", "0.34", "0.33", "0.33"]) == 0
+    assert "scene0.png, scene0_again.jpg" in capsys.readouterr().out
+    splits = [
+        {path.stem for path in Path("data", name, "refimgs").iterdir()} for name in ("train", "val", "test")
+    ]
+    assert all(len(names) == 2 for names in splits)
+    assert all({f"{name}_again" for name in names if "_" not in name} < names for names in splits)
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(photos):
+    argv = ["--data", str(photos), "--set", "live,mlive", "-j", "1"]
+    assert live_generator.main(argv) == 0
+    out = photos.with_name("photos_distorted")
+    whole = tree(out)
+    for name in whole:
+        (out / name).unlink()
+    program = [sys.executable, str(ROOT / "utils/data_generate/live_generator.py"), *argv]
+    run = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    journal = out / "generating.jsonl"
+    while run.poll() is None and time.monotonic() < end:
+        if journal.is_file() and journal.read_bytes().count(b"\n") > 6:
+            break
+        time.sleep(0.005)
+    run.kill()
+    run.wait()
+    with journal.open("ab") as file:
+        file.write(b'{"scene": "sce')  # what a kill in the middle of a line leaves
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert "going on: " in done.stdout
+    assert tree(out) == whole
+    assert any(path.stat().st_mtime_ns == then for path, then in kept.items())
+
+
+def test_tid2013_generator_makes_24_types(photos):
+    for path in sorted(photos.iterdir())[1:]:
+        path.unlink()
+    assert tid2013_generator.main(["--data", str(photos), "--levels", "2", "-j", "2"]) == 0
+    out = photos.with_name("photos_distorted")
+    assert len({row["type"] for row in rows_of(out / "manifest.csv")}) == 25
+    with Image.open(out / "contact_sheet.png") as sheet:
+        assert sheet.height > 24 * 176
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        (["--label", "regress", "--metric", "lpipsy"], "unknown metric 'lpipsy'; there are: vsi, "),
+        (["--types", "tid2031"], "unknown distortion 'tid2031'"),
+    ],
+)
+def test_unknown_names_are_one_line(photos, capsys, more, said):
+    assert live_generator.main(["--data", str(photos), *more]) == 2
+    assert said in capsys.readouterr().err
+    assert not photos.with_name("photos_distorted").exists()

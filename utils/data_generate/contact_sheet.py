@@ -1,0 +1,42 @@
+"""One scene in every type and level, to be looked at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.data_generate.tables import REFERENCE, Record
+from utils.files import atomic_write
+
+NAME = "contact_sheet.png"
+CELL, GAP, MARGIN = 176, 4, 150
+
+
+def write_contact_sheet(path: Path, records: Sequence[Record]) -> None:
+    """Draw the scene of the first record: a row a type, the reference and then the levels from left to right.
+
+    The middle of each picture is shown pixel for pixel, because a smaller copy would hide noise and blur; a
+    picture with fewer pixels is shown whole.
+    """
+    from PIL import Image, ImageDraw
+
+    scene = records[0].scene
+    own = [record for record in records if record.scene == scene]
+    reference = next(record for record in own if record.kind == REFERENCE)
+    kinds = list(dict.fromkeys(record.kind for record in own if record.kind != REFERENCE))
+    columns = 1 + max(record.level for record in own)
+    size = MARGIN + columns * (CELL + GAP), 24 + len(kinds) * (CELL + GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for column in range(columns):
+        text = f"level {column}" if column else "reference"
+        draw.text((MARGIN + column * (CELL + GAP), 6), text, fill="black")
+    for row, kind in enumerate(kinds):
+        top = 24 + row * (CELL + GAP)
+        draw.text((6, top + CELL // 2), kind, fill="black")
+        for record in (reference, *(record for record in own if record.kind == kind)):
+            with Image.open(record.path) as picture:
+                whole = picture.convert("RGB")
+            left, upper = (max(0, (side - CELL) // 2) for side in whole.size)
+            cell = whole.crop((left, upper, min(whole.width, left + CELL), min(whole.height, upper + CELL)))
+            sheet.paste(cell, (MARGIN + record.level * (CELL + GAP), top))
+    with atomic_write(path) as file:
+        sheet.save(file, "PNG")

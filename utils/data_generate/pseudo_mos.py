@@ -1,0 +1,143 @@
+"""Labels without humans: full-reference metrics, mapped to the scale of a mean opinion score."""
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from utils.data_generate.tables import REFERENCE, Record
+from utils.errors import ConfigError, ImageError
+from utils.files import write_text
+
+# Functions of piq, and whether a higher value is a better picture.
+METRICS = {
+    "vsi": ("vsi", True),
+    "fsim": ("fsim", True),
+    "mdsi": ("mdsi", False),
+    "gmsd": ("gmsd", False),
+    "haarpsi": ("haarpsi", True),
+    "srsim": ("srsim", True),
+    "ssim": ("ssim", True),
+    "ms_ssim": ("multi_scale_ssim", True),
+    "iw_ssim": ("information_weighted_ssim", True),
+    "vif": ("vif_p", True),
+    "dss": ("dss", True),
+}
+LOW, HIGH = 1.0, 5.0
+MAPPING = "pseudo_mos.json"
+KNOTS = 101
+
+
+def parse_metrics(names: str) -> tuple[str, ...]:
+    """The metrics of a comma list, each once; ConfigError for one that is not in `METRICS`."""
+    wanted = tuple(dict.fromkeys(name.strip().lower() for name in names.split(",")))
+    for name in wanted:
+        if name not in METRICS:
+            raise ConfigError(f"unknown metric {name!r}; there are: {', '.join(METRICS)}")
+    return wanted
+
+
+def qualities(reference: np.ndarray, image: np.ndarray, metrics: Sequence[str]) -> tuple[float, ...]:
+    """What each metric says of `image`, higher = better; both uint8 RGB (H, W, 3).
+
+    Raises:
+        ImageError: the pictures are too small for a metric.
+    """
+    import piq
+    import torch
+
+    pair = [
+        torch.from_numpy(np.array(each)).permute(2, 0, 1)[None].float() / 255 for each in (image, reference)
+    ]
+    values = []
+    for name in metrics:
+        function, higher = METRICS[name]
+        try:
+            with torch.inference_mode():
+                value = float(getattr(piq, function)(*pair, data_range=1.0))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            size = f"{image.shape[1]} x {image.shape[0]}"
+            raise ImageError(f"metric {name} can't judge pictures of {size} pixels: {error}") from error
+        values.append(value if higher else -value)
+    return tuple(values)
+
+
+class Mapping:
+    """A monotone map from the values of several metrics to a MOS in 1..5.
+
+    A value becomes its quantile among the distorted pictures that the map was made from (101 knots, linear
+    between them), and the quantiles of the metrics are averaged: a mean of ranks that new pictures can have.
+
+    Args:
+        metrics: their names.
+        values: (pictures, metrics), higher = better.
+    """
+
+    def __init__(self, metrics: Sequence[str], values: np.ndarray) -> None:
+        self.metrics = tuple(metrics)
+        shares = np.linspace(0, 1, KNOTS)
+        self.knots = []
+        for column in np.quantile(values, shares, axis=0).T:
+            places, where = np.unique(column, return_inverse=True)
+            self.knots.append((places, np.bincount(where, shares) / np.bincount(where)))
+
+    def quantiles(self, values: np.ndarray) -> np.ndarray:
+        """(pictures, metrics) -> the same shape, each in [0, 1]."""
+        return np.stack(
+            [np.interp(column, *knots) for column, knots in zip(values.T, self.knots, strict=True)], axis=1
+        )
+
+    def mos(self, values: np.ndarray) -> np.ndarray:
+        """(pictures, metrics) -> (pictures,), in [1, 5]."""
+        return LOW + (HIGH - LOW) * self.quantiles(values).mean(axis=1)
+
+    def save(self, folder: Path) -> None:
+        """Write `pseudo_mos.json`: with it and the manifest's columns every label can be computed again."""
+        knots = {
+            name: {"value": values.tolist(), "quantile": shares.tolist()}
+            for name, (values, shares) in zip(self.metrics, self.knots, strict=True)
+        }
+        content = {
+            "mos": f"{LOW} + {HIGH - LOW} * mean of interpolated quantiles; references {HIGH}",
+            "metrics": "higher = better: those of which less is better are negated",
+            "piq": version("piq"),
+            "knots": knots,
+        }
+        write_text(folder / MAPPING, json.dumps(content, indent=1) + "\n")
+
+
+def fit_mapping(metrics: Sequence[str], records: Sequence[Record]) -> Mapping:
+    """The map that the distorted pictures among `records` give."""
+    return Mapping(metrics, np.array([each.quality for each in records if each.kind != REFERENCE]))
+
+
+def rated(records: Sequence[Record], mapping: Mapping) -> list[tuple[Record, float]]:
+    """Every record with its pseudo-MOS; references have 5."""
+    scores = mapping.mos(np.array([record.quality for record in records]))
+    return [
+        (record, HIGH if record.kind == REFERENCE else float(score))
+        for record, score in zip(records, scores, strict=True)
+    ]
+
+
+def pairs_across_types(
+    records: Sequence[Record], mapping: Mapping, gap: float
+) -> list[tuple[Record, Record]]:
+    """(better, worse) pairs of one scene and two types on which all metrics agree.
+
+    Every metric must put the better one higher by `gap` or more on its scale of quantiles.
+    """
+    scenes: dict[str, list[Record]] = {}
+    for record in records:
+        if record.kind != REFERENCE:
+            scenes.setdefault(record.scene, []).append(record)
+    pairs = []
+    for members in scenes.values():
+        quantiles = mapping.quantiles(np.array([record.quality for record in members]))
+        clear = (quantiles[:, None] - quantiles[None] >= gap).all(axis=2)
+        for i, j in np.argwhere(clear).tolist():
+            if members[i].kind != members[j].kind:
+                pairs.append((members[i], members[j]))
+    return pairs
