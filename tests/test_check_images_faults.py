@@ -134,7 +134,8 @@ def test_odd_pictures_are_no_faults() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     names = ["turned.jpg", "palette.png", "moving.gif", "deep.png", "alpha.png", "upper.JPEG", "a.jpe",
-             "t.tif", "t2.tiff", "c.j2k", "c.jp2", "bilevel.png", "sixteen.png", "stereo.jpg", "w.webp"]  # fmt: skip
+             "t.tif", "t2.tiff", "c.j2k", "c.jp2", "bilevel.png", "sixteen.png", "stereo.jpg",
+             "w.webp"]  # fmt: skip
     folder = Path("data/train")
     save("data/train/turned.jpg", exif=exif)
     Image.fromarray(noise(40, 40, 3)).quantize(16).save(folder / "palette.png")
