@@ -55,7 +55,7 @@ def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
                     if fields is None:
                         continue
                 else:
-                    fields = [field.strip() for field in text.split(",")]
+                    fields = list(map(str.strip, text.split(",")))
                 yield number, fields
     except UnicodeDecodeError as error:
         raise LabelError(_not_utf8(file)) from error
@@ -87,25 +87,24 @@ class Interner:
     def __init__(self, file: Path, root: str | Path | None, faults: FaultList) -> None:
         self.names: list[str] = []
         self.paths: list[str] = []
-        self._index: dict[str, int] = {}
+        self.known: dict[str, int] = {}  # a loop over millions of rows looks here first, and saves a call
         self._faults = faults
         folders = [file.parent] + ([Path(root)] if root is not None else [])
         self._folders = [str(folder) for folder in folders]
 
     def __call__(self, name: str, line: int) -> int:
         """The index of image `name`; a file that is not there is noted as a fault at `line`, once."""
-        index = self._index.get(name)
-        if index is None:
-            index = self._add(name, line)
-        return index
+        index = self.known.get(name)
+        return self.add(name, line) if index is None else index
 
-    def _add(self, name: str, line: int) -> int:
+    def add(self, name: str, line: int) -> int:
+        """The same for a name that is not among `known` yet."""
         plain = name.replace("\\", "/")
         if plain.startswith(("./", "../")) or "/./" in plain or "//" in plain or "/../" in plain:
             plain = os.path.normpath(plain)  # two spellings of one picture are one image
-        if plain != name and plain in self._index:
-            self._index[name] = self._index[plain]
-            return self._index[plain]
+        if plain != name and plain in self.known:
+            self.known[name] = self.known[plain]
+            return self.known[plain]
         path = self._find(plain)
         if path is None:
             where = ", ".join(repr(folder) for folder in [".", *self._folders])
@@ -113,7 +112,7 @@ class Interner:
                 line, f"no such picture {name!r}; looked in {where}" if name else "an empty path"
             )
         index = len(self.names)
-        self._index[name] = self._index[plain] = index
+        self.known[name] = self.known[plain] = index
         self.names.append(plain)
         self.paths.append(path or plain)
         return index
@@ -127,6 +126,12 @@ class Interner:
         return next((path for path in candidates if os.path.isfile(path)), None)
 
 
+def count_distinct(keys: np.ndarray) -> int:
+    """How many different values (R,) holds; NumPy's own unique would hash them, far slower than it sorts."""
+    ordered = np.sort(keys)
+    return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(ordered))
+
+
 def pair_faults(pairs: np.ndarray, lines: array, interner: Interner, faults: FaultList) -> None:
     """Note images paired with themselves and pairs that stand in both orders; `pairs` is (R, 2)."""
     better, worse = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
@@ -134,6 +139,8 @@ def pair_faults(pairs: np.ndarray, lines: array, interner: Interner, faults: Fau
         faults.add(lines[row], f"an image paired with itself: {interner.names[better[row]]!r}")
     count = len(interner.names)
     keys, reverse = better * count + worse, worse * count + better
+    if count_distinct(np.minimum(keys, reverse)) == count_distinct(keys):
+        return  # as many unordered pairs as ordered ones: none stands in both orders
     distinct, first = np.unique(keys, return_index=True)
     place = np.minimum(np.searchsorted(distinct, reverse), max(len(distinct) - 1, 0))
     both: np.ndarray = (

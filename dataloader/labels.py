@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from dataloader.image import IMAGE_SUFFIXES
-from dataloader.label_rows import FaultList, Interner, pair_faults, read_rows
+from dataloader.label_rows import FaultList, Interner, count_distinct, pair_faults, read_rows
 from dataloader.string_table import StringTable
 from utils.errors import LabelError
 
+_NUMBER_ENDS = frozenset("0123456789.nfNFyY")  # of inf, nan and infinity, too
 _LARGEST = float(np.finfo(np.float32).max)
 Rows = Iterable[tuple[int, list[str]]]
 
@@ -69,7 +70,8 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
     faults.raise_if_any()
     if not len(images):
         raise LabelError(f"{file}: holds no rows; every line needs {_form(task, num_classes)}")
-    repeated = len(images) - len(np.unique(images, axis=0))
+    keys = images[:, 0].astype(np.int64) * len(interner.names) + images[:, -1]
+    repeated = len(images) - count_distinct(keys)
     if repeated:
         logging.getLogger(__name__).warning("%s: %d rows repeat an earlier one", file, repeated)
     return Labels(task, file, StringTable(interner.names), StringTable(interner.paths), images, targets)
@@ -77,12 +79,15 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
 
 def _rank_rows(rows: Rows, interner: Interner, faults: FaultList) -> tuple[np.ndarray, np.ndarray]:
     pairs, lines = array("i"), array("i")
+    known, add = interner.known.get, interner.add
     for line, fields in rows:
-        if len(fields) != 2 or _number(fields[1]) is not None:
+        if len(fields) != 2 or (fields[1][-1:] in _NUMBER_ENDS and _number(fields[1]) is not None):
             faults.add(line, _wrong_row(fields, "rank", 1))
             continue
-        pairs.append(interner(fields[0], line))
-        pairs.append(interner(fields[1], line))
+        better = known(fields[0])
+        pairs.append(add(fields[0], line) if better is None else better)
+        worse = known(fields[1])
+        pairs.append(add(fields[1], line) if worse is None else worse)
         lines.append(line)
     images = np.array(pairs, dtype=np.int32).reshape(-1, 2)
     pair_faults(images, lines, interner, faults)
@@ -133,7 +138,7 @@ def _regress_rows(
 
 def _number(text: str) -> float | None:
     # Most fields of a rank file are paths: a look at the ends is cheaper than a failed float().
-    if not text or text[-1] not in "0123456789.nfNFyY" or "_" in text:
+    if text[-1:] not in _NUMBER_ENDS or "_" in text:
         return None
     try:
         return float(text)
