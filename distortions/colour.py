@@ -32,7 +32,7 @@ def more_saturation(image: np.ndarray, strength: float, rng: np.random.Generator
     return _rgb(lab)
 
 
-@register("colour_diffusion", "COLOUR_DIFFUSION", SIGMAS)
+@register("colour_diffusion", "COLOUR_DIFFUSION", SIGMAS, ordered_by="magnitude")
 def colour_diffusion(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """a and b of CIELAB blurred with a sigma of `strength` pixels (KADID-10k type 4, Lin et al. 2019)."""
     import cv2
@@ -45,7 +45,7 @@ def colour_diffusion(image: np.ndarray, strength: float, rng: np.random.Generato
     return _rgb(lab)
 
 
-@register("colour_shift", "COLOUR_SHIFT", SHIFTS)
+@register("colour_shift", "COLOUR_SHIFT", SHIFTS, ordered_by="magnitude")
 def colour_shift(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Green moved by `strength` pixels in a direction drawn for the picture (KADID-10k type 5)."""
     from scipy.ndimage import shift

@@ -12,7 +12,7 @@ from distortions.registry import register, steady_generator
 SHARES = (0.06, 0.16, 0.32, 0.56, 0.88)
 RATIO = 24 / 2.5  # 2.5 bits a pixel
 TILES = 64  # about so many in a picture
-BYTES_AN_ERROR = 400
+BYTES_AN_ERROR = 80
 ATTEMPTS = 8
 
 
@@ -73,11 +73,11 @@ def _loss(image: np.ndarray, other: np.ndarray) -> float:
 
 
 def _tile_payloads(stream: np.ndarray) -> list[np.ndarray]:
-    """Positions of each tile's packet bytes, the tile part's header and first third left out."""
+    """Positions of each tile's packet bytes, the tile part's header and first sixth left out."""
     at, parts = _first_tile(stream), []
     while at + 12 < stream.size and stream[at] == 0xFF and stream[at + 1] == 0x90:
         length = int.from_bytes(stream[at + 6 : at + 10].tobytes(), "big")
-        parts.append(far_from_markers(stream, np.arange(at + 14 + length // 3, at + length)))
+        parts.append(far_from_markers(stream, np.arange(at + 14 + length // 6, at + length)))
         at += length
     return parts
 

@@ -37,7 +37,7 @@ from utils.data_generate.tables import (
 )
 from utils.errors import RankIQAError
 
-RECIPE_VERSION = 2  # count up when the same parameters give other pixels or rows
+RECIPE_VERSION = 3  # count up when the same parameters give other pixels or rows
 DEFAULT_TYPES = "jp2k,jpeg,wn,gblur"
 CONTRADICTIONS = "contradictions.csv"
 
