@@ -34,7 +34,7 @@ def motion_blur(image: np.ndarray, strength: float, rng: np.random.Generator) ->
     return _filtered(image, kernel)
 
 
-@register("aberration", "ABERRATION", SHIFTS)
+@register("aberration", "ABERRATION", SHIFTS, ordered_by="magnitude")
 def chromatic_aberration(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Red and blue moved apart by `strength` pixels each way and slightly blurred (TID2013 type 23)."""
     from scipy.ndimage import gaussian_filter, shift

@@ -26,7 +26,8 @@ class Distortion:
         ladder: the strength at levels 1 to 5, in the unit that `apply` takes.
         apply: the function that distorts.
         ordered_by: "energy" where PSNR and SSIM fall from level to level; "magnitude" where the size of the
-            change orders the levels and SSIM need not follow, as for a shift of the mean.
+            change orders the levels and SSIM need not follow, as for a shift of the mean, or of colours,
+            which SSIM of the luminance does not see.
     """
 
     key: str
