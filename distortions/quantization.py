@@ -8,6 +8,7 @@ from distortions.registry import register, to_uint8
 PSNRS = (33.0, 30.0, 27.0, 24.0, 21.0)  # dB, the design of TID2013
 KADID_GREYS = (20.0, 16.0, 13.0, 10.0, 7.0)
 DITHER_COLOURS = (6.0, 5.0, 4.0, 3.0, 2.0)  # as powers of two: 64, 32, 16, 8, 4 colours
+VALUES = np.arange(256.0)
 STEPS = np.geomspace(2.0, 255.0, 400)
 KADID_COLOURS = (64.0, 48.0, 32.0, 16.0, 8.0)
 
@@ -16,17 +17,18 @@ KADID_COLOURS = (64.0, 48.0, 32.0, 16.0, 8.0)
 def quantization(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Each channel in steps of one length, the least from fine to coarse that leaves at most `strength` dB.
 
-    TID2013 type 7 (Ponomarenko et al. 2015). Steps of one length harm one picture more than another, and a
-    longer one may even harm less, where it meets the colour of a plain sky: so the PSNR is what is fixed.
+    TID2013 type 7 (Ponomarenko et al. 2015). Steps of one length harm one picture more than another, so the
+    PSNR is what is fixed. The steps are counted from each channel's most frequent value: a plain sky, which
+    they may meet at one length and miss at the next, keeps its colour.
     """
     allowed = image.size * 255.0**2 / 10 ** (strength / 10)
-    counts = np.bincount(image.ravel(), minlength=256)
-    values = np.arange(256.0)
+    counts = np.stack([np.bincount(image[..., c].ravel(), minlength=256) for c in range(3)])
+    anchors = counts.argmax(axis=1)[:, None]
     for step in STEPS:
-        rounded = np.minimum(np.rint(values / step) * step, 255.0)
-        if counts @ np.square(values - np.rint(rounded)) > allowed:
+        tables = to_uint8(anchors + np.rint((VALUES - anchors) / step) * step)
+        if (counts * np.square(tables - VALUES)).sum() > allowed:
             break
-    return to_uint8(rounded)[image]
+    return np.stack([table[image[..., c]] for c, table in enumerate(tables)], axis=-1)
 
 
 @register("kadid_quantization", "KADID_QUANTIZATION", KADID_GREYS)
@@ -44,7 +46,7 @@ def _least_variance(histogram: np.ndarray, classes: float) -> np.ndarray:
     """The value uint8 that each of 256 takes when they are merged to `classes` (rounded) runs."""
     places = np.arange(257)
     weight, first, second = (
-        np.concatenate([[0.0], np.cumsum(histogram * np.arange(256.0) ** power)]) for power in range(3)
+        np.concatenate([[0.0], np.cumsum(histogram * VALUES**power)]) for power in range(3)
     )
     # cost[i, j]: squared error of the run of values i..j-1 about their mean
     mass, mean = (sums[None] - sums[:, None] for sums in (weight, first))
