@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.filters import threshold_multiotsu
 
 from distortions import (
     SETS,
@@ -20,6 +21,7 @@ from distortions import (
     list_distortions,
     seed_of,
 )
+from distortions.quantization import otsu_quantization
 from distortions.registry import register, to_uint8
 from utils.errors import ConfigError
 
@@ -216,3 +218,38 @@ def test_palettes_have_their_number_of_colours():
     image = photo("chelsea.png")
     counts = [len(np.unique(distort(image, "dither", level).reshape(-1, 3), axis=0)) for level in (1, 5)]
     assert counts == [64, 4]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_otsus_classes_are_those_of_scikit_image(classes):
+    channel = photo("coffee.png")[..., 1]
+    quantized = distort(photo("coffee.png"), "kadid_quantization", 5)
+    assert len(np.unique(quantized[..., 1])) == 7
+    image = np.repeat(channel[..., None], 3, axis=-1)
+    thresholds = threshold_multiotsu(channel, classes=classes)
+    expected = np.digitize(channel, thresholds, right=True)
+    found = otsu_quantization(image, classes, np.random.default_rng(0))[..., 0]
+    for value in range(classes):  # a class is one value, the rounded mean of its pixels
+        assert np.unique(found[expected == value]).tolist() == [round(channel[expected == value].mean())]
+
+
+def test_quantization_leaves_the_psnr_of_its_level_and_keeps_the_plainest_colour():
+    image = photo("coffee.png")
+    for level, limit in enumerate((33.0, 30.0, 27.0, 24.0, 21.0), start=1):
+        worse = distort(image, "quantization", level)
+        assert limit - 1 < psnr(image, worse) <= limit
+        for channel in range(3):
+            value = np.bincount(image[..., channel].ravel()).argmax()
+            assert (worse[..., channel][image[..., channel] == value] == value).all()
+
+
+def test_what_fades_at_one_level_is_faded_the_same_at_the_next():
+    image = photo("coffee.png")[:320, :320]
+    tiles = [
+        distort(image, "fastfading", level).reshape(8, 40, 8, 40, 3).swapaxes(1, 2) for level in range(1, 6)
+    ]
+    clean = np.stack([(tiles[0] == other).all(axis=(2, 3, 4)) for other in tiles[1:]])
+    assert (np.diff(clean.sum(axis=(1, 2))) < 0).all()  # tiles as at level 1 get fewer
+    for first, second in zip(tiles[1:], tiles[2:], strict=False):
+        changed = (tiles[0] != first).any(axis=(2, 3, 4))
+        assert (first[changed] == second[changed]).all()
