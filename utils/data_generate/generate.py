@@ -1,10 +1,6 @@
 """Distorting references: the work of one process, and its spreading over all cores."""
 
-import multiprocessing
-import signal
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +12,9 @@ from distortions import distort, find_distortion, level_of, seed_of
 from distortions.registry import MIN_SIDE
 from utils.data_generate.plan import Scene
 from utils.data_generate.tables import REFERENCE, Record
-from utils.errors import DataError, ImageError
+from utils.errors import ImageError
 from utils.files import atomic_write
+from utils.processes import map_in_processes
 
 
 @dataclass(frozen=True)
@@ -46,23 +43,7 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
         ImageError: a reference can't be read, or is smaller than 16 pixels.
         DataError: a worker process was killed.
     """
-    if workers <= 1 or len(tasks) <= 1:
-        _one_thread()
-        yield from map(run_task, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), context, _prepare_worker) as pool:
-        try:
-            yield from pool.map(run_task, tasks)
-        except BrokenProcessPool as error:
-            raise DataError("a worker process was killed, out of memory perhaps; try fewer: -j 1") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers
-    _one_thread()
+    return map_in_processes(run_task, tasks, workers, prepare=_one_thread)
 
 
 def _one_thread() -> None:
