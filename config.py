@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from optim.names import OPTIMIZERS, SCHEDULES
+from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from utils.argument_types import (
     bounded_float,
     criterion_name,
@@ -25,6 +25,7 @@ class Config:
     evaluate: bool
     jit: bool
     list_models: str | None
+    list_optimizers: bool
     # data
     data: Path
     image_size: tuple[int, int]
@@ -47,6 +48,8 @@ class Config:
     rank_activation: str
     # optimisation
     optimizer: str
+    lookahead: bool
+    no_decay_norm: bool
     lr: float
     momentum: float
     weight_decay: float
@@ -54,12 +57,15 @@ class Config:
     epochs: int
     schedule: str
     freeze_backbone: int
+    accumulate: int
+    clip_grad: float | None
     # precision, speed
     channels_last: bool
     # run
     seed: int
     deterministic: bool
     continue_from: str | None
+    save_every: int
     checkpoint_dir: Path
     logdir: Path
     print_freq: int
@@ -129,6 +135,15 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError(
             "--resume starts a run from weights, --continue goes on with a run: give one of them"
         )
+    if config.save_every % config.accumulate:
+        raise ConfigError(
+            f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}: "
+            "half an update can't be saved"
+        )
+    if config.lookahead and config.optimizer in LOOKING_AHEAD:
+        raise ConfigError(f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out")
+    if "momentum" in config.given and config.optimizer not in TORCH:
+        raise ConfigError(f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out")
     if config.jit and config.resume is None:
         raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
     if config.evaluate and config.resume is None:
@@ -143,6 +158,7 @@ def _action(parser: argparse.ArgumentParser) -> None:
     add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
     add("--list_models", nargs="?", const="*", metavar="PATTERN", help="names for --arch, such as 'timm/*'")
+    add("--list_optimizers", action="store_true", help="names for --optimizer")
 
 
 def _data(parser: argparse.ArgumentParser) -> None:
@@ -180,14 +196,18 @@ def _objective(parser: argparse.ArgumentParser) -> None:
 
 def _optimisation(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("optimisation").add_argument
-    add("--optimizer", choices=OPTIMIZERS, default="adam", help="one of torch's")
+    add("--optimizer", type=optimizer_name, default="adam", metavar="NAME", help="see --list_optimizers")
+    add("--lookahead", action="store_true", help="every 5 steps go half-way back to the weights before them")
+    add("--no_decay_norm", action="store_true", help="no weight decay of biases and of the scales of norms")
     add("--lr", "--learning_rate", type=positive_float, default=1e-4, help="peak learning rate")
-    add("--momentum", type=bounded_float(0, 1), default=0.9, help="of sgd, rmsprop; beta1 of adam's family")
+    add("--momentum", type=bounded_float(0, 1), default=0.9, help="of sgd, rmsprop; beta1 of torch's adams")
     add("--wd", "--weight_decay", dest="weight_decay", type=bounded_float(0), default=1e-4, help="decay")
     add("--warmup", type=non_negative_int, default=5, metavar="EPOCHS", help="at a low rate before the peak")
     add("--epochs", type=positive_int, default=85, help="passes over the rows")
     add("--schedule", choices=SCHEDULES, default="piecewise", help="of the learning rate")
     add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="train the head first")
+    add("--accumulate", type=positive_int, default=1, metavar="N", help="steps of gradients to one update")
+    add("--clip_grad", type=positive_float, metavar="NORM", help="largest norm of a gradient")
 
 
 def _speed(parser: argparse.ArgumentParser) -> None:
@@ -202,6 +222,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
     add("--deterministic", action="store_true", help="kernels that repeat bit for bit, also on a GPU")
     add("--continue", dest="continue_from", nargs="?", const="", metavar="FILE",
         help="go on with an interrupted run (without FILE: CHECKPOINT_DIR/checkpoint_{arch}.pth)")
+    add("--save_every", type=non_negative_int, default=0, metavar="STEPS",
+        help="save inside an epoch, too; 0: at its end")
     add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
     add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
     add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="between log lines")

@@ -30,7 +30,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _application(config: Config) -> str:
-    actions = {"train": config.train, "test": config.evaluate, "convert": config.jit}
+    actions = {
+        "train": config.train,
+        "test": config.evaluate,
+        "convert": config.jit,
+        "list_optimizers": config.list_optimizers,
+    }
     named = next((name for name, asked in actions.items() if asked), None)
     return named or ("list_models" if config.list_models is not None else "info")
 

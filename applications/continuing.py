@@ -17,6 +17,7 @@ FREE |= {
     "evaluate",
     "jit",
     "list_models",
+    "list_optimizers",
     "continue_from",
     "config",
     "checkpoint_dir",

@@ -13,6 +13,7 @@ from criterions.factory import create_criterion
 from dataloader.batches import RowBatches
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
+from dataloader.string_table import StringTable
 from dataloader.views import View
 from models.normalise import Normalise
 from models.spec import ModelSpec
@@ -32,7 +33,11 @@ class Job:
         lr: learning rate at a progress, in epochs with a fraction.
         log: takes (global step, figures) every `print_freq` steps.
         stopped: whether the user asked to stop.
+        paths: of the pictures, by their numbers.
         skip_bad: leave rows with an unreadable picture out instead of raising.
+        accumulate: steps whose gradients make one update.
+        clip_grad: largest norm of the gradient of an update; None: any.
+        save_every: steps between two checkpoints inside an epoch; 0: none.
     """
 
     network: nn.Module
@@ -45,8 +50,12 @@ class Job:
     lr: Callable[[float], float]
     log: Callable[[int, dict[str, float]], None]
     stopped: Callable[[], bool]
+    paths: StringTable
     print_freq: int = 50
     skip_bad: bool = False
+    accumulate: int = 1
+    clip_grad: float | None = None
+    save_every: int = 0
 
 
 def make_job(
@@ -89,6 +98,8 @@ def make_job(
             lr=config.lr,
             weight_decay=config.weight_decay,
             momentum=config.momentum,
+            lookahead=config.lookahead,
+            no_decay_norm=config.no_decay_norm,
         ),
         loader=loader,
         batches=batches,
@@ -96,6 +107,10 @@ def make_job(
         lr=lambda progress: config.lr * lr_factor(config.schedule, progress, config.warmup, config.epochs),
         log=log.step,
         stopped=lambda: stop.requested,
+        paths=labels.paths,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
+        accumulate=config.accumulate,
+        clip_grad=config.clip_grad,
+        save_every=config.save_every,
     )

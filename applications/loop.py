@@ -3,6 +3,8 @@
 import logging
 import math
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -11,13 +13,20 @@ from applications.job import Job
 from applications.train_state import TrainState
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
-from utils.distributed import Process, any_process, sum_processes
+from utils.distributed import Process, sum_processes
 from utils.errors import ImageError, TrainingError
 from utils.progress import progress_bar
 
+NAMED = 8  # pictures in a message
 
-def train_epoch(job: Job, state: TrainState) -> bool:
+
+def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
     """Train from `state.step` to the end of `state.epoch`, moving `state` along.
+
+    Args:
+        job: the parts of the run.
+        state: where it stands.
+        save: called between two steps, every `job.save_every` of them.
 
     Returns:
         False when the user stopped the run in the middle.
@@ -33,17 +42,22 @@ def train_epoch(job: Job, state: TrainState) -> bool:
     with progress_bar(total=steps, desc=title, unit="step", start=state.step) as bar:
         for batch in job.loader:
             lr = _set_lr(job, state.epoch + state.step / steps)
-            loss = _step(job, batch)
+            last = (state.step + 1) % job.accumulate == 0 or state.step + 1 == steps
+            loss = _step(job, batch, state.step, last)
             meter.add(loss, batch)
             state.step += 1
+            stopped = _verdict(job, state, batch, loss, lr)
             bar.update()
             if state.step % job.print_freq == 0 or state.step == steps:
                 figures = meter.read(lr)
                 bar.set_postfix(loss=f"{figures['loss']:.4f}", lr=f"{lr:.1e}")
                 job.log(state.epoch * steps + state.step, figures)
-            if any_process(job.stopped(), job.process):
+            if stopped and last:
                 meter.read(lr)
                 return False
+            if job.save_every and state.step % job.save_every == 0 and state.step < steps:
+                meter.read(lr)
+                save()
     return True
 
 
@@ -54,8 +68,45 @@ def _set_lr(job: Job, progress: float) -> float:
     return lr
 
 
-def _step(job: Job, batch: TrainBatch) -> Tensor:
-    """One optimiser step; the loss stays on the device."""
+def _verdict(job: Job, state: TrainState, batch: TrainBatch, loss: Tensor, lr: float) -> bool:
+    """Whether the user asked to stop; raises, in every process, when the loss of any is not finite."""
+    wild = not math.isfinite(loss)
+    stops, wilds = sum_processes([float(job.stopped()), float(wild)], job.process)
+    if not wilds:
+        return stops > 0
+    names = [job.paths[number] for number in batch.numbers.tolist()]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    pictures = f", pictures {', '.join(names[:NAMED])}{more}" if wild else " in another process"
+    raise TrainingError(
+        f"the loss is not finite ({float(loss):g}) in step {state.step} of epoch {state.epoch + 1}, "
+        f"learning rate {lr:g}{pictures}; the last checkpoint is kept; try a smaller --lr or --clip_grad"
+    )
+
+
+def _step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
+    """One batch, and an update of the weights if it is the last of those that are added up."""
+    if number % job.accumulate == 0:
+        job.optimizer.zero_grad(set_to_none=True)
+    # Processes need not tell each other of gradients that are only added up.
+    alone = not last and job.process.world > 1
+    with job.network.no_sync() if alone else nullcontext():  # type: ignore[operator]
+        loss = _backward(job, batch, job.batches.share(number, job.accumulate))
+    if last:
+        _update(job)
+    return loss
+
+
+def _update(job: Job) -> None:
+    parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
+    if all(parameter.grad is None for parameter in parameters):
+        return  # of none of the rows the pictures could be read
+    if job.clip_grad is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, job.clip_grad)
+    job.optimizer.step()
+
+
+def _backward(job: Job, batch: TrainBatch, share: float) -> Tensor:
+    """Add the gradient of a batch, whose rows are a `share` of those of the update; its loss."""
     if batch.faults and not job.skip_bad:
         raise ImageError(batch.faults[0])
     for fault in batch.faults:
@@ -68,10 +119,8 @@ def _step(job: Job, batch: TrainBatch) -> Tensor:
     images = batch.images.to(device, non_blocking=True)
     places = batch.places.to(device, non_blocking=True)
     targets = batch.targets.to(device, non_blocking=True)
-    job.optimizer.zero_grad(set_to_none=True)
     loss = job.criterion(job.network(job.normalise(to_unit(images))), places, targets)
-    (loss * weight).backward()
-    job.optimizer.step()
+    (loss * (weight * share)).backward()
     return loss.detach()
 
 
@@ -114,12 +163,6 @@ class _Meter:
         """Move what was gathered into the state. This is the one place that waits for the device."""
         own = [self._loss.item(), self._rows, float(self._images)]
         loss_sum, rows, images = sum_processes(own, self._process)
-        if not math.isfinite(loss_sum):
-            state = self._state
-            raise TrainingError(
-                f"the loss is not finite around step {state.step} of epoch {state.epoch + 1}, "
-                f"learning rate {lr:g}; the last checkpoint is kept; try a smaller --lr"
-            )
         self._state.loss_sum += loss_sum
         self._state.rows += rows
         seconds = time.perf_counter() - self._since

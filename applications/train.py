@@ -8,6 +8,7 @@ for bit.
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -94,9 +95,9 @@ def _epochs(
         # What learns has changed, and a wrapper holds on to the parameters that it was made for.
         if job.network is network or state.epoch == config.freeze_backbone:
             job = replace(job, network=wrap(network, job.process, config.sync_bn))
-        if not train_epoch(job, state):
-            sync_buffers(network, job.process)
-            writer.latest(network, validator.spec, job.optimizer, state, job.process)
+        save = partial(_save, writer, network, validator, job, state)
+        if not train_epoch(job, state, save):
+            save()
             logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
             return 130
         sync_buffers(network, job.process)
@@ -110,9 +111,10 @@ def _epochs(
             run_folder=state.run_folder,
             world=state.world,
         )
-        writer.latest(network, validator.spec, job.optimizer, state, job.process)
+        # The best one first: after a kill between the two, the epoch is done again and writes it again.
         if is_best:
             writer.best(network, validator.spec, figures)
+        writer.latest(network, validator.spec, job.optimizer, state, job.process)
         seconds = time.perf_counter() - began
         logging.info(_line(state.epoch, config.epochs, figures, seconds, is_best))
         log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best_figures})
@@ -121,6 +123,13 @@ def _epochs(
         logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
         logging.info("log and TensorBoard events: %s", log.folder)
     return 0
+
+
+def _save(
+    writer: CheckpointWriter, network: nn.Module, validator: Validator, job: Job, state: TrainState
+) -> None:
+    sync_buffers(network, job.process)
+    writer.latest(network, validator.spec, job.optimizer, state, job.process)
 
 
 def _refuse_other_world(state: TrainState, process: Process) -> None:

@@ -50,6 +50,12 @@ class RowBatches:
         """Steps an epoch, the ones that `set_position` skips included."""
         return -(-len(self._groups) // (self._batch_size * self._world))
 
+    def share(self, step: int, window: int) -> float:
+        """Rows of `step` over those of the `window` steps that it is added up with, in all processes."""
+        joint, first = self._batch_size * self._world, step - step % window
+        end = min((first + window) * joint, len(self._groups))
+        return (min((step + 1) * joint, len(self._groups)) - step * joint) / (end - first * joint)
+
     def set_position(self, epoch: int, start: int = 0) -> None:
         """The next iteration gives the steps of `epoch` from number `start` on."""
         self._epoch, self._start = epoch, start

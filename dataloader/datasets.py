@@ -26,6 +26,7 @@ class TrainBatch(NamedTuple):
         targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
         weight: see `StepRows`.
         faults: a message for every picture that could not be read; its rows are left out.
+        numbers: int64 (M,), which images of the label file these are.
     """
 
     images: Tensor
@@ -33,6 +34,7 @@ class TrainBatch(NamedTuple):
     targets: Tensor
     weight: float
     faults: list[str]
+    numbers: Tensor
 
 
 class EvalBatch(NamedTuple):
@@ -80,7 +82,8 @@ class TrainDataset(Dataset):
         whole = (index >= 0).all(axis=1)
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
         images = torch.stack(tensors) if tensors else torch.empty((0, 3, *self._view.size), dtype=torch.uint8)
-        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, faults)
+        read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
+        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, faults, read)
 
     def _rng(self, epoch: int, number: int) -> np.random.Generator | None:
         if self._seed is None:
