@@ -11,6 +11,7 @@ from utils.argument_types import (
     non_negative_int,
     positive_float,
     positive_int,
+    share,
 )
 from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
 from utils.errors import ConfigError
@@ -33,6 +34,7 @@ class Config:
     patches: int
     batch_size: int
     workers: int
+    pairing: str
     augment: bool
     bad_images: str
     # model
@@ -59,7 +61,11 @@ class Config:
     freeze_backbone: int
     accumulate: int
     clip_grad: float | None
+    ema: float | None
+    swa: float | None
     # precision, speed
+    amp: str
+    compile: bool
     channels_last: bool
     # run
     seed: int
@@ -69,6 +75,7 @@ class Config:
     checkpoint_dir: Path
     logdir: Path
     print_freq: int
+    profile: int
     config: Path | None
     # distributed
     gpus: int | None
@@ -144,6 +151,8 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError(f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out")
     if "momentum" in config.given and config.optimizer not in TORCH:
         raise ConfigError(f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out")
+    if config.ema is not None and config.swa is not None:
+        raise ConfigError("--ema and --swa are two averages of the same weights: give one of them")
     if config.jit and config.resume is None:
         raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
     if config.evaluate and config.resume is None:
@@ -170,6 +179,8 @@ def _data(parser: argparse.ArgumentParser) -> None:
     add("--patches", type=positive_int, default=5, metavar="N", help="crops a picture in evaluation")
     add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step")
     add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
+    add("--pairing", choices=("dedup", "siamese"), default="dedup",
+        help="dedup: each picture of a step once; siamese: two branches a pair, slow, to compare with")
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
     add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
 
@@ -208,10 +219,15 @@ def _optimisation(parser: argparse.ArgumentParser) -> None:
     add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="train the head first")
     add("--accumulate", type=positive_int, default=1, metavar="N", help="steps of gradients to one update")
     add("--clip_grad", type=positive_float, metavar="NORM", help="largest norm of a gradient")
+    add("--ema", type=share, metavar="DECAY", help="validate and keep a moving average of the weights: 0.999")
+    add("--swa", type=share, nargs="?", const=0.75, metavar="FROM",
+        help="validate and keep the mean of the epochs after this share of them (alone: 0.75)")
 
 
 def _speed(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("precision, speed").add_argument
+    add("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision in training")
+    add("--compile", action="store_true", help="torch.compile: pays on long runs on GPUs")
     add("--channels_last", action=argparse.BooleanOptionalAction, default=True,
         help="memory layout in which convolutions are fastest")
 
@@ -227,6 +243,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
     add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
     add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="between log lines")
+    add("--profile", type=non_negative_int, default=0, metavar="STEPS",
+        help="record so many steps with torch's profiler: LOGDIR/<run>/profile.txt and trace.json; 0: none")
     add("--config", type=Path, metavar="FILE", help="YAML of flags; the command line wins")
 
 

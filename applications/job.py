@@ -17,11 +17,14 @@ from dataloader.string_table import StringTable
 from dataloader.views import View
 from models.normalise import Normalise
 from models.spec import ModelSpec
+from optim.averages import Averages
 from optim.optimizers import create_optimizer
+from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from utils.distributed import Process
 from utils.run_log import RunLog
 from utils.signals import StopSignals
+from utils.step_profile import StepProfile
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Job:
         accumulate: steps whose gradients make one update.
         clip_grad: largest norm of the gradient of an update; None: any.
         save_every: steps between two checkpoints inside an epoch; 0: none.
+        averages: of the weights.
+        precision: of forward and backward.
+        siamese: two branches a pair in place of each picture once.
+        profile: of the first steps.
     """
 
     network: nn.Module
@@ -51,11 +58,15 @@ class Job:
     log: Callable[[int, dict[str, float]], None]
     stopped: Callable[[], bool]
     paths: StringTable
+    averages: Averages
+    precision: Precision
+    profile: StepProfile
     print_freq: int = 50
     skip_bad: bool = False
     accumulate: int = 1
     clip_grad: float | None = None
     save_every: int = 0
+    siamese: bool = False
 
 
 def make_job(
@@ -76,8 +87,15 @@ def make_job(
         log: gets the figures of the steps.
         stop: the user's wish to stop.
     """
+    siamese = config.pairing == "siamese" and config.criterion == "rank"
     batches = RowBatches(
-        labels.images, len(labels.paths), config.batch_size, config.seed, process.world, process.rank
+        labels.images,
+        len(labels.paths),
+        config.batch_size,
+        config.seed,
+        process.world,
+        process.rank,
+        grouped=not siamese,
     )
     loader = train_loader(
         labels,
@@ -85,6 +103,7 @@ def make_job(
         batches,
         seed=config.seed,
         augment=config.augment,
+        siamese=siamese,
         workers=config.workers,
         pin_memory=pin_memory(process),
     )
@@ -108,9 +127,18 @@ def make_job(
         log=log.step,
         stopped=lambda: stop.requested,
         paths=labels.paths,
+        averages=Averages(network, ema=config.ema, swa_from=_swa_from(config)),
+        precision=make_precision(config.amp, process.device),
+        profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
         accumulate=config.accumulate,
         clip_grad=config.clip_grad,
         save_every=config.save_every,
+        siamese=siamese,
     )
+
+
+def _swa_from(config: Config) -> int | None:
+    """The first epoch whose end is averaged; the last one always is."""
+    return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)

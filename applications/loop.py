@@ -3,11 +3,12 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from applications.job import Job
 from applications.train_state import TrainState
@@ -40,7 +41,7 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
     steps = len(job.batches)
     title = f"epoch {state.epoch + 1}"
     with progress_bar(total=steps, desc=title, unit="step", start=state.step) as bar:
-        for batch in job.loader:
+        for batch in _read(job):
             lr = _set_lr(job, state.epoch + state.step / steps)
             last = (state.step + 1) % job.accumulate == 0 or state.step + 1 == steps
             loss = _step(job, batch, state.step, last)
@@ -48,6 +49,7 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
             state.step += 1
             stopped = _verdict(job, state, batch, loss, lr)
             bar.update()
+            job.profile.step()
             if state.step % job.print_freq == 0 or state.step == steps:
                 figures = meter.read(lr)
                 bar.set_postfix(loss=f"{figures['loss']:.4f}", lr=f"{lr:.1e}")
@@ -58,7 +60,18 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
             if job.save_every and state.step % job.save_every == 0 and state.step < steps:
                 meter.read(lr)
                 save()
+    job.profile.close()
     return True
+
+
+def _read(job: Job) -> Iterator[TrainBatch]:
+    batches = iter(job.loader)
+    while True:
+        with record_function("data"):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _set_lr(job: Job, progress: float) -> float:
@@ -92,7 +105,8 @@ def _step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
     with job.network.no_sync() if alone else nullcontext():  # type: ignore[operator]
         loss = _backward(job, batch, job.batches.share(number, job.accumulate))
     if last:
-        _update(job)
+        with record_function("optimizer"):
+            _update(job)
     return loss
 
 
@@ -100,9 +114,13 @@ def _update(job: Job) -> None:
     parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
     if all(parameter.grad is None for parameter in parameters):
         return  # of none of the rows the pictures could be read
+    scaler = job.precision.scaler
     if job.clip_grad is not None:
+        scaler.unscale_(job.optimizer)
         torch.nn.utils.clip_grad_norm_(parameters, job.clip_grad)
-    job.optimizer.step()
+    scaler.step(job.optimizer)
+    scaler.update()
+    job.averages.after_update()
 
 
 def _backward(job: Job, batch: TrainBatch, share: float) -> Tensor:
@@ -119,9 +137,21 @@ def _backward(job: Job, batch: TrainBatch, share: float) -> Tensor:
     images = batch.images.to(device, non_blocking=True)
     places = batch.places.to(device, non_blocking=True)
     targets = batch.targets.to(device, non_blocking=True)
-    loss = job.criterion(job.network(job.normalise(to_unit(images))), places, targets)
-    (loss * (weight * share)).backward()
+    with record_function("forward"):
+        loss = _loss(job, job.normalise(to_unit(images)), places, targets)
+    with record_function("backward"):
+        job.precision.scaler.scale(loss * (weight * share)).backward()
     return loss.detach()
+
+
+def _loss(job: Job, inputs: Tensor, places: Tensor, targets: Tensor) -> Tensor:
+    with job.precision.cast():
+        if job.siamese:
+            logits = torch.cat([job.network(inputs[places[:, branch]]) for branch in range(2)])
+            places = torch.arange(len(logits), device=inputs.device).reshape(2, -1).T
+        else:
+            logits = job.network(inputs)
+    return job.criterion(logits.float(), places, targets)
 
 
 def _weight(job: Job, batch: TrainBatch) -> float:

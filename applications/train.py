@@ -7,24 +7,26 @@ for bit.
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from applications.continuing import continued, flags_of
 from applications.job import Job, make_job
 from applications.loop import train_epoch
 from applications.model_setup import model_of_state, new_model
 from applications.splits import split_labels, usable_workers
-from applications.train_state import CheckpointWriter, TrainState, restore_process
+from applications.train_state import CheckpointWriter, TrainState, restore_job, restore_process
 from applications.validation import Validator
 from config import Config
 from dataloader.labels import Labels
 from metrics.task import best_key
 from models import head_of
-from models.normalise import place
+from models.normalise import place, to_unit
 from models.spec import ModelSpec
 from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, choose_device, run_processes, sync_buffers, wrap
@@ -76,7 +78,7 @@ def train(process: Process, config: Config) -> int:
         log.config(flags_of(config))
         job = make_job(config, process, network, spec, train_labels, log, stop)
         if checkpoint is not None:
-            job.optimizer.load_state_dict(checkpoint["optimizer"])
+            restore_job(checkpoint, job)
         validator = Validator(config, process, job.normalise, job.criterion, val_labels, spec, log)
         _announce(config, process, spec, train_labels, val_labels, len(job.batches))
         if checkpoint is not None:
@@ -94,14 +96,17 @@ def _epochs(
         _freeze(network, state.epoch < config.freeze_backbone)
         # What learns has changed, and a wrapper holds on to the parameters that it was made for.
         if job.network is network or state.epoch == config.freeze_backbone:
-            job = replace(job, network=wrap(network, job.process, config.sync_bn))
+            job = replace(job, network=_ready(network, job.process, config))
         save = partial(_save, writer, network, validator, job, state)
         if not train_epoch(job, state, save):
             save()
             logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
             return 130
         sync_buffers(network, job.process)
-        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validator(network, state.epoch)}
+        job.averages.after_epoch(state.epoch, _inputs(job, state.epoch))
+        best = job.averages.best
+        sync_buffers(best, job.process)
+        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validator(best, state.epoch)}
         key = best_key(config.criterion, figures)
         is_best = state.best is None or key > state.best
         state = TrainState(
@@ -113,9 +118,10 @@ def _epochs(
         )
         # The best one first: after a kill between the two, the epoch is done again and writes it again.
         if is_best:
-            writer.best(network, validator.spec, figures)
-        writer.latest(network, validator.spec, job.optimizer, state, job.process)
+            writer.best(best, validator.spec, figures)
         seconds = time.perf_counter() - began
+        log.epoch(state.epoch, {**figures, "lr": job.lr(state.epoch), "seconds": round(seconds, 3)})
+        writer.latest(network, validator.spec, job, state)
         logging.info(_line(state.epoch, config.epochs, figures, seconds, is_best))
         log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best_figures})
     if job.process.is_main:
@@ -129,7 +135,21 @@ def _save(
     writer: CheckpointWriter, network: nn.Module, validator: Validator, job: Job, state: TrainState
 ) -> None:
     sync_buffers(network, job.process)
-    writer.latest(network, validator.spec, job.optimizer, state, job.process)
+    writer.latest(network, validator.spec, job, state)
+
+
+def _ready(network: nn.Module, process: Process, config: Config) -> nn.Module:
+    """`network` as the steps call it: distributed, compiled."""
+    wrapped = wrap(network, process, config.sync_bn)
+    return torch.compile(wrapped) if config.compile else wrapped  # type: ignore[return-value]
+
+
+def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
+    """The training pictures of `epoch` once more, normalised."""
+    job.batches.set_position(epoch)
+    for batch in job.loader:
+        if len(batch.images) > 1:  # batch statistics of one picture say nothing
+            yield job.normalise(to_unit(batch.images.to(job.process.device)))
 
 
 def _refuse_other_world(state: TrainState, process: Process) -> None:

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
+from applications.job import Job
 from models.spec import ModelSpec
 from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, gather
@@ -66,18 +66,19 @@ class CheckpointWriter:
         self,
         network: nn.Module,
         spec: ModelSpec,
-        optimizer: torch.optim.Optimizer,
+        job: Job,
         state: TrainState,
-        process: Process,
     ) -> None:
         """Everything, so that the run can go on; every process must call, for its random states."""
-        states = gather(random_states(), process)
+        states = gather(random_states(), job.process)
         if not self.active:
             return
         content = {
             "state_dict": network.state_dict(),
             "spec": spec.to_dict(),
-            "optimizer": optimizer.state_dict(),
+            "optimizer": job.optimizer.state_dict(),
+            "averaged": job.averages.state_dict(),
+            "scaler": job.precision.state_dict(),
             "train_state": asdict(state),
             "random_states": states,
             "config": self.flags,
@@ -95,6 +96,13 @@ class CheckpointWriter:
             "config": self.flags,
         }
         save_checkpoint(self.path("model_best", spec.arch), content)
+
+
+def restore_job(checkpoint: dict[str, Any], job: Job) -> None:
+    """Put optimiser, averages and scaler back into a new job."""
+    job.optimizer.load_state_dict(checkpoint["optimizer"])
+    job.averages.load_state_dict(checkpoint.get("averaged"))
+    job.precision.scaler.load_state_dict(checkpoint.get("scaler") or job.precision.scaler.state_dict())
 
 
 def restore_process(checkpoint: dict[str, Any], process: Process) -> None:

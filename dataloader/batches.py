@@ -37,12 +37,21 @@ class RowBatches:
         batch_size: rows a step and process.
         seed: of the order.
         world, rank: number of processes, and which this is.
+        grouped: False shuffles single rows.
     """
 
     def __init__(
-        self, images: np.ndarray, count: int, batch_size: int, seed: int = 0, world: int = 1, rank: int = 0
+        self,
+        images: np.ndarray,
+        count: int,
+        batch_size: int,
+        seed: int = 0,
+        world: int = 1,
+        rank: int = 0,
+        grouped: bool = True,
     ) -> None:
-        self._groups = row_groups(images, count, max(1, batch_size // GROUPS_A_BATCH))
+        largest = max(1, batch_size // GROUPS_A_BATCH)
+        self._groups = row_groups(images, count, largest) if grouped else np.arange(len(images))
         self._batch_size, self._seed, self._world, self._rank = batch_size, seed, world, rank
         self._epoch = self._start = 0
 

@@ -59,14 +59,19 @@ class TrainDataset(Dataset):
         view: how a picture becomes a tensor.
         seed: with the epoch and the scene it decides on flip and crop, so that the images of a pair are
             treated alike and a run can be repeated; None turns augmentation off.
+        siamese: decode the pictures of each row for itself.
     """
 
-    def __init__(self, labels: Labels, view: View, seed: int | None) -> None:
-        self._labels, self._view, self._seed = labels, view, seed
+    def __init__(self, labels: Labels, view: View, seed: int | None, siamese: bool = False) -> None:
+        self._labels, self._view, self._seed, self._siamese = labels, view, seed, siamese
         self._scene = scenes_of(labels.images, len(labels.paths))
 
     def __getitem__(self, step: StepRows) -> TrainBatch:
-        numbers, index = np.unique(self._labels.images[step.rows], return_inverse=True)
+        named = self._labels.images[step.rows]
+        if self._siamese:
+            numbers, index = named.ravel(), np.arange(named.size)
+        else:
+            numbers, index = np.unique(named, return_inverse=True)
         tensors: list[Tensor] = []
         faults: list[str] = []
         place = np.full(len(numbers), -1)

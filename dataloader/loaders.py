@@ -19,6 +19,7 @@ def train_loader(
     *,
     seed: int = 0,
     augment: bool = True,
+    siamese: bool = False,
     workers: int = 0,
     pin_memory: bool = False,
 ) -> DataLoader:
@@ -30,10 +31,11 @@ def train_loader(
         batches: which rows make each step.
         seed: of flips and random crops.
         augment: False gives every picture its central view, unflipped.
+        siamese: decode the pictures of each row for itself, instead of each distinct one once.
         workers: processes that decode; 0 decodes in this one.
         pin_memory: page-locked batches, for a GPU.
     """
-    dataset = TrainDataset(labels, view, seed if augment else None)
+    dataset = TrainDataset(labels, view, seed if augment else None, siamese)
     return _loader(dataset, batches, workers, pin_memory)
 
 

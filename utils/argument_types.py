@@ -35,6 +35,14 @@ def bounded_float(low: float, high: float = math.inf) -> Callable[[str], float]:
     return number
 
 
+def share(text: str) -> float:
+    """A share between 0 and 1, both excluded."""
+    value = _number(text)
+    if not 0 < value < 1:
+        raise ArgumentTypeError(f"{text} does not lie between 0 and 1")
+    return value
+
+
 def criterion_name(text: str) -> str:
     """rank, emd or regress, from that or from rank_loss, ranking_loss, emd_loss, regress_loss."""
     name = text.strip().lower().replace("-", "_").removesuffix("_loss")

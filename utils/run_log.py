@@ -63,6 +63,16 @@ class RunLog:
         if self._active:
             write_text(self.folder / "metrics.json", json.dumps(_plain(values), indent=2) + "\n")
 
+    def epoch(self, number: int, values: Mapping[str, Any]) -> None:
+        """Add a line for epoch `number`, from 1, to metrics.jsonl, in place of one that a killed run left."""
+        if not self._active:
+            return
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        kept = [line for line in lines if json.loads(line)["epoch"] < number]
+        new = json.dumps(_plain({"epoch": number, **values}))
+        write_text(path, "".join(f"{line}\n" for line in (*kept, new)))
+
     def step(self, step: int, figures: Mapping[str, float]) -> None:
         """Log the figures of a training step, and add them to TensorBoard."""
         words = [f"{name} {value:.4g}" for name, value in figures.items()]

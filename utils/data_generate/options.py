@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from utils.argument_types import positive_int
+from utils.argument_types import positive_int, share
 from utils.cores import usable_cores
 
 MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
@@ -26,16 +26,6 @@ def _levels(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_LEVELS:
         raise argparse.ArgumentTypeError(f"expected 1 to {MAX_LEVELS}, got {text!r}")
     return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"expected a share between 0 and 1, got {text!r}")
-    return value
 
 
 def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
@@ -72,7 +62,7 @@ def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
         action="store_true",
         help="with --label rank: also pairs of two types, where all metrics agree clearly",
     )
-    add("--min_gap", type=_share, default=0.15, metavar="SHARE",
+    add("--min_gap", type=share, default=0.15, metavar="SHARE",
         help="how far apart a pair across types is for every metric, as a share of all pictures "
         "(default: %(default)s)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")

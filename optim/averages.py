@@ -1,0 +1,57 @@
+"""Averaged weights: exponential (EMA) after every update, or equal (SWA) over the ends of late epochs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+
+
+class Averages:
+    """What is validated, kept as best and converted in place of the weights that learn.
+
+    EMA: Polyak and Juditsky 1992, batch statistics averaged too. SWA: Izmailov et al. 2018, batch statistics
+    computed anew from the training pictures, as those of averaged weights are not averages. Without either,
+    all methods do nothing.
+
+    Args:
+        network: not wrapped, on its device.
+        ema: decay in (0, 1) of each update.
+        swa_from: the first epoch, from 0, at whose end weights are averaged.
+    """
+
+    def __init__(self, network: nn.Module, *, ema: float | None = None, swa_from: int | None = None) -> None:
+        self._network, self._ema, self._swa_from = network, ema, swa_from
+        self._model: AveragedModel | None = None
+        if ema is not None:
+            average = get_ema_multi_avg_fn(ema)
+            self._model = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+        elif swa_from is not None:
+            self._model = AveragedModel(network)
+
+    def after_update(self) -> None:
+        """Call after every update of the weights."""
+        if self._model is not None and self._ema is not None:
+            self._model.update_parameters(self._network)
+
+    def after_epoch(self, epoch: int, inputs: Iterable[Tensor]) -> None:
+        """Call at the end of `epoch`; `inputs`: normalised training pictures, which only SWA asks for."""
+        if self._model is not None and self._swa_from is not None and epoch >= self._swa_from:
+            self._model.update_parameters(self._network)
+            update_bn(inputs, self._model)
+
+    @property
+    def best(self) -> nn.Module:
+        """The averaged network, or the one that learns while there is no average."""
+        if self._model is None or not int(self._model.n_averaged):
+            return self._network
+        return self._model.module
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """For a checkpoint."""
+        return None if self._model is None else self._model.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """The inverse."""
+        if self._model is not None and state is not None:
+            self._model.load_state_dict(state)

@@ -1,0 +1,139 @@
+"""Oracles: the recursions of EMA and SWA written out, batch statistics by NumPy, and exact repetition."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from applications import train
+from main import main
+from optim.averages import Averages
+from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
+from utils.checkpoint import load_checkpoint
+
+BEST = "model_best_mobilenet_v3_small.pth"
+
+
+def test_ema_is_the_recursion() -> None:
+    network = nn.Linear(3, 2)
+    averages = Averages(network, ema=0.9)
+    expected = None
+    for _ in range(5):
+        with torch.no_grad():
+            network.weight += torch.randn(2, 3)
+        averages.after_update()
+        now = network.weight.detach().clone()
+        expected = now if expected is None else 0.9 * expected + 0.1 * now
+    torch.testing.assert_close(averages.best.weight, expected)
+    assert averages.best is not network
+
+
+def test_swa_is_the_mean_of_late_epochs_with_batch_statistics_of_its_own() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    averages = Averages(network, swa_from=2)
+    inputs = [torch.randn(5, 3, 6, 6) for _ in range(3)]
+    seen = []
+    for epoch in range(5):
+        with torch.no_grad():
+            network[0].weight += torch.randn(4, 3, 1, 1)
+        averages.after_epoch(epoch, iter(inputs))
+        seen.append(network[0].weight.detach().clone())
+        assert (averages.best is network) == (epoch < 2)
+    torch.testing.assert_close(averages.best[0].weight, sum(seen[2:]) / 3)
+    with torch.no_grad():
+        means = [averages.best[0](batch).mean(dim=(0, 2, 3)).numpy() for batch in inputs]
+    np.testing.assert_allclose(averages.best[1].running_mean, np.mean(means, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("flags", [["--ema", "0.6"], ["--swa", "0.3"]])
+@pytest.mark.parametrize("after", [4, 7])
+def test_averages_continue_bit_for_bit(
+    flags: list[str], after: int, workplace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace("regress")
+    run = [*RUN, *flags, "--criterion", "regress", "-j", "0"]
+    assert main([*run, "--checkpoint_dir", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "StopSignals", lambda: StopAfter(after))
+        assert main([*run, "--checkpoint_dir", "parts"]) == 130
+    assert main(["--train", "--continue", f"parts/{FILE}"]) == 0
+    assert_equal(weights("whole"), weights("parts"))
+    whole, parts = (load_checkpoint(Path(name) / FILE) for name in ("whole", "parts"))
+    assert_equal(whole["averaged"], parts["averaged"])
+    best = [load_checkpoint(Path(name) / BEST)["state_dict"] for name in ("whole", "parts")]
+    assert_equal(*best)
+
+
+def test_the_average_is_what_is_kept_as_best(workplace: Callable[..., Path]) -> None:
+    workplace("regress")
+    # the loss falls from epoch to epoch only in the data's favour: one epoch, so that it is the best
+    run = ["--criterion", "regress", "-j", "0", "--epochs", "1", "--warmup", "0"]
+    assert main([*RUN, *run, "--ema", "0.5"]) == 0
+    checkpoint = load_checkpoint(Path("checkpoints") / FILE)
+    averaged = {
+        name.removeprefix("module."): value
+        for name, value in checkpoint["averaged"].items()
+        if name.startswith("module.")
+    }
+    best = load_checkpoint(Path("checkpoints") / BEST)["state_dict"]
+    assert_equal(best, averaged)
+    assert any(not torch.equal(best[name], checkpoint["state_dict"][name]) for name in best)
+
+
+def test_both_averages_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--train", "--ema", "0.9", "--swa"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_metrics_have_one_line_an_epoch_after_a_stop(
+    workplace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace("rank")
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "StopSignals", lambda: StopAfter(4))
+        assert main([*RUN, "-j", "0"]) == 130
+    [path] = Path("logs").glob("*/metrics.jsonl")
+    with path.open("a", encoding="utf-8") as file:  # as a run that was killed before its checkpoint
+        file.write('{"epoch": 2, "train_loss": null}\n')
+    assert main(["--train", "--continue", f"checkpoints/{FILE}"]) == 0
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert all(line["train_loss"] is not None and line["seconds"] > 0 for line in lines)
+
+
+def test_a_profile_names_the_parts_of_a_step(workplace: Callable[..., Path]) -> None:
+    workplace("rank", 4)
+    assert main([*RUN, "-j", "0", "--epochs", "1", "--warmup", "0", "--profile", "3"]) == 0
+    [table] = Path("logs").glob("*/profile.txt")
+    lines = table.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("3 steps")
+    parts = {line.split()[0]: float(line.split()[1]) for line in lines[3:8]}
+    assert list(parts) == ["data", "forward", "backward", "optimizer", "other"]
+    assert all(parts[name] > 0 for name in ("data", "forward", "backward", "optimizer"))
+    trace = json.loads(table.with_name("trace.json").read_text(encoding="utf-8"))
+    assert sum(event.get("name") == "backward" for event in trace["traceEvents"]) >= 3
+
+
+@pytest.mark.parametrize("amp", ["bf16", "fp16"])
+def test_mixed_precision_stays_near_and_continues(
+    amp: str, workplace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace("rank")
+    run = [*RUN, "-j", "0", "--epochs", "2", "--lr", "1e-5", "--warmup", "0"]
+    assert main([*run, "--checkpoint_dir", "full"]) == 0
+    assert main([*run, "--amp", amp, "--checkpoint_dir", "whole"]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "StopSignals", lambda: StopAfter(3))
+        assert main([*run, "--amp", amp, "--checkpoint_dir", "parts"]) == 130
+    assert main(["--train", "--continue", f"parts/{FILE}"]) == 0
+    assert_equal(weights("whole"), weights("parts"))
+    full, mixed = weights("full"), weights("whole")
+    assert any(not torch.equal(full[name], mixed[name]) for name in full)
+    for name, value in full.items():
+        if value.is_floating_point() and "running" not in name:
+            assert (value - mixed[name]).abs().max() < 2e-4  # 6 updates of Adam at 1e-5, and room
+    assert bool(load_checkpoint(Path("whole") / FILE)["scaler"]) == (amp == "fp16")
