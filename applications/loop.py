@@ -44,7 +44,7 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
         for batch in _read(job):
             lr = _set_lr(job, state.epoch + state.step / steps)
             last = (state.step + 1) % job.accumulate == 0 or state.step + 1 == steps
-            loss = _step(job, batch, state.step, last)
+            loss = train_step(job, batch, state.step, last)
             meter.add(loss, batch)
             state.step += 1
             stopped = _verdict(job, state, batch, loss, lr)
@@ -96,7 +96,7 @@ def _verdict(job: Job, state: TrainState, batch: TrainBatch, loss: Tensor, lr: f
     )
 
 
-def _step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
+def train_step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
     """One batch, and an update of the weights if it is the last of those that are added up."""
     if number % job.accumulate == 0:
         job.optimizer.zero_grad(set_to_none=True)

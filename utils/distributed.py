@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +14,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
-from utils.errors import ConfigError, RankIQAError
+from utils.errors import ConfigError, PeerLostError, RankIQAError
+from utils.heartbeat import Heartbeat
 
 TIMEOUT = timedelta(minutes=10)
 
@@ -120,7 +122,8 @@ def _joined(
     backend = "nccl" if device == "cuda" else "gloo"
     dist.init_process_group(backend, init_method=init_method, world_size=world, rank=rank, timeout=TIMEOUT)
     try:
-        status = work(Process(rank, world, place), *arguments)
+        with Heartbeat(init_method, rank, world) if world > 1 else nullcontext():
+            status = _worked(work, Process(rank, world, place), arguments)
     except RankIQAError as error:
         if first is None:
             raise
@@ -134,6 +137,20 @@ def _joined(
     if first is not None and status:
         raise SystemExit(status)
     return status
+
+
+def _worked(work: Callable[..., int], process: Process, arguments: tuple[Any, ...]) -> int:
+    try:
+        return work(process, *arguments)
+    except RuntimeError as error:
+        lost = isinstance(error, dist.DistError) or "gloo" in str(error).lower()
+        if process.world == 1 or not lost:
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise PeerLostError(
+            f"another process ended or can't be reached ({reason}); "
+            "if it was not stopped on purpose, its own messages say why; go on with --continue"
+        ) from error
 
 
 def wrap(network: nn.Module, process: Process, sync_bn: bool = False) -> nn.Module:

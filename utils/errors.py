@@ -33,5 +33,9 @@ class TrainingError(RankIQAError):
     """A run that can't go on: a loss that is not finite, no memory, a batch too small."""
 
 
+class PeerLostError(RankIQAError):
+    """Another process of a distributed run has ended or can't be reached."""
+
+
 class ExportError(RankIQAError):
     """A converted file that does not agree with its source, or can't be opened."""

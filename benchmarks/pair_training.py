@@ -1,0 +1,154 @@
+"""Training by pairs: each picture of a step once, against two branches a pair.
+
+    python benchmarks/pair_training.py --data DIR [--archs efficientnet_b0 ...] [-b 60] [--steps 3]
+    python benchmarks/pair_training.py --data DIR --archs mobilenet_v3_small --accuracy 4 [--target 0.95]
+
+Rows a second of whole training steps (decode, forward, backward, update) on DATA/train, from label files of
+the generator (chains of six: 15 pairs over 6 pictures, 5 times the forwards in two branches). The two take
+turns, step by step; medians, lowest and highest. `--accuracy EPOCHS` trains both by main.py and gives the
+seconds of training, validation included, until the validation pair accuracy first reaches the target.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+ROOT = Path(__file__).resolve().parents[1]
+PAIRINGS = ("siamese", "dedup")
+HEADER = ("network", "rows a step", "pictures a step", "rows a second, two branches", "each once", "ratio")
+
+
+def main() -> None:
+    args = _options()
+    if args.accuracy:
+        time_to_accuracy(args)
+        return
+    print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
+    for arch in args.archs:
+        speeds: dict[str, list[float]] = {name: [] for name in PAIRINGS}
+        pictures: dict[str, int] = {}
+        steps = {name: training_steps(arch, name, args) for name in PAIRINGS}
+        for turn in range(args.steps + 1):
+            for name, step in steps.items():
+                start = time.perf_counter()
+                rows, pictures[name] = next(step)
+                if turn:  # the first one allocates
+                    speeds[name].append(rows / (time.perf_counter() - start))
+        ratio = statistics.median(speeds["dedup"]) / statistics.median(speeds["siamese"])
+        counts = f"{pictures['siamese']} and {pictures['dedup']}"
+        said = arch, str(args.batch_size), counts, *[spread(speeds[name]) for name in PAIRINGS]
+        print(f"| {' | '.join(said)} | {ratio:.2f} |", flush=True)
+
+
+def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterator[tuple[int, int]]:
+    """Train for ever; gives the rows and the pictures of each step."""
+    from applications.job import make_job
+    from applications.loop import train_step
+    from applications.model_setup import new_model
+    from applications.splits import split_labels
+    from config import parse_config
+    from models.normalise import place
+    from utils.distributed import Process
+    from utils.run_log import RunLog
+    from utils.signals import StopSignals
+
+    argv = ["--train", "--data", str(args.data), "-a", arch, "-b", str(args.batch_size), "--pairing", pairing]
+    config = parse_config(
+        [*argv, "--image_size", *map(str, args.image_size), "-j", str(args.workers), "-g", "0"]
+    )
+    network, spec = new_model(config)
+    place(network, "cpu", config.channels_last)
+    network.train()
+    log = RunLog(Path(tempfile.gettempdir()), active=False)
+    job = make_job(config, Process(), network, spec, split_labels(config, "train"), log, StopSignals())
+    for epoch in cycle([0]):
+        job.batches.set_position(epoch)
+        for number, batch in enumerate(job.loader):
+            if len(batch.places) == args.batch_size:
+                train_step(job, batch, number, last=True)
+                yield len(batch.places), len(batch.images)
+
+
+def time_to_accuracy(args: argparse.Namespace) -> None:
+    print("| network | pairing | epochs | seconds of training | pair accuracy, best |\n|" + " --- |" * 5)
+    for arch in args.archs:
+        reached = {}
+        for pairing in PAIRINGS:
+            lines = trained(arch, pairing, args)
+            total, best, until = 0.0, 0.0, None
+            for line in lines:
+                total += line["seconds"]
+                best = max(best, line["pair_accuracy"])
+                if until is None and best >= args.target:
+                    until = total, line["epoch"]
+            reached[pairing] = until
+            said = f"{until[1]} | {until[0]:.0f}" if until else f"not in {len(lines)} | {total:.0f}"
+            print(f"| {arch} | {pairing} | {said} | {best:.4f} |", flush=True)
+        if all(reached.values()):
+            print(f"\n{arch}: {reached['siamese'][0] / reached['dedup'][0]:.2f} times sooner\n")  # type: ignore[index]
+
+
+def trained(arch: str, pairing: str, args: argparse.Namespace) -> list[dict[str, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(ROOT / "main.py"), "--train", "--data", str(args.data), "-a", arch]
+        command += ["--pretrained"] if args.pretrained else []
+        command += [
+            "--pairing",
+            pairing,
+            "-b",
+            str(args.batch_size),
+            "--epochs",
+            str(args.accuracy),
+            "-g",
+            "0",
+        ]
+        command += ["--image_size", *map(str, args.image_size), "--warmup", "0", "--lr", "3e-4"]
+        command += [
+            "--view",
+            args.view,
+            "--schedule",
+            "constant" if args.constant else "cosine",
+            "-j",
+            str(args.workers),
+        ]
+        command += ["--checkpoint_dir", folder, "--logdir", folder]
+        subprocess.run(command, check=True, capture_output=True)
+        [path] = Path(folder).glob("*/metrics.jsonl")
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="DIR", help="with train/ (and val/) from the generator")
+    add("--archs", nargs="+", default=["efficientnet_b0", "mobilenet_v3_large", "resnet18"], metavar="ARCH")
+    add("-b", "--batch_size", type=int, default=60, help="rows a step (default: 60)")
+    add("--image_size", type=int, nargs=2, default=(224, 224), metavar=("H", "W"), help="(default: 224 224)")
+    add("--steps", type=int, default=3, help="measured steps of each (default: 3)")
+    add("-j", "--workers", type=int, default=0, help="decoding processes (default: 0)")
+    add("--accuracy", type=int, default=0, metavar="EPOCHS", help="train by main.py, too, for so many epochs")
+    add("--target", type=float, default=0.95, help="pair accuracy to be reached (default: 0.95)")
+    add("--pretrained", action="store_true", help="with --accuracy: start from ImageNet weights")
+    add("--view", choices=("fit", "patches"), default="fit", help="with --accuracy (default: fit)")
+    add("--constant", action="store_true", help="with --accuracy: a constant learning rate")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
