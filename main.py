@@ -30,7 +30,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _application(config: Config) -> str:
-    actions = {"train": config.train, "test": config.evaluate, "convert": config.jit}
+    actions = {
+        "train": config.train,
+        "test": config.evaluate,
+        "convert": config.jit,
+        "export": config.export,
+        "predict": config.predict,
+    }
     named = next((name for name, asked in actions.items() if asked), None)
     return named or ("list_models" if config.list_models is not None else "info")
 
