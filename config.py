@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from deploy.names import ENGINES, FORMATS, OUTPUTS, format_name
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from utils.argument_types import (
     bounded_float,
@@ -25,6 +26,8 @@ class Config:
     train: bool
     evaluate: bool
     jit: bool
+    export: list[str] | None
+    predict: list[str] | None
     list_models: str | None
     list_optimizers: bool
     # data
@@ -85,6 +88,20 @@ class Config:
     procs_per_node: int
     sync_bn: bool
     cuda: bool
+    # export
+    calibration: Path | None
+    min_srcc: float
+    licence: str | None
+    provenance: str | None
+    # predict
+    output: Path | None
+    report: Path | None
+    quality_map: Path | None
+    engine: str
+    skip_done: bool
+    full_decode: bool
+    threads: int | None
+    cluster: str | None
     given: frozenset[str] = frozenset()
 
 
@@ -97,7 +114,18 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=DefaultsFormatter,
         allow_abbrev=False,
     )
-    for add in (_action, _data, _model, _objective, _optimisation, _speed, _run, _distributed):
+    for add in (
+        _action,
+        _data,
+        _model,
+        _objective,
+        _optimisation,
+        _speed,
+        _run,
+        _distributed,
+        _export,
+        _predict,
+    ):
         add(parser)
     return parser
 
@@ -155,8 +183,23 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError("--ema and --swa are two averages of the same weights: give one of them")
     if config.jit and config.resume is None:
         raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
+    _refuse_deploy_conflicts(config)
     if config.evaluate and config.resume is None:
         raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
+
+
+def _refuse_deploy_conflicts(config: Config) -> None:
+    if config.export and config.resume is None:
+        raise ConfigError("--export needs --resume FILE, the checkpoint to convert")
+    if config.export and config.calibration is None and any("int8" in name for name in config.export):
+        raise ConfigError("INT8 needs --calibration DIR, a folder of a few hundred pictures")
+    if config.output is not None and not config.cluster and config.output.suffix.lower() not in OUTPUTS:
+        raise ConfigError(f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}")
+    if config.skip_done and config.output is None:
+        raise ConfigError("--skip_done needs --output FILE, whose rows say what is done")
+    for name in ("output", "report", "quality_map", "skip_done", "cluster"):
+        if name in config.given and not config.predict:
+            raise ConfigError(f"--{name} belongs to --predict PATH...")
 
 
 # fmt: off
@@ -166,6 +209,11 @@ def _action(parser: argparse.ArgumentParser) -> None:
     add("--train", action="store_true", help="train on DATA/train, validate on DATA/val")
     add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
+    add("--export", type=format_name, nargs="+", metavar="FORMAT",
+        help="convert --resume, into CHECKPOINT_DIR: "
+        f"{', '.join(FORMATS)}")
+    add("--predict", nargs="+", metavar="PATH",
+        help="score pictures: files, folders, 'patterns*', lists of paths (.txt), - for standard input")
     add("--list_models", nargs="?", const="*", metavar="PATTERN", help="names for --arch, such as 'timm/*'")
     add("--list_optimizers", action="store_true", help="names for --optimizer")
 
@@ -192,7 +240,8 @@ def _model(parser: argparse.ArgumentParser) -> None:
     add("--pretrained", action="store_true", help="start from ImageNet weights: pretrained/{arch}.pth, "
         "an installed weights package, or the library's download")
     add("--advprop", action="store_true", help="AdvProp weights and normalisation (efficientnet_b0..b8)")
-    add("--resume", type=Path, metavar="FILE", help="start from, evaluate or convert these weights")
+    add("--resume", type=Path, metavar="FILE", help="start from, evaluate, convert or predict with "
+        "these weights; --predict takes converted files too")
 
 
 def _objective(parser: argparse.ArgumentParser) -> None:
@@ -257,3 +306,25 @@ def _distributed(parser: argparse.ArgumentParser) -> None:
     add("--procs_per_node", type=positive_int, default=1, metavar="N", help="processes on a node of CPUs")
     add("--sync_bn", action="store_true", help="batch statistics over all GPUs")
     add("--cuda", action=argparse.BooleanOptionalAction, default=True, help="use GPUs where there are some")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("export").add_argument
+    add("--calibration", type=Path, metavar="DIR", help="pictures for INT8, a few hundred")
+    add("--min_srcc", type=bounded_float(-1, 1.0001), default=0.98, metavar="SRCC",
+        help="INT8 that ranks pictures less like the float model is not written")
+    add("--licence", metavar="TEXT", help="of the weights, stored in the file, such as CC-BY-4.0")
+    add("--provenance", metavar="TEXT", help="where the weights are from, stored in the file")
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("predict").add_argument
+    add("--output", type=Path, metavar="FILE", help=f"a row a picture: {', '.join(OUTPUTS)} (default: print)")
+    add("--report", type=Path, metavar="HTML", help="a page of best, worst, histogram and table")
+    add("--quality_map", type=Path, metavar="DIR", help="a PNG a picture: where quality is lost")
+    add("--engine", choices=ENGINES, default="auto", help="auto: the fastest that is installed")
+    add("--skip_done", action="store_true", help="go on where --output ends: pictures in it are left out")
+    add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
+    add("--threads", type=positive_int, metavar="N", help="that compute and decode (default: all cores)")
+    add("--cluster", metavar="ray[://HOST:PORT]", help="score by Ray Data: here, or on a cluster; "
+        "--output is then a folder of Parquet files")

@@ -35,6 +35,8 @@ def _application(config: Config) -> str:
         "test": config.evaluate,
         "convert": config.jit,
         "list_optimizers": config.list_optimizers,
+        "export": config.export,
+        "predict": config.predict,
     }
     named = next((name for name, asked in actions.items() if asked), None)
     return named or ("list_models" if config.list_models is not None else "info")

@@ -5,9 +5,10 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from utils.errors import ImageError
 
@@ -20,6 +21,8 @@ _DAMAGE = (
     *(RuntimeError, TypeError, ArithmeticError, struct.error, zlib.error),
 )
 
+SPARE = 3  # times the needed size that a reduced decoding keeps, so that the resize still averages
+
 
 def read_rgb(path: str | Path) -> Image.Image:
     """The picture in `path` as 8-bit RGB, turned upright.
@@ -30,30 +33,78 @@ def read_rgb(path: str | Path) -> Image.Image:
     Raises:
         ImageError: not there, not a picture, truncated, damaged, or larger than Pillow's limit of pixels.
     """
+    return read_sized(path)[0]
+
+
+def read_sized(path: str | Path, fit: tuple[int, int] | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """As `read_rgb`, with (width, height) of the whole upright picture.
+
+    Args:
+        path: of the picture.
+        fit: (height, width) that the picture will be cropped and reduced to. A JPEG of at least six times
+            that is then decoded at 1/2, 1/4 or 1/8, at least three times the size that is needed.
+
+    Raises:
+        ImageError: as `read_rgb`.
+    """
     path = Path(path)
     if path.suffix.lower() in (".heic", ".heif"):
         _register_heif(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # oversized and odd metadata: decided below, or harmless
-            # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
-            # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
-            with path.open("rb") as file, Image.open(file) as image:
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return _to_rgb(upright)
+        # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
+        # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
+        with path.open("rb") as file:
+            return decode(file, str(path), fit)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such picture") from error
     except PermissionError as error:
         raise ImageError(f"{path}: no permission to read it") from error
     except IsADirectoryError as error:
         raise ImageError(f"{path}: is a folder, not a picture") from error
+    except OSError as error:
+        raise ImageError(f"{path}: can't be read ({error.strerror or error})") from error
+
+
+def decode(
+    file: IO[bytes], name: str, fit: tuple[int, int] | None = None, most_pixels: int | None = None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """As `read_sized`, from an open file.
+
+    Args:
+        file: at its beginning.
+        name: opens the messages.
+        fit: as in `read_sized`.
+        most_pixels: larger pictures are refused by their header, before anything is decoded.
+
+    Raises:
+        ImageError: not a picture, truncated, damaged, or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # oversized and odd metadata: decided below, or harmless
+            with Image.open(file) as image:
+                width, height = image.size
+                if most_pixels is not None and width * height > most_pixels:
+                    raise ImageError(f"{name}: {width} x {height} pixels, at most {most_pixels} are taken")
+                sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+                size = (height, width) if sideways else (width, height)
+                if fit is not None:
+                    _reduce(image, size, fit)
+                image.load()
+                return _to_rgb(ImageOps.exif_transpose(image)), size
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: {_unidentified(path)}") from error
+        raise ImageError(f"{name}: {_unidentified(file)}") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{path}: too many pixels to be decoded safely ({error})") from error
+        raise ImageError(f"{name}: too many pixels to be decoded safely ({error})") from error
     except _DAMAGE as error:
-        raise ImageError(f"{path}: damaged picture ({error or type(error).__name__})") from error
+        raise ImageError(f"{name}: damaged picture ({error or type(error).__name__})") from error
+
+
+def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> None:
+    """Have libjpeg leave out what the resize would: its scaled inverse DCT gives 1/2, 1/4 or 1/8."""
+    factor = int(min(size[0] / fit[1], size[1] / fit[0]) / SPARE)
+    if factor >= 2 and image.format == "JPEG":
+        image.draft(None, (image.width // factor, image.height // factor))
 
 
 def find_pictures(folder: str | Path) -> Iterator[Path]:
@@ -87,9 +138,9 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def _unidentified(path: Path) -> str:
-    size = path.stat().st_size
-    return "an empty file" if size == 0 else "not a picture in any format that Pillow knows"
+def _unidentified(file: IO[bytes]) -> str:
+    file.seek(0, 2)
+    return "an empty file" if file.tell() == 0 else "not a picture in any format that Pillow knows"
 
 
 def _register_heif(path: Path) -> None:

@@ -28,6 +28,7 @@ class ModelSpec:
         score_range: (lowest, highest) score seen in validation.
         score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
         versions: of the packages that made the weights.
+        licence, provenance: of the weights, in words, where they were given.
     """
 
     arch: str
@@ -41,6 +42,8 @@ class ModelSpec:
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    licence: str | None = None
+    provenance: str | None = None
 
     def with_(self, **changes: Any) -> "ModelSpec":
         """A copy with some fields changed."""

@@ -1,0 +1,79 @@
+"""Real pictures that conversions compare themselves on, and that INT8 is calibrated with."""
+
+import logging
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dataloader.image import find_pictures, read_rgb
+from dataloader.views import View
+from models.normalise import to_unit
+from models.spec import ModelSpec
+from utils.errors import DataError, ImageError
+
+PICTURES = 8
+DEMO_PICTURES = Path(__file__).resolve().parent.parent / "demos" / "images"
+
+
+def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
+    """Crops of a few pictures of DATA, or of the demo's: (M, 3, H, W) in [0, 1]; None when there are none."""
+    view = View(spec.view, spec.image_size, spec.patches)
+    crops: list[Tensor] = []
+    for path in _candidates(data):
+        try:
+            crops.append(view.evaluate(read_rgb(path)))
+        except ImageError as error:
+            logging.warning("%s", error)
+    return to_unit(torch.cat(crops)) if crops else None
+
+
+def _candidates(data: Path) -> list[Path]:
+    for folder in (data / "test", data / "val", DEMO_PICTURES):
+        if folder.is_dir():
+            found = list(islice(find_pictures(folder), PICTURES))
+            if found:
+                return found
+    return []
+
+
+class CalibrationPictures(Sequence[np.ndarray]):
+    """The readable pictures of a folder, each as uint8 (P, 3, H, W), decoded anew at every access.
+
+    Args:
+        folder: searched recursively.
+        spec: says the view.
+        most: pictures that are taken, evenly spread over the sorted names.
+
+    Raises:
+        DataError: the folder is not there, or holds no picture that can be read.
+    """
+
+    def __init__(self, folder: Path, spec: ModelSpec, most: int = 400) -> None:
+        if not folder.is_dir():
+            raise DataError(f"--calibration {folder}: no such folder")
+        self._view = View(spec.view, spec.image_size, spec.patches)
+        found = list(find_pictures(folder))
+        step = max(1, -(-len(found) // most))
+        self._paths = [path for path in found[::step] if _readable(path)]
+        if not self._paths:
+            raise DataError(f"--calibration {folder}: no picture in it can be read")
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, number):  # type: ignore[no-untyped-def]
+        """The crops of one picture."""
+        return self._view.evaluate(read_rgb(self._paths[number])).numpy()
+
+
+def _readable(path: Path) -> bool:
+    try:
+        read_rgb(path)
+    except ImageError as error:
+        logging.warning("left out: %s", error)
+        return False
+    return True

@@ -1,0 +1,67 @@
+"""`--export`: --resume in other formats, each compared with the model before it is kept."""
+
+import logging
+from pathlib import Path
+
+from torch import nn
+
+from applications.check_pictures import CalibrationPictures, real_crops
+from applications.model_setup import trained_model
+from config import Config
+from deploy.names import FORMATS
+from models.spec import ModelSpec
+from utils.checkpoint import file_arch
+from utils.errors import ExportError
+
+
+def run(config: Config) -> int:
+    """Write every format that was asked for; 1 when some could not be written and others were."""
+    network, spec, _ = trained_model(config)
+    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
+    spec = spec.with_(**given)
+    formats = list(dict.fromkeys(config.export or []))
+    faults = []
+    for name in formats:
+        path = config.checkpoint_dir / FORMATS[name].format(arch=file_arch(spec.arch))
+        try:
+            _write(config, network, spec, name, path)
+        except ExportError as error:
+            faults.append(error)
+            logging.error("%s", error)
+    if faults and len(faults) == len(formats):
+        return 2
+    return 1 if faults else 0
+
+
+def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:
+    from deploy.exporting import export
+
+    if "int8" in name:
+        _write_int8(config, network, spec, name, path)
+        return
+    pictures = real_crops(config.data, spec)
+    worst = export(network, spec, name, path, pictures)
+    count = 0 if pictures is None else len(pictures)
+    print(
+        f"{path}: {_mebibytes(path):.1f} MiB; largest difference from the model {worst:.1e}, "
+        f"on {count} real crops and on noise"
+    )
+
+
+def _write_int8(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:
+    from deploy.int8 import export_int8
+
+    assert config.calibration is not None
+    pictures = CalibrationPictures(config.calibration, spec)
+    report = export_int8(network, spec, name, path, pictures, config.min_srcc)
+    judges = "held-out" if report.held_out else "calibration"
+    print(
+        f"{path}: {report.size / 2**20:.1f} MiB (float {report.float_size / 2**20:.1f}); on {report.judged} "
+        f"{judges} pictures SRCC with the model {report.srcc:.4f}, "
+        f"largest difference {report.difference:.3f}; "
+        f"{report.speed:.0f} crops a second (float {report.float_speed:.0f})"
+    )
+
+
+def _mebibytes(path: Path) -> float:
+    return sum(p.stat().st_size for p in {path, path.with_suffix(".bin")} if p.is_file()) / 2**20

@@ -1,0 +1,165 @@
+"""Pictures a second of --predict, beside what people write themselves and the limits of the machine.
+
+python benchmarks/scoring.py --resume MODEL.pth [--photos FOLDER] [--int8 MODEL_int8.xml]
+
+The pictures: 300 JPEGs of 1 to 12 megapixels, tiled from the photographs of --photos at their own resolution,
+so that the detail in them is real; a folder of photographs that large can be named by --pictures instead.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from dataloader.image import find_pictures, read_rgb  # noqa: E402
+from dataloader.views import View  # noqa: E402
+from deploy.engines import Scorer, load_scorer  # noqa: E402
+from deploy.engines.torch_modules import open_checkpoint  # noqa: E402
+from deploy.inputs import collect  # noqa: E402
+from deploy.pipeline import decode_path, score_paths  # noqa: E402
+from models.normalise import to_unit  # noqa: E402
+from utils.cores import usable_cores  # noqa: E402
+
+COUNT = 300
+MEGAPIXELS = (1, 2, 3, 5, 8, 12)
+
+
+def make_pictures(photos: Path, folder: Path) -> None:
+    """COUNT JPEGs of MEGAPIXELS in turn, landscape and upright, quality 85 to 95, tiled from `photos`."""
+    rng = np.random.default_rng(0)
+    tiles = [tile for tile in map(read_rgb, find_pictures(photos)) if min(tile.size) >= 450]
+    for number in range(COUNT):
+        pixels = MEGAPIXELS[number % len(MEGAPIXELS)] * 1e6
+        long, short = int((pixels * 4 / 3) ** 0.5), int((pixels * 3 / 4) ** 0.5)
+        size = (long, short) if number % 3 else (short, long)
+        sheet = Image.new("RGB", size)
+        for top in range(0, size[1], 450):
+            for left in range(0, size[0], 450):
+                sheet.paste(tiles[rng.integers(len(tiles))], (left, top))
+        sheet.save(folder / f"{number:03}.jpg", quality=int(rng.integers(85, 96)))
+
+
+def naive(paths: list[Path], module: torch.nn.Module, size: tuple[int, int]) -> None:
+    """What everybody writes: Pillow, resize, batch 1, eager."""
+    with torch.no_grad():
+        for path in paths:
+            image = Image.open(path).convert("RGB").resize(size[::-1], Image.Resampling.BICUBIC)
+            tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+            module(tensor[None])
+
+
+class Pictures(torch.utils.data.Dataset):
+    """For the DataLoader."""
+
+    def __init__(self, paths: list[Path], view: View) -> None:
+        self.paths, self.view = paths, view
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        """uint8 (P, 3, H, W)."""
+        return self.view.evaluate(read_rgb(self.paths[number]))
+
+
+def by_loader(paths: list[Path], module: torch.nn.Module, view: View, workers: int) -> None:
+    loader = torch.utils.data.DataLoader(Pictures(paths, view), batch_size=32, num_workers=workers)
+    with torch.inference_mode():
+        for batch in loader:
+            module(to_unit(batch.flatten(0, 1)))
+
+
+def by_predict(paths: list[Path], scorer: Scorer, cores: int) -> None:
+    forwards = cores if scorer.engine.name == "openvino" else 1
+    queue = collect(map(str, paths))
+    for _ in score_paths(queue, scorer, cores, forwards):
+        pass
+
+
+def decode_alone(paths: list[Path], scorer: Scorer, cores: int) -> None:
+    with ThreadPoolExecutor(cores) as pool:
+        fit = scorer.spec.image_size if scorer.spec.view == "fit" else None
+        list(pool.map(lambda path: decode_path(str(path), scorer, fit), paths))
+
+
+def forward_alone(count: int, scorer: Scorer, cores: int) -> None:
+    patches = scorer.spec.patches if scorer.spec.view == "patches" else 1
+    shape = (scorer.chunk, patches, 3, *scorer.spec.image_size)
+    crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    with ThreadPoolExecutor(cores if scorer.engine.name == "openvino" else 1) as pool:
+        list(pool.map(lambda _: scorer.score_crops(crops), range(count // scorer.chunk)))
+
+
+def rate(work: Callable[[], None], count: int, rounds: int) -> float:
+    """Pictures a second, the best of `rounds`."""
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - began)
+    return count / best
+
+
+def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> None:
+    cores = usable_cores()
+    torch.set_num_threads(cores)
+    module, spec = open_checkpoint(model)
+    view = View(spec.view, spec.image_size, spec.patches)
+    fast = load_scorer(model, threads=cores, engine="auto", streams=cores)
+    forward_alone(64, fast, cores)  # warms up
+    torch.set_num_threads(cores)
+    few = paths[:: max(1, len(paths) // 60)]
+    rates = {
+        "(a) naive loop": rate(lambda: naive(few, module, spec.image_size), len(few), 1),
+        "(b) DataLoader, batches of 32": rate(lambda: by_loader(paths, module, view, cores), len(paths), 1),
+        f"--predict, {fast.engine.name}": rate(lambda: by_predict(paths, fast, cores), len(paths), rounds),
+        "decode alone": rate(lambda: decode_alone(paths, fast, cores), len(paths), rounds),
+        "forward alone": rate(lambda: forward_alone(len(paths), fast, cores), len(paths), rounds),
+    }
+    loop, loader, ours, decode, forward = rates.values()
+    bound = 1 / (1 / decode + 1 / forward)
+    if int8:
+        quick = load_scorer(int8, threads=cores, streams=cores)
+        rates["--predict, INT8"] = rate(lambda: by_predict(paths, quick, cores), len(paths), rounds)
+        rates["forward alone, INT8"] = rate(
+            lambda: forward_alone(len(paths), quick, cores), len(paths), rounds
+        )
+    print(f"{spec.arch}, {spec.view}, {len(paths)} pictures, {cores} cores; pictures a second:")
+    for name, value in rates.items():
+        print(f"  {name:<32} {value:8.1f}")
+    print(f"  {'bound 1/(1/decode + 1/forward)':<32} {bound:8.1f}")
+    print(
+        f"  --predict is {ours / loop:.1f} x (a), {ours / loader:.1f} x (b), {ours / bound:.2f} of the bound"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--resume", type=Path, nargs="+", required=True, help="checkpoints")
+    parser.add_argument("--int8", type=Path, help="of the first checkpoint, converted")
+    parser.add_argument("--photos", type=Path, help="what the pictures are tiled from")
+    parser.add_argument("--pictures", type=Path, help="pictures that are there already")
+    parser.add_argument("--rounds", type=int, default=3, help="the best of so many is printed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.pictures is None:
+            make_pictures(arguments.photos, Path(folder))
+        paths = list(find_pictures(arguments.pictures or folder))[:COUNT]
+        for turn, model in enumerate(arguments.resume):
+            measure(model, paths, arguments.rounds, arguments.int8 if turn == 0 else None)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

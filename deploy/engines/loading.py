@@ -1,0 +1,108 @@
+"""From a file to a scorer, by its suffix."""
+
+from pathlib import Path
+
+import torch
+
+from deploy.engines.onnx_runtime import OnnxEngine, open_onnx
+from deploy.engines.openvino_runtime import OpenVinoEngine
+from deploy.engines.scorer import Engine, Scorer
+from deploy.engines.torch_modules import TorchEngine, open_checkpoint, require_device
+from deploy.optional import installed
+from deploy.pt2 import open_pt2
+from deploy.torchscript import open_torchscript
+from models.spec import ModelSpec
+from utils.errors import ConfigError, WeightsError
+
+# suffix -> the engines that can run such a file, its own first
+RUNS = {
+    ".pth": ("torch", "openvino"),
+    ".pt": ("torch", "openvino"),
+    ".pt2": ("torch",),
+    ".onnx": ("onnx", "openvino"),
+    ".xml": ("openvino",),
+}
+
+
+def load_scorer(
+    path: str | Path,
+    device: str = "cpu",
+    threads: int | None = None,
+    engine: str = "native",
+    streams: int | None = None,
+) -> Scorer:
+    """A scorer from a model file alone.
+
+    Args:
+        path: .pth (a checkpoint), .pt (TorchScript), .pt2 (torch.export), .onnx, or .xml (OpenVINO).
+        device: "cpu" or "cuda".
+        threads: of the CPU; None leaves the choice to the engine.
+        engine: "native" for the file's own, or one of deploy.names.ENGINES, of which "auto" is the fastest
+            that is installed.
+        streams: threads that will call the scorer side by side, for engines that plan for it.
+
+    Raises:
+        ConfigError: an engine that is not installed or can't run such a file, or a device that is not there.
+        WeightsError: the file is not there, damaged, without a ModelSpec, or of a kind that no engine opens.
+    """
+    loaded, spec = load_engine(Path(path), device, threads, engine, streams)
+    return Scorer(loaded, spec)
+
+
+def load_engine(
+    path: Path, device: str, threads: int | None, engine: str, streams: int | None
+) -> tuple[Engine, ModelSpec]:
+    """The engine and the spec of `load_scorer`, which says what the arguments are and what is raised."""
+    require_device(device)
+    kind = choose_engine(path, device, engine)
+    if threads is not None and kind == "torch":
+        torch.set_num_threads(threads)
+    if path.suffix == ".onnx" and kind == "onnx":
+        session, spec = open_onnx(path, device, threads)
+        return OnnxEngine(session), spec
+    if path.suffix in (".onnx", ".xml"):
+        from deploy.openvino_file import read_openvino
+
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such file")
+        model, spec = read_openvino(path)
+        return OpenVinoEngine(model, threads, streams), spec
+    opening = {".pth": open_checkpoint, ".pt": open_torchscript, ".pt2": open_pt2}[path.suffix]
+    module, spec = opening(path, device)
+    return engine_of_module(module, spec, device, threads, kind, streams), spec
+
+
+def engine_of_module(
+    module: torch.nn.Module, spec: ModelSpec, device: str, threads: int | None, kind: str, streams: int | None
+) -> Engine:
+    """The engine `kind`, "torch" or "openvino", for a module that maps pixels to (score, logits)."""
+    if kind == "openvino":
+        from deploy.openvino_file import convert
+
+        return OpenVinoEngine(convert(module, spec), threads, streams)
+    return TorchEngine(module, device)
+
+
+def choose_engine(path: Path, device: str, engine: str) -> str:
+    """The name of the engine that will run `path`.
+
+    Raises:
+        ConfigError: `engine` is unknown, can't run such a file, or not on `device`.
+        WeightsError: no engine opens such a file.
+    """
+    if path.suffix not in RUNS:
+        raise WeightsError(
+            f"{path}: no engine opens {path.suffix or 'such'} files; models are {', '.join(RUNS)}, "
+            ".pt is what --jit writes"
+        )
+    able = RUNS[path.suffix]
+    if engine == "native":
+        return able[0]
+    if engine == "auto":
+        fast = device == "cpu" and "openvino" in able and installed("openvino")
+        return "openvino" if fast else able[0]
+    if engine not in able:
+        raise ConfigError(f"--engine {engine} can't run {path}; {' and '.join(able)} can")
+    if engine == "openvino" and device != "cpu":
+        raise ConfigError("--engine openvino computes on the CPU; take --engine torch for a GPU")
+    return engine

@@ -1,0 +1,88 @@
+"""From pictures to scores by any engine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from criterions.score import average_patches, score
+from dataloader.views import View
+from models.spec import ModelSpec
+
+CHUNK = 4  # crops a forward: on CPUs more than this gains nothing, and a last chunk wastes less
+
+
+class Engine(Protocol):
+    """What runs a network. Several threads may call it at once."""
+
+    name: str
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """uint8 RGB (B, 3, H, W) -> float32 logits (B, N)."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a scorer says of M pictures.
+
+    Attributes:
+        scores: float32 (M,), higher = better.
+        probs: float32 (M, N), the distribution over the ratings 1..N; None for N = 1.
+    """
+
+    scores: Tensor
+    probs: Tensor | None
+
+    @property
+    def deviations(self) -> Tensor | None:
+        """float32 (M,), the standard deviation of each distribution, in ratings; None for N = 1."""
+        if self.probs is None:
+            return None
+        ratings = torch.arange(1.0, self.probs.shape[1] + 1)
+        spread = (ratings - self.scores[:, None]) ** 2
+        return (self.probs * spread).sum(dim=1).clamp_min(0).sqrt()
+
+
+class Scorer:
+    """Turns pictures into scores by the view that the file carries.
+
+    Args:
+        engine: runs the network.
+        spec: from the same file.
+        chunk: crops a forward.
+    """
+
+    def __init__(self, engine: Engine, spec: ModelSpec, chunk: int = CHUNK) -> None:
+        self.engine, self.spec, self.chunk = engine, spec, chunk
+        self.view = View(spec.view, spec.image_size, spec.patches)
+
+    def score(self, images: Sequence[Image.Image]) -> Scores:
+        """The scores of 8-bit RGB pictures of any size."""
+        return self.score_crops(torch.stack([self.view.evaluate(image) for image in images]).numpy())
+
+    def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
+        """The scores of pictures that are crops already.
+
+        Args:
+            crops: uint8 (M, P, 3, H, W), P crops a picture.
+            pad: fill the last forward up to `chunk` crops. Kernels round differently for each batch shape;
+                with one shape a picture's score does not depend on its company.
+        """
+        logits = average_patches(torch.from_numpy(self.logits(crops, pad))).float()
+        return Scores(score(logits), logits.softmax(dim=1) if logits.shape[1] > 1 else None)
+
+    def logits(self, crops: np.ndarray, pad: bool = False) -> np.ndarray:
+        """uint8 (M, P, 3, H, W) -> float32 (M, P, N); see `score_crops`."""
+        flat = crops.reshape(-1, *crops.shape[2:])
+        parts = []
+        for start in range(0, len(flat), self.chunk):
+            part = flat[start : start + self.chunk]
+            count = len(part)
+            if pad and count < self.chunk:
+                part = np.concatenate([part, np.repeat(part[:1], self.chunk - count, axis=0)])
+            parts.append(self.engine(part)[:count])
+        return np.concatenate(parts).reshape(*crops.shape[:2], -1)

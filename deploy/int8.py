@@ -1,0 +1,168 @@
+"""INT8 by post-training quantisation with nncf: calibrated and judged on pictures of the user's."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import nn
+
+from deploy.engines.loading import load_engine
+from deploy.engines.scorer import Engine, Scorer
+from deploy.engines.torch_modules import TorchEngine
+from deploy.exporting import Staged, export_module
+from deploy.onnx_file import save_onnx, write_onnx
+from deploy.openvino_file import convert, save_openvino
+from deploy.optional import require
+from models.spec import ModelSpec
+from utils.errors import ExportError
+
+FEWEST = 10  # pictures: a rank correlation of fewer says nothing
+HELD_OUT = 4  # every fourth picture judges and does not calibrate, where there are enough
+ENOUGH = 40
+TIMED = 32  # crops of the speed comparison
+
+
+@dataclass(frozen=True)
+class Int8Report:
+    """How an INT8 file compares with the float one, on pictures.
+
+    Attributes:
+        srcc: rank correlation of the two scores.
+        difference: the largest, in units of the score.
+        judged: pictures that the two figures are from; `held_out` says whether calibration saw them.
+        size, float_size: of the files, in bytes.
+        speed, float_speed: crops a second, in the engine of the format, on all cores.
+    """
+
+    srcc: float
+    difference: float
+    judged: int
+    held_out: bool
+    size: int
+    float_size: int
+    speed: float
+    float_speed: float
+
+
+def export_int8(
+    network: nn.Module,
+    spec: ModelSpec,
+    name: str,
+    path: Path,
+    pictures: Sequence[np.ndarray],
+    min_srcc: float,
+) -> Int8Report:
+    """Quantise `network` and write it to `path`, if its scores rank pictures as the float model's do.
+
+    Args:
+        network, spec: as in `deploy.exporting.export`.
+        name: "openvino-int8" or "onnx-int8".
+        path: of the file, replaced whole.
+        pictures: each uint8 (P, 3, H, W), the crops of one picture; indexed several times, so may be lazy.
+        min_srcc: in [-1, 1], the lowest rank correlation with the float model that is accepted.
+
+    Raises:
+        ConfigError: nncf, or the format's own package, is not installed.
+        ExportError: too few pictures, or a correlation below `min_srcc`; nothing is written then.
+    """
+    require("nncf", f"--export {name}")
+    if len(pictures) < FEWEST:
+        raise ExportError(
+            f"--calibration: {len(pictures)} pictures, but INT8 needs {FEWEST}; give a few hundred"
+        )
+    held_out = len(pictures) >= ENOUGH
+    every = range(len(pictures))
+    judges = [n for n in every if n % HELD_OUT == 0] if held_out else list(every)
+    calibrating = [n for n in every if not held_out or n % HELD_OUT]
+    module = export_module(network, spec)
+    with Staged(path) as staged:
+        plain = staged.path.with_name(f"float{path.suffix}")
+        _write_both(module, spec, name, plain, staged.path, _Crops(pictures, calibrating))
+        float_scores = _scores(TorchEngine(module), spec, pictures, judges)
+        engines = [load_engine(file, "cpu", None, "native", None)[0] for file in (staged.path, plain)]
+        scores = _scores(engines[0], spec, pictures, judges)
+        report = Int8Report(
+            srcc=float(spearmanr(scores, float_scores).statistic),
+            difference=float(np.abs(scores - float_scores).max()),
+            judged=len(judges),
+            held_out=held_out,
+            size=_size(staged.path),
+            float_size=_size(plain),
+            speed=_speed(engines[0], spec),
+            float_speed=_speed(engines[1], spec),
+        )
+        if not report.srcc >= min_srcc:
+            raise ExportError(
+                f"{path}: INT8 ranks {report.judged} pictures with SRCC {report.srcc:.4f} to the model, "
+                f"--min_srcc is {min_srcc:g}; not written (more --calibration pictures may help)"
+            )
+        for part in (plain, plain.with_suffix(".bin")):
+            part.unlink(missing_ok=True)
+        staged.keep()
+    return report
+
+
+def _write_both(
+    module: nn.Module, spec: ModelSpec, name: str, plain: Path, quantised: Path, crops: "_Crops"
+) -> None:
+    import nncf
+
+    # The preset for networks whose activations are not ReLU: their negative part needs a zero point.
+    settings: dict[str, Any] = {
+        "preset": nncf.QuantizationPreset.MIXED,
+        "subset_size": len(crops),
+        "fast_bias_correction": True,
+    }
+    if name == "onnx-int8":
+        import onnx
+
+        write_onnx(module, spec, plain)
+        dataset = nncf.Dataset(crops, lambda images: {"images": images})
+        save_onnx(nncf.quantize(onnx.load(str(plain)), dataset, **settings), spec, quantised)
+    else:
+        model = convert(module, spec)
+        save_openvino(model, spec, plain)
+        save_openvino(nncf.quantize(model, nncf.Dataset(crops), **settings), spec, quantised)
+
+
+class _Crops:
+    """The crops of some pictures, one a batch, as the float pixels that the network takes."""
+
+    def __init__(self, pictures: Sequence[np.ndarray], chosen: list[int]) -> None:
+        self._pictures, self._chosen = pictures, chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for turn, number in enumerate(self._chosen):
+            crops = self._pictures[number]
+            yield crops[turn % len(crops)][None].astype(np.float32) / np.float32(255)
+
+
+def _scores(engine: Engine, spec: ModelSpec, pictures: Sequence[np.ndarray], chosen: list[int]) -> np.ndarray:
+    scorer = Scorer(engine, spec)
+    return np.array([float(scorer.score_crops(pictures[number][None]).scores[0]) for number in chosen])
+
+
+def _size(path: Path) -> int:
+    parts = {path, path.with_suffix(".bin")}
+    return sum(part.stat().st_size for part in parts if part.is_file())
+
+
+def _speed(engine: Engine, spec: ModelSpec) -> float:
+    """Crops a second: the best of three rounds, batches of 4."""
+    crops = torch.randint(0, 256, (4, 3, *spec.image_size), dtype=torch.uint8).numpy()
+    engine(crops)
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        for _ in range(TIMED // len(crops)):
+            engine(crops)
+        best = min(best, time.perf_counter() - began)
+    return TIMED / best

@@ -1,0 +1,87 @@
+"""ONNX files whose metadata_props carry the ModelSpec."""
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deploy.module import random_images
+from deploy.optional import require
+from models.spec import ModelSpec
+from utils.errors import ExportError, WeightsError
+
+SPEC_KEY = "model_spec"
+OPSET = 20
+
+
+def write_onnx(module: nn.Module, spec: ModelSpec, path: Path) -> None:
+    """Write `module`, on the CPU and in evaluation mode: input "images", outputs "score" and "logits".
+
+    Raises:
+        ConfigError: onnx or onnxscript is not installed.
+        ExportError: torch.onnx can't convert it.
+    """
+    onnx = require("onnx", "--export onnx")
+    require("onnxscript", "--export onnx")
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        with warnings.catch_warnings(), torch.no_grad(), _silent():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module,
+                (random_images(spec, 2),),
+                str(path),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=["images"],
+                output_names=["score", "logits"],
+                dynamic_shapes=({0: batch},),
+            )
+    except Exception as error:  # torch.onnx has no common class for what it can't convert
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExportError(f"{spec.arch} can't be converted to ONNX ({reason[:200]})") from error
+    model = onnx.load(str(path))
+    model.graph.doc_string = ""
+    for node in model.graph.node:  # names of the source's files and lines
+        del node.metadata_props[:]
+    save_onnx(model, spec, path)
+
+
+def save_onnx(model: Any, spec: ModelSpec, path: Path) -> None:
+    """Write an `onnx.ModelProto` with `spec` in its metadata_props."""
+    onnx = require("onnx", "writing ONNX")
+    onnx.helper.set_model_props(model, {SPEC_KEY: spec.to_json()})
+    model.producer_name = "rankiqa"
+    onnx.save(model, str(path))
+
+
+def spec_of_properties(properties: dict[str, str], path: Path) -> ModelSpec:
+    """The ModelSpec among the metadata of an ONNX file.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    if SPEC_KEY not in properties:
+        raise WeightsError(
+            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export onnx"
+        )
+    return ModelSpec.from_json(properties[SPEC_KEY], str(path))
+
+
+@contextlib.contextmanager
+def _silent() -> Any:
+    """Without the exporter's own reports: this project says itself what was written."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,107 @@
+"""Pictures on disk to rows of scores: decoding, resizing and the network overlap, in a constant space."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dataloader.image import read_sized
+from deploy.engines.scorer import Scorer
+from deploy.results import Row
+from models.spec import ModelSpec
+from utils.errors import ImageError
+
+AHEAD = 4  # groups that are decoded before they are needed, for each thread that decodes
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as crops uint8 (P, 3, H, W), or the reason why not."""
+
+    path: str
+    crops: np.ndarray | None
+    width: int | None = None
+    height: int | None = None
+    error: str = ""
+
+
+def score_paths(
+    paths: Iterable[str], scorer: Scorer, decoders: int, forwards: int = 1, full_decode: bool = False
+) -> Iterator[list[Row]]:
+    """Rows of `paths`, in their order, a few at a time.
+
+    Pillow and the engines leave Python's lock while they work, so threads use all cores. At most a window of
+    pictures is held, whatever the number of paths.
+
+    Args:
+        paths: any iterable, read as the work goes on.
+        scorer: its chunk is also the number of pictures of a group.
+        decoders: threads that decode and resize.
+        forwards: threads that run the network.
+        full_decode: never decode at a reduced scale; see `dataloader.image.read_sized`.
+    """
+    if scorer.engine.name != "torch":
+        # torch only packs pixels here; its own threads in each of ours would fight for the cores
+        torch.set_num_threads(1)
+    fit = None if full_decode or scorer.spec.view != "fit" else scorer.spec.image_size
+    window = AHEAD * scorer.chunk * max(decoders, forwards)
+    source = iter(paths)
+    decoding: deque[Future[Decoded]] = deque()
+    running: deque[Future[list[Row]]] = deque()
+    with (
+        ThreadPoolExecutor(decoders, "decode") as decode_pool,
+        ThreadPoolExecutor(forwards, "forward") as forward_pool,
+    ):
+        try:
+            while True:
+                while len(decoding) < window and (path := next(source, None)) is not None:
+                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit))
+                if not decoding:
+                    break
+                group = [decoding.popleft().result() for _ in range(min(scorer.chunk, len(decoding)))]
+                running.append(forward_pool.submit(score_group, group, scorer))
+                while len(running) > 2 * forwards:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in decoding:
+                future.cancel()
+
+
+def decode_path(path: str, scorer: Scorer, fit: tuple[int, int] | None) -> Decoded:
+    """The crops of the picture in `path`; any fault of the file's becomes an `error`."""
+    try:
+        image, (width, height) = read_sized(path, fit)
+    except ImageError as error:
+        return Decoded(path, None, error=str(error).removeprefix(f"{path}: "))
+    return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)
+
+
+def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
+    """A row for each picture of a group."""
+    good = [one for one in group if one.crops is not None]
+    rows = {}
+    if good:
+        result = scorer.score_crops(np.stack([one.crops for one in good if one.crops is not None]), pad=True)
+        scores = result.scores.tolist()
+        spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
+        for one, score, std in zip(good, scores, spreads, strict=True):
+            rows[id(one)] = _row(one, score, std, scorer.spec)
+    return [rows[id(one)] if id(one) in rows else Row(one.path, error=one.error) for one in group]
+
+
+def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec) -> Row:
+    if not np.isfinite(score):
+        return Row(one.path, None, None, None, one.width, one.height, "the model's score is not finite")
+    return Row(one.path, score, percentile(score, spec), std, one.width, one.height)
+
+
+def percentile(score: float, spec: ModelSpec) -> float | None:
+    """Where in 0..100 a score lies among those of validation; None where none are known."""
+    if spec.score_percentiles is None:
+        return None
+    return float(np.interp(score, spec.score_percentiles, np.linspace(0, 100, len(spec.score_percentiles))))

@@ -1,0 +1,133 @@
+"""torch.export files (.pt2) that carry their ModelSpec, and are read only when they can run no code."""
+
+import json
+import re
+import warnings
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from deploy.module import random_images
+from deploy.torchscript import SPEC_ENTRY
+from models.spec import ModelSpec
+from utils.errors import ExportError, WeightsError
+
+# torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them,
+# and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds
+# that `write_pt2` leaves in it.
+_OPERATOR = re.compile(r"torch\.ops\.aten\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|floordiv|ge|le|eq|ne)")
+_NAME = re.compile(r"[\w.+]*")
+_SIZE = re.compile(
+    r"(?:Symbol\('[su]\d+', positive=True, integer=True\)|Integer\(\d+\)|[su]\d+|\d+|Max|Min|Mod"
+    r"|FloorDiv|Add|Mul|PythonMod|CeilDiv|[\s+*/(),-])*"
+)
+_TREE = re.compile(r"(?:\"(?:type|context|children_spec|builtins\.\w+|null|\[\])\"|null|[\d\s,:{}\[\]])*")
+_ENTRY = re.compile(
+    r"[^/]+/(data/(weights|constants)/(weight_\d+|tensor_\d+|model_\w+_config\.json)|models/model\.json"
+    r"|data/sample_inputs/model\.pt|extra/[\w.]+|archive_format|archive_version|byteorder"
+    r"|\.data/(version|serialization_id)|\.format_version|\.storage_alignment)"
+)
+_LARGEST = 2**26  # bytes of a JSON or of the sample inputs: a real graph has under a million
+
+
+def write_pt2(module: nn.Module, spec: ModelSpec, path: Path) -> None:
+    """Write `module`, on the CPU and in evaluation mode, with a dynamic batch.
+
+    Raises:
+        ExportError: torch.export can't capture it.
+    """
+    from torch.export import Dim, export, save
+
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            example = random_images(spec, 2)
+            program = export(module, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
+    except Exception as error:  # torch.export has no common class for what it can't capture
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExportError(f"{spec.arch} can't be captured by torch.export ({reason[:200]})") from error
+    for node in program.graph.nodes:  # where each line of the source lay on this machine is nobody's business
+        for key in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"):
+            node.meta.pop(key, None)
+    save(program, path, extra_files={SPEC_ENTRY: spec.to_json()})
+
+
+def open_pt2(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpec]:
+    """The module and its spec, from the file alone.
+
+    Raises:
+        WeightsError: not there, damaged, without a ModelSpec, or holding what could run code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such file")
+    try:
+        _refuse_code(path)
+        extra: dict[str, Any] = {SPEC_ENTRY: ""}
+        program = torch.export.load(path, extra_files=extra)
+    except WeightsError:
+        raise
+    except Exception as error:  # what a broken file raises has no common class
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{path}: not a torch.export file ({reason[:120]})") from error
+    if not extra[SPEC_ENTRY]:
+        raise WeightsError(
+            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export pt2"
+        )
+    spec = ModelSpec.from_json(extra[SPEC_ENTRY], str(path))
+    return program.module(check_guards=False).to(device), spec
+
+
+def _refuse_code(path: Path) -> None:
+    """Raise WeightsError unless the archive holds tensors, plain operators and sizes, and nothing else."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not _ENTRY.fullmatch(name):
+                raise WeightsError(
+                    f"{path}: holds {name!r}, which no exporter of this project writes; not opened"
+                )
+        for name in archive.namelist():
+            if name.endswith(".json") and "/extra/" not in name:
+                _check_json(path, json.loads(_read(archive, name, path)))
+            elif name.endswith("sample_inputs/model.pt"):
+                try:
+                    torch.load(BytesIO(_read(archive, name, path)), weights_only=True)
+                except Exception as error:
+                    raise WeightsError(f"{path}: its sample inputs could run code; not opened") from error
+
+
+def _read(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
+    if archive.getinfo(name).file_size > _LARGEST:
+        raise WeightsError(f"{path}: {name} is too large to be a graph; not opened")
+    return archive.read(name)
+
+
+def _check_json(path: Path, value: Any) -> None:
+    """Walk the JSON, without recursion: a hostile one may be nested deeply."""
+    todo = [value]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            if value.get("use_pickle"):
+                raise WeightsError(f"{path}: holds pickled objects, which could run code; not opened")
+            if value.get("guards_code"):
+                raise WeightsError(f"{path}: holds guards_code, which would be run; not opened")
+            operator = value.get("target")
+            if "inputs" in value and operator is not None and not _matches(_OPERATOR, operator):
+                raise WeightsError(
+                    f"{path}: calls {str(operator)[:80]}, which is no tensor operator; not opened"
+                )
+            todo.extend(value)
+            todo.extend(value.values())
+        elif isinstance(value, list):
+            todo.extend(value)
+        elif isinstance(value, str) and not any(_matches(form, value) for form in (_NAME, _SIZE, _TREE)):
+            raise WeightsError(f"{path}: holds {value[:80]!r}, which could run code; not opened")
+
+
+def _matches(form: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None

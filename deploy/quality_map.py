@@ -1,0 +1,140 @@
+"""Where in a picture quality is lost: a heat map over it, with a scale."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dataloader.image import read_rgb
+from dataloader.views import View
+from deploy.engines.scorer import Scorer
+
+MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
+GRID = 8  # places of the occluding window along each side, for "fit"
+LONGEST = 1200  # pixels of the drawn picture
+
+
+@dataclass(frozen=True)
+class QualityMap:
+    """What each place of a picture says.
+
+    Attributes:
+        image: the part of the picture that was judged.
+        values: float (h, w), low where quality is lost; as many pixels as `image`, reduced.
+        meaning: of the values, for the scale.
+    """
+
+    image: Image.Image
+    values: np.ndarray
+    meaning: str
+
+
+def quality_map(image: Image.Image, scorer: Scorer) -> QualityMap:
+    """The map of an RGB picture.
+
+    For the view "patches": the scores of overlapping patches at native resolution, averaged.
+    For "fit": how much the score falls when a window is painted over with the picture's mean colour
+    (occlusion, Zeiler & Fergus 2014); a place that harms the score is below zero.
+    """
+    return _by_patches(image, scorer) if scorer.spec.view == "patches" else _by_occlusion(image, scorer)
+
+
+def _by_patches(image: Image.Image, scorer: Scorer) -> QualityMap:
+    height, width = scorer.spec.image_size
+    pixels = np.asarray(image)
+    pixels = np.pad(
+        pixels,
+        ((0, max(0, height - pixels.shape[0])), (0, max(0, width - pixels.shape[1])), (0, 0)),
+        mode="symmetric",
+    )
+    rows, columns = _places(pixels.shape[0], height), _places(pixels.shape[1], width)
+    thin = math.ceil(math.sqrt(max(1, len(rows) * len(columns) / MOST_PATCHES)))
+    rows, columns = _thinned(rows, thin), _thinned(columns, thin)
+    total, weight = np.zeros(pixels.shape[:2], np.float32), np.zeros(pixels.shape[:2], np.float32)
+    bump = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1]).astype(np.float32) + 1e-3
+    for top in rows:
+        crops = np.stack([pixels[top : top + height, left : left + width] for left in columns])
+        scores = scorer.score_crops(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))[:, None]).scores
+        for left, score in zip(columns, scores.tolist(), strict=True):
+            total[top : top + height, left : left + width] += bump * score
+            weight[top : top + height, left : left + width] += bump
+    # Thinned patches of a huge picture may leave gaps; they take the mean.
+    values = np.where(weight > 0, total / np.maximum(weight, 1e-9), total.sum() / weight.sum())
+    return QualityMap(image, values[: image.height, : image.width], "score of the place")
+
+
+def _places(length: int, patch: int) -> list[int]:
+    count = max(1, math.ceil((length - patch) / (patch / 2)) + 1)
+    return [round(k * (length - patch) / max(1, count - 1)) for k in range(count)]
+
+
+def _thinned(places: list[int], step: int) -> list[int]:
+    return places if step == 1 else sorted({*places[::step], places[-1]})
+
+
+def _by_occlusion(image: Image.Image, scorer: Scorer) -> QualityMap:
+    view = View("fit", scorer.spec.image_size)
+    crop = view.evaluate(image).numpy()[0]  # (3, H, W)
+    height, width = crop.shape[1:]
+    mean = crop.mean(axis=(1, 2), keepdims=True).astype(np.uint8)
+    tall, wide = max(1, height * 2 // GRID), max(1, width * 2 // GRID)
+    whole = float(scorer.score_crops(crop[None, None]).scores[0])
+    total, weight = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    for row in range(GRID):
+        top = round(row * (height - tall) / (GRID - 1))
+        lefts = [round(column * (width - wide) / (GRID - 1)) for column in range(GRID)]
+        covered = np.repeat(crop[None], GRID, axis=0)
+        for number, left in enumerate(lefts):
+            covered[number, :, top : top + tall, left : left + wide] = mean
+        for left, score in zip(lefts, scorer.score_crops(covered[:, None]).scores.tolist(), strict=True):
+            total[top : top + tall, left : left + wide] += whole - score
+            weight[top : top + tall, left : left + wide] += 1
+    shown = Image.fromarray(crop.transpose(1, 2, 0))
+    return QualityMap(shown, total / np.maximum(weight, 1), "score lost when the place is covered")
+
+
+def draw_map(result: QualityMap, title: str, file: object) -> None:
+    """Write a PNG: the picture, and the picture under its heat map with a scale.
+
+    Args:
+        result: of `quality_map`.
+        title: above the map.
+        file: a binary file or a path.
+    """
+    from matplotlib.figure import Figure
+
+    shown = result.image.copy()
+    shown.thumbnail((LONGEST, LONGEST))
+    values = Image.fromarray(result.values.astype(np.float32)).resize(shown.size, Image.Resampling.BILINEAR)
+    wide = shown.width >= shown.height
+    figure = Figure(figsize=(11, 4.6) if wide else (9, 6.4), layout="constrained")
+    plain, heat = figure.subplots(1, 2)
+    plain.imshow(shown)
+    heat.imshow(shown.convert("L"), cmap="gray")
+    drawn = heat.imshow(np.asarray(values), cmap="RdYlGn", alpha=0.55)
+    figure.colorbar(drawn, ax=heat, label=f"{result.meaning} (red: quality is lost)", shrink=0.85)
+    heat.set_title(title, fontsize=10)
+    for axes in (plain, heat):
+        axes.set(xticks=[], yticks=[])
+    figure.savefig(file, format="png", dpi=100)  # type: ignore[arg-type]
+
+
+def draw_map_of_file(path: str, scorer: Scorer, folder: Path) -> Path:
+    """Draw the map of the picture in `path` into `folder`; the name holds the path's last two parts.
+
+    Raises:
+        ImageError: it can't be read.
+    """
+    from zlib import crc32
+
+    from utils.files import atomic_write
+
+    image = read_rgb(path)
+    score = float(scorer.score([image]).scores[0])
+    # Two folders may hold pictures of one name: a checksum of the path keeps their maps apart.
+    target = folder / f"{Path(path).stem}_{crc32(path.encode(errors='surrogateescape')):08x}.png"
+    with atomic_write(target) as file:
+        draw_map(quality_map(image, scorer), f"{Path(path).name}: {score:.3f}", file)
+    return target

@@ -1,0 +1,119 @@
+"""Every engine gives the same number for the same picture, from the file alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deploy.engines import load_scorer
+from deploy.engines.loading import choose_engine
+from deploy.exporting import export
+from models import create_model
+from models.spec import ModelSpec
+from tests.conftest import picture
+from tests.test_export import FILES, lively, need
+from utils.checkpoint import save_checkpoint
+from utils.errors import ConfigError, WeightsError
+
+IMAGES = [picture(seed, 0.7 * seed, size) for seed, size in enumerate([(96, 128), (200, 90), (40, 50)])]
+
+
+@pytest.mark.parametrize("view", ["fit", "patches"])
+@pytest.mark.parametrize("num_classes", [1, 4])
+def test_engines_agree(view: str, num_classes: int, tmp_path: Path) -> None:
+    spec = ModelSpec("mobilenet_v3_small", num_classes, image_size=(48, 64), view=view, patches=4)
+    network = lively(spec.arch, num_classes, spec.image_size)
+    save_checkpoint(tmp_path / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+    paths = [tmp_path / "a.pth"]
+    for name in ("torchscript", "pt2", "onnx", "openvino"):
+        try:
+            need(name)
+        except pytest.skip.Exception:
+            continue
+        paths.append(tmp_path / FILES[name].format("a"))
+        export(network, spec, name, paths[-1])
+    expected = by_hand(network, spec)
+    spread = float(expected.max() - expected.min())
+    assert spread > 1e-3  # constant scores would agree by themselves
+    for path in paths:
+        for engine in ("native", "auto") if path.suffix in (".pth", ".onnx") else ("native",):
+            result = load_scorer(path, threads=1, engine=engine).score(IMAGES)
+            np.testing.assert_allclose(result.scores, expected, atol=1e-4)
+            assert (result.probs is None) == (num_classes == 1)
+
+
+def by_hand(network: torch.nn.Module, spec: ModelSpec) -> np.ndarray:
+    """Scores without the scorer: crops cut by NumPy, the mean of the crops' scores."""
+    scores = []
+    for image in IMAGES:
+        if spec.view == "fit":
+            from dataloader.views import fit
+
+            crops = [fit(image, spec.image_size).numpy().transpose(1, 2, 0)]
+        else:
+            pixels = np.asarray(image)
+            rows, columns = max(0, 48 - pixels.shape[0]), max(0, 64 - pixels.shape[1])
+            pads = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
+            pixels = np.pad(pixels, pads, mode="symmetric")
+            crops = [pixels[:48, :64], pixels[:48, -64:], pixels[-48:, :64], pixels[-48:, -64:]]
+        parts = []
+        for crop in crops:
+            unit = (crop / 255.0 - np.array(spec.mean)) / np.array(spec.std)
+            with torch.no_grad():
+                logits = network(torch.tensor(unit.transpose(2, 0, 1)[None], dtype=torch.float32))[0].numpy()
+            shares = np.exp(logits - logits.max())
+            shares /= shares.sum()
+            parts.append(logits[0] if len(logits) == 1 else shares @ np.arange(1, len(shares) + 1))
+        scores.append(np.mean(parts))
+    return np.array(scores)
+
+
+def test_deviation_is_that_of_the_distribution(tmp_path: Path) -> None:
+    spec = ModelSpec("mobilenet_v3_small", 4, image_size=(48, 64))
+    network = lively(spec.arch, 4, spec.image_size)
+    save_checkpoint(tmp_path / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+    result = load_scorer(tmp_path / "a.pth").score(IMAGES)
+    assert result.probs is not None
+    assert result.deviations is not None
+    rng = np.random.default_rng(0)
+    for shares, deviation in zip(result.probs.double().numpy(), result.deviations, strict=True):
+        draws = rng.choice([1, 2, 3, 4], 200_000, p=shares / shares.sum())
+        assert float(deviation) == pytest.approx(draws.std(), abs=0.01)
+
+
+def test_padding_keeps_a_score_from_its_company(tmp_path: Path) -> None:
+    spec = ModelSpec("resnet18", image_size=(32, 32))
+    network = lively(spec.arch, 1, spec.image_size)
+    save_checkpoint(tmp_path / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+    scorer = load_scorer(tmp_path / "a.pth")
+    crops = np.stack([scorer.view.evaluate(image).numpy() for image in IMAGES])
+    together = scorer.score_crops(crops, pad=True).scores
+    alone = torch.cat([scorer.score_crops(one[None], pad=True).scores for one in crops])
+    assert torch.equal(together, alone)
+
+
+def test_files_that_are_no_models(tmp_path: Path) -> None:
+    bare = tmp_path / "bare.pth"
+    save_checkpoint(bare, {"state_dict": create_model("resnet18").state_dict()})
+    with pytest.raises(WeightsError, match="without a ModelSpec"):
+        load_scorer(bare)
+    for suffix in (".pt2", ".onnx", ".xml"):
+        if suffix != ".pt2":
+            need("onnx" if suffix == ".onnx" else "openvino")
+        with pytest.raises(WeightsError, match="no such file"):
+            load_scorer(tmp_path / f"nothing{suffix}")
+        (tmp_path / f"junk{suffix}").write_bytes(b"junk")
+        (tmp_path / "junk.bin").write_bytes(b"junk")
+        with pytest.raises(WeightsError, match="junk"):
+            load_scorer(tmp_path / f"junk{suffix}")
+
+
+def test_engines_that_do_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't run"):
+        choose_engine(tmp_path / "a.xml", "cpu", "onnx")
+    with pytest.raises(ConfigError, match="neither cpu nor cuda"):
+        load_scorer(tmp_path / "a.pth", device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="no GPU"):
+            load_scorer(tmp_path / "a.pth", device="cuda")

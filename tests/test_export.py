@@ -1,0 +1,246 @@
+"""Converted files: they agree with the model, carry their spec and can't run code."""
+
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deploy.exporting import export
+from deploy.parity import largest_difference
+from deploy.pt2 import open_pt2
+from main import main
+from models import create_model
+from models.spec import ModelSpec
+from tests.conftest import picture
+from utils.checkpoint import save_checkpoint
+from utils.errors import ConfigError, ExportError, WeightsError
+
+NEEDS = {"pt2": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
+FILES = {"pt2": "{}.pt2", "onnx": "{}.onnx", "openvino": "{}.xml", "torchscript": "jit_{}.pt"}
+
+
+def need(name: str) -> None:
+    for package in NEEDS.get(name, ()):
+        pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
+
+
+def lively(arch: str, num_classes: int, size: tuple[int, int]) -> nn.Module:
+    """A network whose untrained scores differ between pictures: batch statistics of noise make it so."""
+    torch.manual_seed(0)
+    network = create_model(arch, num_classes, size).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean of all batches
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.randn(8, 3, *size))
+    return network.eval()
+
+
+def write_checkpoint(path: Path, num_classes: int = 1, view: str = "fit") -> ModelSpec:
+    spec = ModelSpec(
+        "mobilenet_v3_small",
+        num_classes,
+        image_size=(48, 64),
+        view=view,
+        patches=4,
+        mean=(0.4, 0.5, 0.6),
+        score_percentiles=tuple(float(k) for k in np.linspace(-1, 1, 101)),
+    )
+    network = lively(spec.arch, num_classes, spec.image_size)
+    save_checkpoint(path, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+    return spec
+
+
+@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("num_classes", [1, 5])
+def test_a_format_gives_the_score_of_the_formula(name: str, num_classes: int, tmp_path: Path) -> None:
+    """The oracle is written out here: normalise, run the bare network, take the mean rating."""
+    need(name)
+    from deploy.exporting import opened
+
+    spec = ModelSpec("resnet18", num_classes, image_size=(32, 40), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+    network = lively(spec.arch, num_classes, spec.image_size)
+    path = tmp_path / FILES[name].format("x")
+    assert export(network, spec, name, path) <= 1e-4
+    for batch in (1, 3):
+        images = torch.rand(batch, 3, 32, 40)
+        with torch.no_grad():
+            logits = network(
+                (images - torch.tensor(spec.mean).view(3, 1, 1)) / torch.tensor(spec.std).view(3, 1, 1)
+            )
+        shares = torch.exp(logits) / torch.exp(logits).sum(1, keepdim=True)
+        expected = logits[:, 0] if num_classes == 1 else (shares * torch.arange(1.0, 6.0)).sum(1)
+        score, mine = opened(path, spec)(images)
+        torch.testing.assert_close(score, expected, atol=1e-4, rtol=0)
+        torch.testing.assert_close(mine, logits, atol=1e-4, rtol=0)
+
+
+class DependsOnBatch(nn.Module):
+    """A noise that no two runs share: whatever file is written differs from it."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((1, 2, 3)).unsqueeze(1) + torch.rand(1)
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_file_that_differs_is_not_left(name: str, tmp_path: Path) -> None:
+    need(name)
+    with pytest.raises(ExportError):
+        export(
+            DependsOnBatch(), ModelSpec("x", image_size=(32, 32)), name, tmp_path / FILES[name].format("x")
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_finite_or_misshapen_differs() -> None:
+    batches, wanted = [torch.zeros(2, 3, 4, 4)], [(torch.zeros(2), torch.zeros(2, 1))]
+    assert largest_difference(lambda x: (torch.zeros(2) / 0, torch.zeros(2, 1)), batches, wanted) == float(
+        "inf"
+    )
+    assert largest_difference(lambda x: (torch.zeros(1), torch.zeros(2, 1)), batches, wanted) == float("inf")
+    assert largest_difference(lambda x: (torch.zeros(2) - 0.5, torch.zeros(2, 1)), batches, wanted) == 0.5
+
+
+def test_the_command_writes_several_at_once(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    need("openvino")
+    root = workplace("rank", scenes=1)
+    write_checkpoint(root / "a.pth")
+    argv = ["--export", "torchscript", "pt2", "openvino", "--resume", "a.pth"]
+    assert main([*argv, "--licence", "CC0-1.0", "--provenance", "a test"]) == 0
+    names = {path.name for path in (root / "checkpoints").iterdir()}
+    arch = "mobilenet_v3_small"
+    assert names == {f"jit_{arch}.pt", f"{arch}.pt2", f"{arch}.xml", f"{arch}.bin"}
+    out = capsys.readouterr().out
+    assert out.count("largest difference") == 3
+    assert "3 real crops" in out
+    _, spec = open_pt2(root / "checkpoints" / f"{arch}.pt2")
+    assert (spec.licence, spec.provenance, spec.mean) == ("CC0-1.0", "a test", (0.4, 0.5, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--export", "pt2"], "--resume"),
+        (["--export", "tflite", "--resume", "a.pth"], "none of torchscript, pt2"),
+        (["--export", "onnx-int8", "--resume", "a.pth"], "--calibration"),
+    ],
+)
+def test_wrong_command_lines(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ConfigError, match="pip install openvino"):
+        export(
+            nn.Sequential(nn.Flatten(), nn.LazyLinear(1)),
+            ModelSpec("x", image_size=(32, 32)),
+            "openvino",
+            tmp_path / "x.xml",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+class Bomb:
+    """Pickled, it would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return target
+
+
+def test_a_pt2_file_runs_no_code(tmp_path: Path) -> None:
+    good, mark = tmp_path / "a.pt2", tmp_path / "mark"
+    export(
+        lively("mobilenet_v3_small", 1, (32, 32)),
+        ModelSpec("mobilenet_v3_small", image_size=(32, 32)),
+        "pt2",
+        good,
+    )
+
+    def graph(edit: Callable[[dict], None]) -> Callable[[str, bytes], bytes]:
+        def change(name: str, content: bytes) -> bytes:
+            if not name.endswith("models/model.json"):
+                return content
+            value = json.loads(content)
+            edit(value)
+            return json.dumps(value).encode()
+
+        return change
+
+    def call_system(value: dict) -> None:
+        value["graph_module"]["graph"]["nodes"][0]["target"] = "torch.os.system"
+
+    def evaluate(value: dict) -> None:
+        text = json.dumps(value).replace(
+            "Symbol('s", f"__import__('pathlib').Path({str(mark)!r}).touch() or Symbol('s", 1
+        )
+        value.clear()
+        value.update(json.loads(text))
+
+    def guard(value: dict) -> None:
+        value["guards_code"] = [f"open({str(mark)!r}, 'w')"]
+
+    def samples(name: str, content: bytes) -> bytes:
+        return pickle.dumps(Bomb(mark)) if name.endswith("sample_inputs/model.pt") else content
+
+    changes = [graph(call_system), graph(evaluate), graph(guard), samples]
+    for number, change in enumerate(changes):
+        with pytest.raises(WeightsError, match="not opened"):
+            open_pt2(rewritten(good, tmp_path / f"{number}.pt2", change))
+    (tmp_path / "legacy.pt2").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "legacy.pt2", "w") as archive:
+        archive.writestr("version", "8.1")
+        archive.writestr("serialized_state_dict.pt", pickle.dumps(Bomb(mark)))
+    with pytest.raises(WeightsError, match="not opened"):
+        open_pt2(tmp_path / "legacy.pt2")
+    assert not mark.exists()
+    open_pt2(rewritten(good, tmp_path / "same.pt2", lambda name, content: content))
+
+
+@pytest.mark.parametrize("name", ["openvino-int8", "onnx-int8"])
+def test_int8_is_written_or_refused_by_its_ranks(
+    name: str, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip(
+        "nncf", reason="nncf is in requirements-deploy.txt; too heavy for requirements-dev.txt"
+    )
+    need(name.removesuffix("-int8"))
+    root = workplace("rank", scenes=1)
+    write_checkpoint(root / "a.pth")
+    (root / "few").mkdir()
+    for number in range(12):
+        picture(number, number / 6).save(root / "few" / f"{number}.png")
+    argv = ["--export", name, "--resume", "a.pth", "--calibration", "few"]
+    assert main([*argv, "--min_srcc", "1.00001"]) == 2
+    assert "not written" in capsys.readouterr().err
+    assert list((root / "checkpoints").iterdir()) == []
+    assert main([*argv, "--min_srcc", "-1"]) == 0
+    assert "SRCC" in capsys.readouterr().out
+    written = [path for path in (root / "checkpoints").iterdir() if path.suffix in (".xml", ".onnx")]
+    assert [path.stem for path in written] == ["mobilenet_v3_small_int8"]
+    for path in sorted((root / "few").iterdir())[3:]:
+        path.unlink()
+    assert main(argv) == 2
+    assert "needs 10" in capsys.readouterr().err

@@ -1,0 +1,250 @@
+"""--predict by its command line: rows, formats, bad pictures, going on after a kill."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dataloader.image import read_rgb, read_sized
+from deploy.engines import load_scorer
+from deploy.inputs import collect
+from deploy.results import COLUMNS, Journal, Row, read_rows, write_rows
+from main import main
+from tests.conftest import ROOT, picture
+from tests.test_export import write_checkpoint
+from utils.errors import DataError
+
+SIZES = [(96, 128), (200, 90), (40, 50), (64, 64), (70, 300)]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures of many sizes, two broken ones, and a model."""
+    folder = tmp_path / "photos" / "more, of them"
+    folder.mkdir(parents=True)
+    for seed, size in enumerate(SIZES):
+        target = folder if seed % 2 else tmp_path / "photos"
+        picture(seed, seed / 2, size).save(target / f"ünder {seed}.png")
+    (tmp_path / "photos" / "empty.jpg").write_bytes(b"")
+    whole = io.BytesIO()
+    picture(9, 0.0).save(whole, "JPEG")
+    (folder / "torn.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    (tmp_path / "photos" / "notes.md").write_text("no picture", encoding="utf-8")
+    (tmp_path / "photos" / ".hidden.png").write_bytes(b"")
+    write_checkpoint(tmp_path / "a.pth", num_classes=3)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_becomes_rows(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--predict", "photos", "--resume", "a.pth", "--output", "s.csv", "--engine", "torch"]) == 1
+    rows = rows_of(place / "s.csv")
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
+    faults = {Path(row["path"]).name: row["error"] for row in rows if row["error"]}
+    assert set(faults) == {"empty.jpg", "torn.jpg"}
+    assert "an empty file" in faults["empty.jpg"]
+    scorer = load_scorer("a.pth")
+    for row in rows:
+        if row["error"]:
+            assert row["score"] == row["std"] == ""
+            continue
+        image = read_rgb(row["path"])
+        assert (int(row["width"]), int(row["height"])) == image.size
+        result = scorer.score([image])
+        assert float(row["score"]) == pytest.approx(float(result.scores[0]), abs=1e-4)
+        assert result.probs is not None
+        shares = result.probs[0].numpy()
+        spread = np.sqrt(np.cov([1, 2, 3], aweights=shares, ddof=0))
+        assert float(row["std"]) == pytest.approx(float(spread), abs=1e-4)
+        assert float(row["percentile"]) == pytest.approx(
+            np.clip(50 + 50 * float(row["score"]), 0, 100), abs=0.01
+        )
+    assert len(rows) == len(SIZES) + 2
+    captured = capsys.readouterr()
+    assert "5 pictures scored, 2 could not be read" in captured.out
+    assert "torn.jpg" in captured.err
+    assert not (place / "s.csv.partial").exists()
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_other_formats_hold_the_same_rows(suffix: str, place: Path) -> None:
+    if suffix == ".parquet":
+        parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is in requirements-deploy.txt")
+    for name in ("s.csv", f"s{suffix}"):
+        main(["--predict", "photos", "--resume", "a.pth", "--output", name, "--engine", "torch"])
+    if suffix == ".jsonl":
+        other = [json.loads(line) for line in (place / "s.jsonl").read_text(encoding="utf-8").splitlines()]
+    else:
+        other = parquet.read_table(place / "s.parquet").to_pylist()
+    plain = rows_of(place / "s.csv")
+    assert [
+        {key: "" if value is None else str(value) for key, value in row.items()} for row in other
+    ] == plain
+
+
+def test_every_way_to_name_pictures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pathlib's own search is the oracle."""
+    pictures = {str(path.relative_to(place)) for path in (place / "photos").rglob("[!.]*.[pj][np]g")}
+    assert set(collect(["photos"])) == pictures
+    assert set(collect(["photos/**/*.png"])) == {name for name in pictures if name.endswith("png")}
+    (place / "photos" / "list.txt").write_text(
+        "# first\n\nphotos/ünder 0.png\r\nünder 2.png\nphotos/ünder 0.png\n/nowhere.png\n", encoding="utf-8"
+    )
+    listed = ["photos/ünder 0.png", "photos/ünder 2.png", "/nowhere.png"]
+    assert list(collect(["photos/list.txt"])) == listed
+    monkeypatch.setattr(sys, "stdin", io.StringIO("b.png\na.png\n"))
+    assert list(collect(["-", "a.png", "c.png"])) == ["b.png", "a.png", "c.png"]
+    (place / "bare").mkdir()
+    for wrong in ("bare", "photos/*.tif", "nothing.txt"):
+        with pytest.raises(DataError, match=wrong.replace("*", r"\*")):
+            collect([wrong])
+
+
+def test_without_output_lines_are_printed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--predict", "photos/ünder 0.png", "--resume", "a.pth", "--engine", "torch"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.endswith("photos/ünder 0.png")
+    assert 1 <= float(line.split()[0]) <= 3
+
+
+def test_skip_done_scores_only_what_is_new(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--predict", "photos", "--resume", "a.pth", "--output", "s.csv", "--engine", "torch"]
+    main(argv)
+    before = (place / "s.csv").read_text(encoding="utf-8")
+    picture(20, 0.5).save(place / "photos" / "zz.png")
+    capsys.readouterr()
+    main([*argv, "--skip_done"])
+    after = (place / "s.csv").read_text(encoding="utf-8")
+    assert after.startswith(before)
+    assert [Path(row["path"]).name for row in rows_of(place / "s.csv")[7:]] == ["zz.png"]
+    assert "7 of 8 pictures are done" in capsys.readouterr().out
+
+
+def test_a_killed_run_goes_on_to_the_same_file(place: Path) -> None:
+    folder = place / "many"
+    folder.mkdir()
+    for number in range(400):
+        (folder / f"{number:03}.png").symlink_to(place / "photos" / "ünder 0.png")
+    command = [
+        sys.executable,
+        str(ROOT / "main.py"),
+        "--predict",
+        "many",
+        "--resume",
+        "a.pth",
+        "--engine",
+        "torch",
+    ]
+    subprocess.run([*command, "--output", "whole.csv"], check=True, capture_output=True)
+    run = subprocess.Popen([*command, "--output", "cut.csv"], stdout=subprocess.DEVNULL)
+    journal = place / "cut.csv.partial"
+    while run.poll() is None and (not journal.exists() or journal.stat().st_size < 3000):
+        time.sleep(0.002)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert journal.exists()
+    assert not (place / "cut.csv").exists()
+    with journal.open("a", encoding="utf-8") as file:
+        file.write('{"path": "many/3')  # what a kill in the middle of a line leaves
+    subprocess.run([*command, "--output", "cut.csv", "--skip_done"], check=True, capture_output=True)
+    assert (place / "cut.csv").read_bytes() == (place / "whole.csv").read_bytes()
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    rows = [Row(name, 1.5, None, None, 3, 4), Row('b,\n"c".png', error="x")]
+    for suffix in (".csv", ".jsonl"):
+        write_rows(tmp_path / f"a{suffix}", rows)
+        assert list(read_rows(tmp_path / f"a{suffix}")) == rows
+    journal = Journal(tmp_path / "b.csv")
+    journal.append(rows)
+    assert list(journal.rows()) == rows
+    journal.close()
+
+
+def test_no_model_says_how_to_get_one(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("applications.predict.DEFAULT_MODEL", place / "pretrained" / "default.pth")
+    assert main(["--predict", "photos"]) == 2
+    assert "quick_start.sh" in capsys.readouterr().err
+    (place / "pretrained").mkdir()
+    (place / "a.pth").rename(place / "pretrained" / "default.pth")
+    assert main(["--predict", "photos/ünder 0.png"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--predict", "x", "--output", "a.xls"], ".csv, .jsonl, .parquet"),
+        (["--predict", "x", "--skip_done"], "--output"),
+        (["--output", "a.csv"], "belongs to --predict"),
+        (["--predict", "x", "--resume", "a.h5"], "a.h5"),
+    ],
+)
+def test_wrong_command_lines(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_reduced_decoding_feeds_only_the_resize(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture(3, 1.0, (900, 1300)).save(tmp_path / "a.jpg", quality=92, exif=exif)
+    whole = read_rgb(tmp_path / "a.jpg")
+    image, size = read_sized(tmp_path / "a.jpg", (64, 64))
+    assert size == whole.size == ((1300, 900) if orientation == 1 else (900, 1300))
+    assert image.width < whole.width / 3
+    assert min(image.size) >= 3 * 64
+    small, plain = (
+        np.asarray(one.resize((64, 64), Image.Resampling.BICUBIC), float) for one in (image, whole)
+    )
+    assert np.abs(small - plain).mean() < 1.5
+    assert read_sized(tmp_path / "a.jpg", (400, 400))[0].size == whole.size
+
+
+@pytest.mark.parametrize("view", ["fit", "patches"])
+def test_quality_maps_are_pictures(view: str, place: Path) -> None:
+    write_checkpoint(place / "b.pth", view=view)
+    argv = ["--predict", "photos/ünder 0.png", "photos/empty.jpg", "--resume", "b.pth", "--engine", "torch"]
+    assert main([*argv, "--quality_map", "maps"]) == 1
+    maps = list((place / "maps").iterdir())
+    assert len(maps) == 1
+    assert Image.open(maps[0]).width > 600
+
+
+def test_the_map_finds_the_spoilt_half() -> None:
+    """A model that counts dark pixels as bad: the dark half must be the low half of the map."""
+    from deploy.engines import Scorer
+    from deploy.quality_map import quality_map
+    from models.spec import ModelSpec
+
+    class Brightness:
+        name = "brightness"
+
+        def __call__(self, crops: np.ndarray) -> np.ndarray:
+            return crops.mean(axis=(1, 2, 3), dtype=np.float32)[:, None]
+
+    pixels = np.full((200, 300, 3), 220, np.uint8)
+    pixels[:, :150] = 20
+    for view in ("fit", "patches"):
+        scorer = Scorer(Brightness(), ModelSpec("x", image_size=(64, 64), view=view))
+        values = quality_map(Image.fromarray(pixels), scorer).values
+        width = values.shape[1]
+        assert values[:, : width // 3].mean() < values[:, -width // 3 :].mean()

@@ -1,0 +1,309 @@
+"""The REST API over loopback, in a process of its own, and the page in a real browser."""
+
+import http.client
+import io
+import json
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from deploy.engines import load_scorer
+from tests.conftest import ROOT, picture
+from tests.test_export import write_checkpoint
+
+for _package in ("fastapi", "uvicorn", "python_multipart"):
+    pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+LIMITS = ["--max_megabytes", "0.2", "--max_megapixels", "1", "--max_files", "3", "--upload_seconds", "1.5"]
+KEY = "s3cret"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "a.pth"
+    write_checkpoint(path, num_classes=4)
+    return path
+
+
+@pytest.fixture(scope="module")
+def port(model: Path) -> Iterator[int]:
+    yield from serve(model, "--api_only", "--api_key", KEY, "--max_requests", "4", *LIMITS)
+
+
+def serve(model: Path, *flags: str) -> Iterator[int]:
+    """A server on a free port, ended afterwards; fails where its log holds a stack trace."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(ROOT / "demos" / "web_app.py"), "--model", str(model), "--engine", "torch"]
+    log = model.with_name(f"{port}.log")
+    with log.open("w") as file:
+        run = subprocess.Popen([*command, "--port", str(port), *flags], stdout=file, stderr=file)
+    try:
+        end = time.monotonic() + 90
+        while time.monotonic() < end and run.poll() is None:
+            try:
+                if ask(port, "GET", "/v1/health")[0] == 200:
+                    break
+            except OSError:
+                time.sleep(0.2)
+        assert run.poll() is None, log.read_text()
+        yield port
+    finally:
+        run.terminate()
+        run.wait(20)
+    assert "Traceback" not in log.read_text()
+
+
+def ask(
+    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, dict]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, {"X-API-Key": KEY, **(headers or {})})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read() or b"{}")
+    finally:
+        connection.close()
+
+
+def form(*files: tuple[str, bytes], field: str = "files") -> tuple[bytes, dict[str, str]]:
+    parts = [
+        f'--edge\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'.encode()
+        + content
+        + b"\r\n"
+        for name, content in files
+    ]
+    return b"".join(parts) + b"--edge--\r\n", {"Content-Type": "multipart/form-data; boundary=edge"}
+
+
+def send(port: int, *files: tuple[str, bytes], field: str = "files") -> tuple[int, dict]:
+    body, headers = form(*files, field=field)
+    return ask(port, "POST", "/v1/score", body, headers)
+
+
+def bytes_of(image: Image.Image, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+GOOD = bytes_of(picture(1, 0.5))
+
+
+def test_scores_are_the_scorers(port: int, model: Path) -> None:
+    status, answer = send(port, ("ü.png", GOOD), ("b.png", bytes_of(picture(2, 2.0, (200, 64)))))
+    assert status == 200
+    expected = load_scorer(model).score([picture(1, 0.5), picture(2, 2.0, (200, 64))])
+    for row, score, shares in zip(answer["results"], expected.scores, expected.probs, strict=True):
+        assert row["score"] == pytest.approx(float(score), abs=1e-4)
+        assert row["distribution"] == pytest.approx(shares.tolist(), abs=1e-4)
+    assert [row["name"] for row in answer["results"]] == ["ü.png", "b.png"]
+    assert (answer["results"][1]["width"], answer["results"][1]["height"]) == (64, 200)
+    status, about = ask(port, "GET", "/v1/model")
+    assert (status, about["arch"], about["num_classes"]) == (200, "mobilenet_v3_small", 4)
+    assert "/v1/score" in ask(port, "GET", "/openapi.json")[1]["paths"]
+
+
+def bomb() -> bytes:
+    """A PNG of 50,000 x 50,000 pixels, by its header."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(99)))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "words"),
+    [
+        ([("a.png", bomb())], 422, "too many pixels"),
+        ([("a.png", bytes_of(Image.new("L", (1200, 1000))))], 422, "1200 x 1000 pixels, at most 1000000"),
+        ([("a.png", GOOD[: len(GOOD) // 2])], 422, "damaged"),
+        ([("a.exe", b"MZ" + bytes(99))], 422, "not a picture"),
+        ([("a.png", b"")], 422, "empty"),
+        ([("a.png", bytes(210_000))], 422, "210000 bytes"),
+        ([("a.png", GOOD)] * 4, 413, "4 files"),
+        ([("../../../etc/passwd", b"x")], 422, "passwd"),
+        ([("/etc/passwd", b"")], 422, "passwd: an empty file"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(port: int, files: list[tuple[str, bytes]], status: int, words: str) -> None:
+    got, answer = send(port, *files)
+    assert got == status
+    assert words in answer["detail"]
+    assert "root:" not in answer["detail"]
+    assert send(port, ("a.png", GOOD))[0] == 200
+
+
+def test_a_good_one_beside_a_bad_one(port: int) -> None:
+    status, answer = send(port, ("a.png", GOOD), ("b.png", b"junk"))
+    assert status == 200
+    assert answer["results"][0]["score"] is not None
+    assert answer["results"][1]["error"].startswith("not a picture")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "statuses"),
+    [
+        (b"junk", {"Content-Type": "multipart/form-data; boundary=edge"}, {400}),
+        (b"junk", {"Content-Type": "multipart/form-data"}, {400, 422}),
+        (b"{}", {"Content-Type": "application/json"}, {422}),
+        (b"", {}, {422}),
+        (form(("a", b"x"), field="other")[0], form()[1], {422}),
+        (b"x", {"Content-Length": "99999999999"}, {413}),
+    ],
+)
+def test_malformed_requests(port: int, body: bytes, headers: dict[str, str], statuses: set[int]) -> None:
+    status, answer = ask(port, "POST", "/v1/score", body, headers)
+    assert status in statuses
+    assert "detail" in answer
+
+
+def test_keys(port: int) -> None:
+    body, headers = form(("a.png", GOOD))
+    for key in ("", "wrong", "s3cre\xfc"):
+        assert ask(port, "POST", "/v1/score", body, {**headers, "X-API-Key": key})[0] == 401
+        assert ask(port, "GET", "/v1/model", None, {"X-API-Key": key})[0] == 401
+    assert ask(port, "GET", "/v1/health", None, {"X-API-Key": ""})[0] == 200
+
+
+def begun(port: int, length: int = 1000) -> socket.socket:
+    """A client that sends the head of a request and a little of its body."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=15)
+    head = f"POST /v1/score HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Length: {length}\r\n"
+    client.sendall(f"{head}Content-Type: multipart/form-data; boundary=edge\r\n\r\n--edge".encode())
+    return client
+
+
+def test_slow_clients_end_with_408_and_leave_room(port: int) -> None:
+    """Four slow ones fill the server: a fifth hears 429 at once, and is served when they have timed out."""
+    slow = [begun(port) for _ in range(4)]
+    time.sleep(0.5)
+    assert send(port, ("a.png", GOOD))[0] == 429
+    assert ask(port, "GET", "/v1/health")[0] == 200
+    for client in slow:
+        assert client.recv(1000).startswith(b"HTTP/1.1 408")
+        client.close()
+    assert send(port, ("a.png", GOOD))[0] == 200
+
+
+def test_aborted_uploads_leave_room(port: int) -> None:
+    for _ in range(8):
+        begun(port).close()
+    time.sleep(0.5)
+    assert send(port, ("a.png", GOOD))[0] == 200
+
+
+def test_an_endless_upload_is_cut_off(port: int) -> None:
+    client = socket.create_connection(("127.0.0.1", port), timeout=15)
+    client.sendall(
+        f"POST /v1/score HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nTransfer-Encoding: chunked\r\n".encode()
+        + b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+    )
+    piece = form(("a.png", b""))[0][:-12] + bytes(100_000)
+    try:
+        for _ in range(20):
+            client.sendall(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            piece = bytes(100_000)
+        seen = client.recv(1000)
+        assert seen.startswith(b"HTTP/1.1 413") or seen == b""
+    except OSError:
+        pass  # the server hung up in the middle, which is as good
+    client.close()
+    assert send(port, ("a.png", GOOD))[0] == 200
+
+
+def test_requests_together_get_their_own_answers(port: int, model: Path) -> None:
+    images = [picture(seed, seed / 4) for seed in range(12)]
+    expected = [float(score) for score in load_scorer(model).score(images).scores]
+    got: list[float] = [0.0] * len(images)
+
+    def client(number: int) -> None:
+        for _ in range(50):
+            status, answer = send(port, ("a.png", bytes_of(images[number])))
+            if status == 200:
+                got[number] = answer["results"][0]["score"]
+                return
+            assert status == 429
+            time.sleep(0.1)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(len(images))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.parametrize(("language", "better"), [("en-US", "is better"), ("zh-CN", "更好")])
+def test_the_page_in_a_browser(language: str, better: str, model: Path, tmp_path: Path) -> None:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    pytest.importorskip(
+        "gradio", reason="gradio is in requirements-deploy.txt; too heavy for requirements-dev.txt"
+    )
+    paths = {
+        name: tmp_path / name for name in ("good.png", "soft.png", "broken.png", "large.png", "wide.png")
+    }
+    paths["good.png"].write_bytes(GOOD)
+    paths["soft.png"].write_bytes(bytes_of(picture(1, 3.0)))
+    paths["broken.png"].write_bytes(b"junk")
+    paths["large.png"].write_bytes(bytes(300_000))
+    paths["wide.png"].write_bytes(bomb())
+    server = serve(model, *LIMITS)
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(locale=language).new_page()
+        strange: list[str] = []
+        tab.on(
+            "request",
+            lambda r: strange.append(r.url) if re.match(r"https?://(?!127\.0\.0\.1)", r.url) else None,
+        )
+        tab.goto(f"http://127.0.0.1:{next(server)}")
+        tab.wait_for_selector("#one input[type=file]", state="attached")
+        for name in ("broken.png", "wide.png"):
+            tab.set_input_files("#one input[type=file]", paths[name])
+            tab.wait_for_function("document.querySelector('#note').innerText.length > 9")
+            words = "not a picture" if name == "broken.png" else "too many pixels"
+            assert words in tab.inner_text("#note")
+            tab.click("#one button[aria-label]")
+            tab.wait_for_function("document.querySelector('#note').innerText.length < 9")
+        tab.set_input_files("#one input[type=file]", paths["large.png"])
+        tab.wait_for_selector(".toast-body, [data-testid=toast-body]")
+        tab.reload()
+        tab.wait_for_selector("#one input[type=file]", state="attached")
+        tab.set_input_files("#one input[type=file]", paths["good.png"])
+        tab.wait_for_selector("#map img")
+        assert re.search(r"[1-4]\.\d{3}", tab.inner_text("#score"))
+        tab.get_by_role("tab").nth(1).click()
+        tab.set_input_files("#first input[type=file]", paths["good.png"])
+        tab.set_input_files("#second input[type=file]", paths["soft.png"])
+        tab.wait_for_function("document.querySelectorAll('#first .file, #second .file').length >= 2")
+        tab.click("#compare")
+        tab.wait_for_selector("#verdict strong")
+        assert better in tab.inner_text("#verdict")
+        assert strange == []
+        browser.close()
+    for _ in server:
+        pass
