@@ -6,6 +6,7 @@ for bit.
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,6 +41,8 @@ from utils.signals import StopSignals
 
 def run(config: Config) -> int:
     """Train as the flags say, in as many processes as they ask for; 0, or 130 after an interrupt."""
+    if _restarted(config):
+        config = replace(config, continue_from="")
     if config.continue_from is not None:
         config = continued(config)
     device, gpus = choose_device(config.cuda, config.gpus)
@@ -52,6 +55,11 @@ def run(config: Config) -> int:
         node=config.rank,
         init_method=config.init_method,
     )
+
+
+def _restarted(config: Config) -> bool:
+    """Whether torchrun has started the processes anew, after one of them was lost."""
+    return config.continue_from is None and int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
 
 
 def train(process: Process, config: Config) -> int:
@@ -91,6 +99,9 @@ def _epochs(
 ) -> int:
     writer = CheckpointWriter(config.checkpoint_dir, flags_of(config), job.process.is_main)
     state.world = job.process.world
+    if "TORCHELASTIC_RUN_ID" in os.environ and not (state.epoch or state.step):
+        # what a restart goes on with, be it after the first step: never the file of an earlier run
+        _save(writer, network, validator, job, state)
     while state.epoch < config.epochs:
         began = time.perf_counter()
         _freeze(network, state.epoch < config.freeze_backbone)
