@@ -93,7 +93,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         text = content.decode(coding)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not text ({error.reason} at byte {error.start})") from error
+        raise DataError(
+            f"{path}: is not text ({error.reason} at byte {error.start}); "
+            "give the publisher's table of text, unpacked"
+        ) from error
     if text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
         raise DataError(
             f"{path}: is a web page that was saved under this name, not a table; "
