@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from main import main
 from tests.conftest import ROOT
 from tests.test_continue import assert_equal
 from tests.test_distributed import FILE, RUN, free_port
@@ -98,7 +97,8 @@ def test_torchrun_goes_on_after_a_killed_worker(workplace: Callable[..., Path]) 
     assert agent.returncode == 0, err
     assert "continuing the run" in out + err
     whole = ["--procs_per_node", "2", "--init_method", f"tcp://127.0.0.1:{free_port()}"]
-    assert main([*run, *whole, "--checkpoint_dir", "whole"]) == 0
+    with start(MAIN, *run, *whole, "--checkpoint_dir", "whole") as alone:
+        assert alone.wait(timeout=200) == 0
     first, second = (load_checkpoint(Path(name) / FILE) for name in ("whole", "parts"))
     assert second["train_state"]["epoch"] == 12
     assert_equal(first["state_dict"], second["state_dict"])
