@@ -47,7 +47,7 @@ def kill_until_done(run: list[str], kills: int, seed: int) -> int:
 
 
 def run_alone(*flags: str) -> None:
-    """In a process of its own, as the killed ones are: here another test may have set the number of threads."""
+    """In a process of its own, as the killed ones are: here a test may have set the number of threads."""
     with start(*flags) as process:
         assert process.wait(timeout=300) == 0
 

@@ -82,6 +82,7 @@ def test_a_lost_node_ends_the_other_within_a_minute(
             node.communicate()
 
 
+@pytest.mark.slow
 def test_torchrun_goes_on_after_a_killed_worker(workplace: Callable[..., Path]) -> None:
     workplace("regress", scenes=3)
     run = [*RUN, "--epochs", "12", "-b", "2", "--schedule", "constant"]

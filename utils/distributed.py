@@ -120,7 +120,9 @@ def _joined(
     if first is not None:
         torch.set_num_threads(max(1, torch.get_num_threads() // max(1, world)))
     backend = "nccl" if device == "cuda" else "gloo"
-    dist.init_process_group(backend, init_method=init_method, world_size=world, rank=rank, timeout=TIMEOUT)
+    store = _agent_store(world) if first is None else None
+    meeting: dict[str, Any] = {"init_method": init_method} if store is None else {"store": store}
+    dist.init_process_group(backend, world_size=world, rank=rank, timeout=TIMEOUT, **meeting)
     try:
         with Heartbeat(init_method, rank, world) if world > 1 else nullcontext():
             status = _worked(work, Process(rank, world, place), arguments)
@@ -137,6 +139,18 @@ def _joined(
     if first is not None and status:
         raise SystemExit(status)
     return status
+
+
+def _agent_store(world: int) -> dist.Store | None:
+    """The store that torchrun keeps over its restarts, each with a part of its own.
+
+    Without that a new process can read the address of one that is gone.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return None
+    place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(*place, world, is_master=False, timeout=TIMEOUT)
+    return dist.PrefixStore(f"attempt{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
 def _worked(work: Callable[..., int], process: Process, arguments: tuple[Any, ...]) -> int:
