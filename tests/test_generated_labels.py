@@ -147,3 +147,35 @@ def test_unknown_names_are_one_line(photos, capsys, more, said):
     assert live_generator.main(["--data", str(photos), *more]) == 2
     assert said in capsys.readouterr().err
     assert not photos.with_name("photos_distorted").exists()
+
+
+def test_types_per_scene_draws_all_types_over_many_scenes(photos):
+    """Oracle: the manifest counted by hand; a scene keeps its types whatever other scenes there are."""
+    alone = photos.with_name("alone")
+    alone.mkdir()
+    (alone / "scene2.png").write_bytes((photos / "scene2.png").read_bytes())
+    drawn = {}
+    for refs in (photos, alone):
+        argv = [
+            "--data",
+            str(refs),
+            "--set",
+            "live,kadid",
+            "--levels",
+            "2",
+            "--types_per_scene",
+            "3",
+            "-j",
+            "1",
+        ]
+        assert live_generator.main(argv) == 0
+        rows = [
+            (row["scene"], row["type"])
+            for row in rows_of(refs.with_name(f"{refs.name}_distorted") / "manifest.csv")
+            if row["type"] != "reference"
+        ]
+        assert len(rows) == 2 * len(set(rows))
+        drawn[refs.name] = {scene: {kind for name, kind in rows if name == scene} for scene, _ in rows}
+    assert [len(kinds) for kinds in drawn["photos"].values()] == [3, 3, 3]
+    assert len(set.union(*drawn["photos"].values())) > 3
+    assert drawn["alone"]["scene2"] == drawn["photos"]["scene2"]

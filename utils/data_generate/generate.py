@@ -29,11 +29,28 @@ class Task:
 
 
 def plan_tasks(
-    scenes: Sequence[Scene], kinds: Sequence[str], levels: int, seed: int, metrics: tuple[str, ...] = ()
+    scenes: Sequence[Scene],
+    kinds: Sequence[str],
+    levels: int,
+    seed: int,
+    metrics: tuple[str, ...] = (),
+    types_per_scene: int | None = None,
 ) -> list[Task]:
     """All tasks; references first, so that a broken one is found before the long work starts."""
     first = [Task(scene, "", levels, seed, metrics) for scene in scenes]
-    return first + [Task(scene, kind, levels, seed, metrics) for scene in scenes for kind in kinds]
+    return first + [
+        Task(scene, kind, levels, seed, metrics)
+        for scene in scenes
+        for kind in _drawn(scene.name, kinds, types_per_scene, seed)
+    ]
+
+
+def _drawn(scene: str, kinds: Sequence[str], count: int | None, seed: int) -> Sequence[str]:
+    """`count` of `kinds`, in their order; they depend on the scene's name alone, not on other scenes."""
+    if count is None or count >= len(kinds):
+        return kinds
+    places = np.random.default_rng(seed_of(scene, "types", 0, seed)).permutation(len(kinds))[:count]
+    return [kinds[place] for place in sorted(places)]
 
 
 def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:

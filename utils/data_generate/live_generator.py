@@ -157,7 +157,7 @@ def _records(
     from tqdm import tqdm
 
     journals = {folder: Journal(folder, recipe) for folder, recipe in recipes.items()}
-    tasks = plan_tasks(scenes, kinds, args.levels, args.seed, metrics)
+    tasks = plan_tasks(scenes, kinds, args.levels, args.seed, metrics, args.types_per_scene)
     found = {
         (task.scene, task.kind): records
         for task in tasks
@@ -176,7 +176,10 @@ def _records(
     finally:
         for journal in journals.values():
             journal.close()
-    return {scene: [record for kind in ("", *kinds) for record in found[scene, kind]] for scene in scenes}
+    return {
+        scene: [record for kind in ("", *kinds) for record in found.get((scene, kind), [])]
+        for scene in scenes
+    }
 
 
 def _parameters(args: argparse.Namespace, kinds: list[str], scenes: list[Scene]) -> dict[str, object]:
@@ -187,6 +190,7 @@ def _parameters(args: argparse.Namespace, kinds: list[str], scenes: list[Scene])
         "working directory": str(Path.cwd()),
         "ladders": {kind: find_distortion(kind).ladder for kind in kinds},
         "levels": args.levels,
+        "types of a scene": args.types_per_scene,
         "seed": args.seed,
         "references": [
             (str(scene.reference), str(scene.source), stat.st_size, stat.st_mtime_ns) for scene, stat in stats

@@ -49,6 +49,9 @@ def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
     add("--types", "--set", default=types, metavar="LIST",
         help="distortions: sets (live, tid2013, waterloo, mlive, kadid, all) and types, with commas "
         "(default: %(default)s)")  # fmt: skip
+    add("--types_per_scene", type=positive_int, metavar="N",
+        help="draw so many of the distortions for each reference, by the seed: many photos, all types, and "
+        "yet few pictures (default: all)")  # fmt: skip
     add("--levels", type=_levels, default=5, metavar="N",
         help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
     add("--label", choices=("rank", "regress"), default="rank",
