@@ -8,6 +8,7 @@ from deploy.names import ENGINES, FORMATS, OUTPUTS, format_name
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from utils.argument_types import (
     bounded_float,
+    byte_count,
     criterion_name,
     non_negative_int,
     positive_float,
@@ -25,6 +26,7 @@ class Config:
     # action
     train: bool
     evaluate: bool
+    behaviour: str | None
     jit: bool
     export: list[str] | None
     predict: list[str] | None
@@ -40,6 +42,9 @@ class Config:
     pairing: str
     augment: bool
     bad_images: str
+    cache: str
+    cache_size: int
+    full_decode: bool
     # model
     arch: str
     num_classes: int
@@ -99,7 +104,6 @@ class Config:
     quality_map: Path | None
     engine: str
     skip_done: bool
-    full_decode: bool
     threads: int | None
     cluster: str | None
     given: frozenset[str] = frozenset()
@@ -184,7 +188,9 @@ def _refuse_conflicts(config: Config) -> None:
     if config.jit and config.resume is None:
         raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
     _refuse_deploy_conflicts(config)
-    if config.evaluate and config.resume is None:
+    if config.behaviour is not None and not config.evaluate:
+        raise ConfigError("--behaviour belongs to -e")
+    if config.evaluate and config.resume is None and config.behaviour is None:
         raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
 
 
@@ -208,6 +214,8 @@ def _action(parser: argparse.ArgumentParser) -> None:
     add = group.add_mutually_exclusive_group().add_argument
     add("--train", action="store_true", help="train on DATA/train, validate on DATA/val")
     add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
+    group.add_argument("--behaviour", nargs="?", const="", metavar="DIR",
+        help="with -e: try the model on clean pictures, distorted on the spot (alone: DATA/test/refimgs)")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
     add("--export", type=format_name, nargs="+", metavar="FORMAT",
         help="convert --resume, into CHECKPOINT_DIR: "
@@ -231,6 +239,10 @@ def _data(parser: argparse.ArgumentParser) -> None:
         help="dedup: each picture of a step once; siamese: two branches a pair, slow, to compare with")
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
     add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
+    add("--cache", choices=("no", "ram", "disk"), default="no",
+        help="keep decoded training pictures between epochs, in memory or in a file in TMPDIR")
+    add("--cache_size", type=byte_count, default="8G", metavar="BYTES", help="of --cache: 500M, 8G")
+    add("--full_decode", action="store_true", help="--view fit: never decode large JPEGs at a reduced scale")
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
@@ -324,7 +336,6 @@ def _predict(parser: argparse.ArgumentParser) -> None:
     add("--quality_map", type=Path, metavar="DIR", help="a PNG a picture: where quality is lost")
     add("--engine", choices=ENGINES, default="auto", help="auto: the fastest that is installed")
     add("--skip_done", action="store_true", help="go on where --output ends: pictures in it are left out")
-    add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
     add("--threads", type=positive_int, metavar="N", help="that compute and decode (default: all cores)")
     add("--cluster", metavar="ray[://HOST:PORT]", help="score by Ray Data: here, or on a cluster; "
         "--output is then a folder of Parquet files")

@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 def _application(config: Config) -> str:
     actions = {
         "train": config.train,
+        "behaviour": config.behaviour is not None,
         "test": config.evaluate,
         "convert": config.jit,
         "list_optimizers": config.list_optimizers,

@@ -11,6 +11,7 @@ from applications.splits import pin_memory
 from config import Config
 from criterions.factory import create_criterion
 from dataloader.batches import RowBatches
+from dataloader.cache import PictureCache
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
@@ -99,13 +100,14 @@ def make_job(
     )
     loader = train_loader(
         labels,
-        View(spec.view, spec.image_size, spec.patches),
+        View(spec.view, spec.image_size, spec.patches, config.full_decode),
         batches,
         seed=config.seed,
         augment=config.augment,
         siamese=siamese,
         workers=config.workers,
         pin_memory=pin_memory(process),
+        cache=_cache(config, process, len(labels.paths)),
     )
     return Job(
         network=network,
@@ -137,6 +139,14 @@ def make_job(
         save_every=config.save_every,
         siamese=siamese,
     )
+
+
+def _cache(config: Config, process: Process, pictures: int) -> PictureCache | None:
+    """The cache of --cache, whose --cache_size the processes of this machine share."""
+    if config.cache == "no":
+        return None
+    capacity = config.cache_size * config.nodes // process.world
+    return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
 
 
 def _swa_from(config: Config) -> int | None:

@@ -97,7 +97,7 @@ def _logits(
 ) -> np.ndarray:
     loader = eval_loader(
         labels.paths,
-        View(spec.view, spec.image_size, spec.patches),
+        View(spec.view, spec.image_size, spec.patches, config.full_decode),
         batch_size=min(config.batch_size, 32),
         workers=usable_workers(config, process),
         pin_memory=pin_memory(process),

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dataloader.batches import StepRows
+from dataloader.cache import PictureCache
 from dataloader.groups import scenes_of
-from dataloader.image import read_rgb
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
 from dataloader.views import View
@@ -60,10 +60,19 @@ class TrainDataset(Dataset):
         seed: with the epoch and the scene it decides on flip and crop, so that the images of a pair are
             treated alike and a run can be repeated; None turns augmentation off.
         siamese: decode the pictures of each row for itself.
+        cache: keeps decoded pictures between epochs.
     """
 
-    def __init__(self, labels: Labels, view: View, seed: int | None, siamese: bool = False) -> None:
+    def __init__(
+        self,
+        labels: Labels,
+        view: View,
+        seed: int | None,
+        siamese: bool = False,
+        cache: PictureCache | None = None,
+    ) -> None:
         self._labels, self._view, self._seed, self._siamese = labels, view, seed, siamese
+        self._cache = cache
         self._scene = scenes_of(labels.images, len(labels.paths))
 
     def __getitem__(self, step: StepRows) -> TrainBatch:
@@ -77,18 +86,24 @@ class TrainDataset(Dataset):
         place = np.full(len(numbers), -1)
         for position, number in enumerate(numbers):
             try:
-                image = read_rgb(self._labels.paths[number])
+                prepared = self._prepared(int(number))
             except ImageError as error:
                 faults.append(str(error))
                 continue
             place[position] = len(tensors)
-            tensors.append(self._view.train(image, self._rng(step.epoch, number)))
+            tensors.append(self._view.vary(prepared, self._rng(step.epoch, number)))
         index = place[index.reshape(len(step.rows), -1)]
         whole = (index >= 0).all(axis=1)
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
         images = torch.stack(tensors) if tensors else torch.empty((0, 3, *self._view.size), dtype=torch.uint8)
         read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
         return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, faults, read)
+
+    def _prepared(self, number: int) -> np.ndarray:
+        def decoded() -> np.ndarray:
+            return self._view.prepare(self._view.read(self._labels.paths[number]))
+
+        return decoded() if self._cache is None else self._cache.get(number, decoded)
 
     def _rng(self, epoch: int, number: int) -> np.random.Generator | None:
         if self._seed is None:
@@ -108,7 +123,7 @@ class EvalDataset(Dataset):
         faults: list[str] = []
         for number in numbers:
             try:
-                tensors.append(self._view.evaluate(read_rgb(self._paths[number])))
+                tensors.append(self._view.evaluate(self._view.read(self._paths[number])))
                 read.append(int(number))
             except ImageError as error:
                 faults.append(str(error))

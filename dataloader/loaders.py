@@ -5,6 +5,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from dataloader.batches import RowBatches
+from dataloader.cache import PictureCache
 from dataloader.datasets import EvalDataset, TrainDataset
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
@@ -22,6 +23,7 @@ def train_loader(
     siamese: bool = False,
     workers: int = 0,
     pin_memory: bool = False,
+    cache: PictureCache | None = None,
 ) -> DataLoader:
     """A loader of `TrainBatch`; the caller sets the epoch by `batches.set_position` before each iteration.
 
@@ -34,8 +36,9 @@ def train_loader(
         siamese: decode the pictures of each row for itself, instead of each distinct one once.
         workers: processes that decode; 0 decodes in this one.
         pin_memory: page-locked batches, for a GPU.
+        cache: keeps decoded pictures between epochs.
     """
-    dataset = TrainDataset(labels, view, seed if augment else None, siamese)
+    dataset = TrainDataset(labels, view, seed if augment else None, siamese, cache)
     return _loader(dataset, batches, workers, pin_memory)
 
 

@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from dataloader.image import read_sized
 
 
 @dataclass(frozen=True)
@@ -18,17 +21,32 @@ class View:
             "patches": crops of `size` at native resolution, so that noise and blur stay what they are.
         size: (height, width) of the tensor.
         patches: crops a picture in evaluation, for "patches".
+        full_decode: never decode at a reduced scale.
     """
 
     name: str = "fit"
     size: tuple[int, int] = (224, 224)
     patches: int = 5
+    full_decode: bool = False
+
+    def read(self, path: str | Path) -> Image.Image:
+        """The picture in `path`, large enough for this view; see `dataloader.image.read_sized`.
+
+        Raises:
+            ImageError: see `dataloader.image.read_rgb`.
+        """
+        return read_sized(path, self.needs)[0]
+
+    @property
+    def needs(self) -> tuple[int, int] | None:
+        """The (height, width) that pictures are reduced to, or None where every pixel counts."""
+        return self.size if self.name == "fit" and not self.full_decode else None
 
     def evaluate(self, image: Image.Image) -> Tensor:
         """The fixed crops of an RGB picture: uint8 (P, 3, H, W), P = 1 for "fit"."""
         if self.name == "fit":
             return fit(image, self.size).unsqueeze(0)
-        padded = _at_least(image, self.size)
+        padded = np.asarray(_at_least(image, self.size))
         return torch.stack([_crop(padded, self.size, place) for place in patch_grid(self.patches)])
 
     def train(self, image: Image.Image, rng: np.random.Generator | None) -> Tensor:
@@ -37,24 +55,35 @@ class View:
         The generator decides on the flip and, for "patches", the place of the crop, relative to the picture:
         two pictures of one size and two generators of one seed give the same cut-out. None: the central view.
         """
+        return self.vary(self.prepare(image), rng)
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """What `train` makes of a picture before chance comes in: uint8 (h, w, 3), worth keeping."""
+        if self.name == "fit":
+            return _resized(image, self.size)
+        return np.asarray(_at_least(image, self.size))
+
+    def vary(self, prepared: np.ndarray, rng: np.random.Generator | None) -> Tensor:
+        """The rest of `train`: place of the crop, and flip."""
         place = (0.5, 0.5) if rng is None else tuple(rng.random(2))
         flip = rng is not None and rng.random() < 0.5
-        if self.name == "fit":
-            tensor = fit(image, self.size)
-        else:
-            tensor = _crop(_at_least(image, self.size), self.size, (place[0], place[1]))
+        tensor = _crop(prepared, self.size, (place[0], place[1]))
         return tensor.flip(-1) if flip else tensor
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> Tensor:
     """Centre-crop to the aspect ratio of `size` = (H, W), then antialiased resize: uint8 (3, H, W)."""
+    return _to_tensor(_resized(image, size))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     height, width = size
     scale = min(image.width / width, image.height / height)
     # min: width * (29 / width) may be a hair more than 29, and Pillow refuses a box that reaches outside.
     crop_width, crop_height = min(width * scale, image.width), min(height * scale, image.height)
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     box = (left, top, left + crop_width, top + crop_height)
-    return _to_tensor(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
 
 
 def patch_grid(count: int) -> list[tuple[float, float]]:
@@ -92,11 +121,11 @@ def _at_least(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(image), margins, mode="symmetric"))
 
 
-def _crop(image: Image.Image, size: tuple[int, int], place: tuple[float, float]) -> Tensor:
-    top = round(place[0] * (image.height - size[0]))
-    left = round(place[1] * (image.width - size[1]))
-    return _to_tensor(image.crop((left, top, left + size[1], top + size[0])))
+def _crop(pixels: np.ndarray, size: tuple[int, int], place: tuple[float, float]) -> Tensor:
+    top = round(place[0] * (pixels.shape[0] - size[0]))
+    left = round(place[1] * (pixels.shape[1] - size[1]))
+    return _to_tensor(pixels[top : top + size[0], left : left + size[1]])
 
 
-def _to_tensor(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+def _to_tensor(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))

@@ -46,7 +46,7 @@ def score_paths(
     if scorer.engine.name != "torch":
         # torch only packs pixels here; its own threads in each of ours would fight for the cores
         torch.set_num_threads(1)
-    fit = None if full_decode or scorer.spec.view != "fit" else scorer.spec.image_size
+    fit = None if full_decode else scorer.view.needs
     window = AHEAD * scorer.chunk * max(decoders, forwards)
     source = iter(paths)
     decoding: deque[Future[Decoded]] = deque()

@@ -11,7 +11,19 @@ from tests.conftest import ROOT
 # What each room may import of the project, itself aside.
 ALLOWED = {
     "config": {"deploy", "optim", "utils"},
-    "applications": {"config", "criterions", "dataloader", "deploy", "metrics", "models", "optim", "utils"},
+    "applications": {
+        *(
+            "config",
+            "criterions",
+            "dataloader",
+            "deploy",
+            "distortions",
+            "metrics",
+            "models",
+            "optim",
+            "utils",
+        )
+    },
     "deploy": {"criterions", "dataloader", "models", "utils"},
     "demos": {"dataloader", "deploy", "utils"},
     "criterions": {"utils"},

@@ -43,6 +43,14 @@ def share(text: str) -> float:
     return value
 
 
+def byte_count(text: str) -> int:
+    """A size above 0, such as 500M, 8G or 1e9; K, M, G, T count in powers of 1024."""
+    digits, unit = text.strip().upper().removesuffix("B").removesuffix("I"), 1
+    if digits and digits[-1] in "KMGT":
+        digits, unit = digits[:-1], 1024 ** ("KMGT".index(digits[-1]) + 1)
+    return max(1, int(positive_float(digits) * unit))
+
+
 def criterion_name(text: str) -> str:
     """rank, emd or regress, from that or from rank_loss, ranking_loss, emd_loss, regress_loss."""
     name = text.strip().lower().replace("-", "_").removesuffix("_loss")

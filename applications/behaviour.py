@@ -1,0 +1,150 @@
+"""`-e --behaviour`: does a model say of pictures that are distorted on the spot what people see?
+
+Three tables: ladders of every distortion type, clear damage, and changes that nobody should mind.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from applications.continuing import flags_of
+from applications.predict import describe, model_file, open_scorer
+from config import Config
+from dataloader.image import find_pictures, read_rgb
+from dataloader.views import View
+from deploy.engines import Scorer
+from distortions import LEVELS, distort, list_distortions, seed_of
+from distortions.registry import MIN_SIDE
+from distortions.variants import alike, worse
+from metrics.behaviour import TOLERANCE, Behaviour
+from utils.cores import usable_cores
+from utils.errors import DataError
+from utils.my_logger import setup_console
+from utils.processes import map_in_processes
+from utils.progress import progress_bar
+from utils.run_log import RunLog, new_run_folder
+
+GOAL = 0.95
+PLACES = ("test/refimgs", "val/refimgs", "train/refimgs")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One clean picture and one type of distortion, or "worse" or "alike" for the named versions."""
+
+    path: Path
+    kind: str
+    view: View
+    seed: int
+
+
+def run(config: Config) -> int:
+    """Print the tables and write metrics.json into logs/<run>/; 0."""
+    setup_console()
+    model = model_file(config)
+    pictures = _pictures(config)
+    threads = config.threads or usable_cores()
+    scorer = open_scorer(config, model, threads)
+    logging.info("%s", describe(scorer, model))
+    behaviour = judge(scorer, pictures, min(config.workers, usable_cores()), config.seed)
+    tables = report(behaviour)
+    logging.info("%s", "\n".join(tables))
+    with RunLog(new_run_folder(config.logdir, "behaviour", scorer.spec.arch, scorer.spec.criterion)) as log:
+        log.config(flags_of(config))
+        log.metrics({"model": str(model), "pictures": len(pictures), **figures(behaviour)})
+        logging.info("metrics.json: %s", log.folder)
+    return 0
+
+
+def judge(scorer: Scorer, pictures: Sequence[Path], workers: int, seed: int = 0) -> Behaviour:
+    """Distort each picture in all ways, in `workers` processes, and score what comes of it."""
+    kinds = list_distortions()
+    trials = [
+        Trial(path, kind, scorer.view, seed) for path in pictures for kind in ("worse", "alike", *kinds)
+    ]
+    behaviour = Behaviour()
+    with progress_bar(total=len(trials), desc="behaviour", unit="trial") as bar:
+        for trial, (names, crops) in zip(trials, map_in_processes(versions, trials, workers), strict=True):
+            scores = scorer.score_crops(crops, pad=True).scores.double().numpy()
+            if trial.kind in kinds:
+                behaviour.ladders.setdefault(trial.kind, []).append(scores)
+            else:
+                table = behaviour.worse if trial.kind == "worse" else behaviour.alike
+                for name, score in zip(names, scores[1:], strict=True):
+                    table.setdefault(name, []).append((float(scores[0]), float(score)))
+            bar.update()
+    return behaviour
+
+
+def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
+    """The names of the versions, and the crops (1 + V, P, 3, H, W) of the clean picture and of each."""
+    image = read_rgb(trial.path)
+    if trial.kind == "worse":
+        rng = np.random.default_rng(seed_of(trial.path.stem, "noise", 1, trial.seed))
+        named = list(worse(image, rng))
+    elif trial.kind == "alike":
+        named = list(alike(image))
+    else:
+        make = partial(_level, np.asarray(image), trial)
+        named = [(str(level), make(level)) for level in range(1, LEVELS + 1)]
+    crops = [trial.view.evaluate(version).numpy() for version in (image, *(one for _, one in named))]
+    return [name for name, _ in named], np.stack(crops)
+
+
+def _level(pixels: np.ndarray, trial: Trial, level: int) -> Image.Image:
+    seed = seed_of(trial.path.stem, trial.kind, level, trial.seed)
+    return Image.fromarray(distort(pixels, trial.kind, level, seed))
+
+
+def report(behaviour: Behaviour) -> list[str]:
+    """The three tables as lines; what passes in fewer than 95 of 100 trials is marked."""
+    falling = behaviour.falling_means()
+    lines = [f"{'type: the milder of two levels scores higher':<46}{'share':>7}   mean falls at every level"]
+    for kind, share in behaviour.ordered_pairs().items():
+        lines.append(f"{_row(kind, share)}   {'yes' if falling[kind] else 'no'}")
+    lines += ["", "clear damage scores below the clean picture"]
+    lines += [_row(name, share) for name, share in behaviour.below_clean().items()]
+    lines += ["", f"within {TOLERANCE:.0%} of the spread of the scores ({behaviour.spread():.3f})"]
+    lines += [_row(name, share) for name, share in behaviour.within_tolerance().items()]
+    tables = behaviour.ordered_pairs(), behaviour.below_clean(), behaviour.within_tolerance()
+    shares = [share for table in tables for share in table.values()]
+    passed = sum(share >= GOAL for share in shares)
+    return [
+        *lines,
+        "",
+        f"{passed} of {len(shares)} rows pass in {GOAL:.0%} of the trials; * marks the others",
+    ]
+
+
+def figures(behaviour: Behaviour) -> dict[str, object]:
+    """What metrics.json holds."""
+    return {
+        "ordered_pairs": behaviour.ordered_pairs(),
+        "below_clean": behaviour.below_clean(),
+        "within_tolerance": behaviour.within_tolerance(),
+        "spread": behaviour.spread(),
+    }
+
+
+def _row(name: str, share: float) -> str:
+    return f"{name:<46}{share:>7.3f}{' ' if share >= GOAL else '*'}"
+
+
+def _pictures(config: Config) -> list[Path]:
+    given = Path(config.behaviour) if config.behaviour else None
+    folder = given or next((config.data / place for place in PLACES if (config.data / place).is_dir()), None)
+    if folder is None:
+        raise DataError(
+            f"{config.data}: no refimgs with clean pictures in it; name a folder of them: --behaviour DIR"
+        )
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; --behaviour takes a folder of clean, sharp pictures")
+    pictures = [path for path in find_pictures(folder) if min(read_rgb(path).size) >= 2 * MIN_SIDE]
+    if not pictures:
+        raise DataError(f"{folder}: holds no pictures of at least {2 * MIN_SIDE} x {2 * MIN_SIDE} pixels")
+    return pictures

@@ -1,0 +1,97 @@
+"""Oracles: engines whose verdict is known, counts by hand, and the command line on a small network."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from applications.behaviour import judge, report
+from deploy.engines.scorer import Scorer
+from distortions import list_distortions
+from main import main
+from metrics.behaviour import Behaviour
+from models import create_model
+from models.spec import ModelSpec
+from tests.conftest import picture
+from utils.checkpoint import save_checkpoint
+
+
+class Darkness:
+    """Scores a picture the higher, the darker it is: what it must say of each version is plain."""
+
+    name = "darkness"
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        return -crops.astype(np.float64).mean(axis=(1, 2, 3), keepdims=True)[:, :, 0, 0].astype(np.float32)
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"clean/{number}.png" for number in range(2)]
+    paths[0].parent.mkdir()
+    for number, path in enumerate(paths):
+        picture(number, 0.7).save(path)
+    return paths
+
+
+def test_a_model_that_prefers_the_dark(clean: list[Path]) -> None:
+    scorer = Scorer(Darkness(), ModelSpec("resnet18", image_size=(64, 64)))
+    behaviour = judge(scorer, clean, workers=1)
+    assert list(behaviour.ladders) == list_distortions()
+    assert all(len(own) == 2 and own[0].shape == (6,) for own in behaviour.ladders.values())
+    ordered = behaviour.ordered_pairs()
+    assert ordered["brighten"] == 1.0 and ordered["darken"] == 0.0
+    assert behaviour.falling_means()["brighten"] and not behaviour.falling_means()["darken"]
+    assert behaviour.below_clean()["over-exposed by 1.3 stops"] == 1.0
+    assert set(behaviour.within_tolerance().values()) == {1.0}  # none of them changes the brightness
+    lines = "\n".join(report(behaviour))
+    assert "darken" in lines and "0.000*" in lines
+
+
+def test_shares_counted_by_hand() -> None:
+    behaviour = Behaviour(
+        ladders={"blur": [np.array([3.0, 2.0, 1.0]), np.array([3.0, 3.0, 4.0])]},
+        worse={"noise": [(2.0, 1.0), (2.0, 2.0), (1.0, 0.0), (0.0, 1.0)]},
+        alike={"mirrored": [(1.0, 1.0), (1.0, 1.2), (1.0, 1.5)]},
+    )
+    # of 3 + 3 pairs the first ladder has 3 in order, the second none (a tie is not right)
+    assert behaviour.ordered_pairs() == {"blur": 0.5}
+    assert behaviour.falling_means() == {"blur": False}  # means 3, 2.5, 2.5
+    assert behaviour.below_clean() == {"noise": 0.5}
+    spread = np.percentile([3, 2, 1, 3, 3, 4], 95) - np.percentile([3, 2, 1, 3, 3, 4], 5)
+    assert behaviour.spread() == pytest.approx(spread)
+    assert behaviour.within_tolerance(0.2 / spread + 1e-9) == {"mirrored": pytest.approx(2 / 3)}
+
+
+def test_the_command_prints_and_writes(
+    workplace: Callable[..., Path], clean: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace()
+    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64))
+    save_checkpoint("m.pth", {"state_dict": create_model(spec.arch).state_dict(), "spec": spec.to_dict()})
+    command = f"-e --behaviour {clean[0].parent} --resume m.pth -j 0 -g 0 --engine torch --threads 1"
+    assert main(command.split()) == 0
+    out = capsys.readouterr().out
+    assert "mirrored" in out and "rows pass in 95% of the trials" in out
+    content = json.loads(next(Path("logs").rglob("metrics.json")).read_text())
+    assert set(content["ordered_pairs"]) == set(list_distortions()) and content["pictures"] == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("--behaviour x", "--behaviour belongs to -e"),
+        ("-e --behaviour nowhere --resume m.pth", "nowhere: no such folder"),
+        ("-e --behaviour --resume m.pth", "no refimgs"),
+    ],
+)
+def test_errors(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], argv: str, message: str
+) -> None:
+    workplace()
+    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64))
+    save_checkpoint("m.pth", {"state_dict": create_model(spec.arch).state_dict(), "spec": spec.to_dict()})
+    assert main(argv.split()) == 2
+    assert message in capsys.readouterr().err

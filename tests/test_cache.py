@@ -1,0 +1,78 @@
+"""Oracles: a training run without the cache, a counter of decodings, the pictures themselves."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from dataloader.cache import PictureCache
+from main import main
+from tests.conftest import ROOT
+from utils.checkpoint import load_checkpoint
+
+ARGS = "--train -a mobilenet_v3_small --image_size 64 64 --epochs 2 --warmup 0 -b 3 -g 0 --deterministic"
+
+
+@pytest.mark.parametrize("view", ["fit", "patches"])
+def test_training_with_a_cache_gives_the_same_weights(workplace: Callable[..., Path], view: str) -> None:
+    workplace("rank", scenes=3)
+    runs = {"none": "-j 0", "ram": "-j 2 --cache ram", "disk": "-j 0 --cache disk --cache_size 40K"}
+    weights = {}
+    for name, more in runs.items():
+        argv = f"{ARGS} --view {view} {more} --checkpoint_dir {name}".split()
+        done = subprocess.run([sys.executable, str(ROOT / "main.py"), *argv], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        weights[name] = load_checkpoint(f"{name}/checkpoint_mobilenet_v3_small.pth")["state_dict"]
+    for name in ("ram", "disk"):
+        assert all(torch.equal(value, weights[name][key]) for key, value in weights["none"].items())
+
+
+def make(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 256, (5 + number, 7, 3), np.uint8)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_each_picture_is_made_once_while_there_is_room(in_memory: bool) -> None:
+    room = sum(make(number).size for number in range(4))
+    cache = PictureCache(6, room, in_memory)
+    made = []
+    for number in [0, 1, 2, 3, 4, 5] * 2:
+
+        def decoded(number: int = number) -> np.ndarray:
+            made.append(number)
+            return make(number)
+
+        np.testing.assert_array_equal(cache.get(number, decoded), make(number))
+    assert made == [0, 1, 2, 3, 4, 5, 4, 5]
+
+
+class Counting(Dataset):
+    def __init__(self, cache: PictureCache) -> None:
+        self.cache = cache
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, number: int) -> tuple[bool, bool]:
+        made = []
+        picture = self.cache.get(number, lambda: made.append(1) or make(number))  # type: ignore[func-returns-value]
+        return not made, bool(np.array_equal(picture, make(number)))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_find_what_other_workers_and_epochs_decoded(method: str) -> None:
+    cache = PictureCache(20, 10**6, in_memory=True)
+    for epoch in range(2):
+        loader = DataLoader(Counting(cache), batch_size=None, num_workers=2, multiprocessing_context=method)
+        found, right = zip(*loader, strict=True)
+        assert all(right) and all(found) == (epoch == 1) and any(found) == (epoch == 1)
+
+
+def test_a_wrong_size_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--train", "--cache", "ram", "--cache_size", "much"]) == 2
+    assert "--cache_size" in capsys.readouterr().err
