@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from deploy.half import TOLERANCE as HALF_TOLERANCE
+from deploy.half import open_half, write_half
 from deploy.module import ExportModule
 from deploy.onnx_file import write_onnx
 from deploy.openvino_file import write_openvino
@@ -18,6 +20,7 @@ from models.spec import ModelSpec
 from utils.errors import ConfigError, ExportError, WeightsError
 
 WRITERS: dict[str, Callable[[nn.Module, ModelSpec, Path], None]] = {
+    "half": write_half,
     "pt2": write_pt2,
     "onnx": write_onnx,
     "openvino": write_openvino,
@@ -30,18 +33,19 @@ def export(
     name: str,
     path: Path,
     pictures: Tensor | None = None,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
 ) -> float:
     """Write `network` as the float format `name` to `path`, open the file again and compare.
 
     Args:
         network: in any mode; a copy in evaluation mode, on the CPU, is converted.
         spec: goes into the file.
-        name: "torchscript", "pt2", "onnx" or "openvino".
+        name: "torchscript", "half", "pt2", "onnx" or "openvino".
         path: of the file, replaced whole.
         pictures: float32 (M, 3, H, W) in [0, 1] of real pictures to compare on,
             beside noise in batches of 1 and 7.
-        tolerance: largest difference allowed, in units of the score and of the logits.
+        tolerance: largest difference allowed, in units of the score and of the logits
+            (1e-4, and 0.02 for "half").
 
     Returns:
         The largest difference that was seen.
@@ -50,6 +54,8 @@ def export(
         ConfigError: a package that the format needs is not installed.
         ExportError: the network can't be converted, or the file differs by more than `tolerance`.
     """
+    if tolerance is None:
+        tolerance = HALF_TOLERANCE if name == "half" else TOLERANCE
     if name == "torchscript":
         return export_torchscript(network, spec, path, pictures, tolerance)
     module = export_module(network, spec)
@@ -86,6 +92,8 @@ def opened(path: Path, spec: ModelSpec) -> Callable[[Tensor], Outputs]:
 def _runner(path: Path) -> tuple[Callable[[Tensor], Outputs], ModelSpec]:
     if path.suffix == ".pt2":
         return open_pt2(path)
+    if path.suffix == ".pth":
+        return open_half(path)
     if path.suffix == ".onnx":
         try:
             from deploy.engines.onnx_runtime import open_onnx

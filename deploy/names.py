@@ -5,6 +5,7 @@ from argparse import ArgumentTypeError
 # --export's formats, and the names of their files
 FORMATS = {
     "torchscript": "jit_{arch}.pt",
+    "half": "{arch}_half.pth",
     "pt2": "{arch}.pt2",
     "onnx": "{arch}.onnx",
     "openvino": "{arch}.xml",

@@ -15,10 +15,10 @@ from deploy.exporting import export
 from deploy.parity import largest_difference
 from deploy.pt2 import open_pt2
 from main import main
-from models import create_model
+from models import create_model, head_of
 from models.spec import ModelSpec
 from tests.conftest import picture
-from utils.checkpoint import save_checkpoint
+from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.errors import ConfigError, ExportError, WeightsError
 
 NEEDS = {"pt2": (), "onnx": ("onnx", "onnxscript", "onnxruntime"), "openvino": ("openvino",)}
@@ -130,7 +130,7 @@ def test_the_command_writes_several_at_once(
     ("argv", "words"),
     [
         (["--export", "pt2"], "--resume"),
-        (["--export", "tflite", "--resume", "a.pth"], "none of torchscript, pt2"),
+        (["--export", "tflite", "--resume", "a.pth"], "none of torchscript, half, pt2"),
         (["--export", "onnx-int8", "--resume", "a.pth"], "--calibration"),
     ],
 )
@@ -244,3 +244,37 @@ def test_int8_is_written_or_refused_by_its_ranks(
         path.unlink()
     assert main(argv) == 2
     assert "needs 10" in capsys.readouterr().err
+
+
+def test_half_precision_is_a_checkpoint_of_half_the_size(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("regress")
+    spec = write_checkpoint(Path("a.pth"))
+    picture(5, 1.0).save("b.png")
+    assert main("--export half --resume a.pth --licence CC-BY-SA-4.0 -g 0".split()) == 0
+    half = Path("checkpoints/mobilenet_v3_small_half.pth")
+    assert 0.45 < half.stat().st_size / Path("a.pth").stat().st_size < 0.6
+    state = load_checkpoint(half)
+    assert set(state) == {"format", "state_dict", "spec"}
+    assert state["spec"]["licence"] == "CC-BY-SA-4.0"
+    assert state["spec"]["score_percentiles"] == list(spec.score_percentiles or ())
+    scores = []
+    for file in ("a.pth", str(half)):
+        capsys.readouterr()
+        assert main(["--predict", "b.png", "--resume", file, "--engine", "torch", "-g", "0"]) == 0
+        scores.append(float(capsys.readouterr().out.split()[0]))
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)
+    assert main(["-e", "--resume", str(half), "-g", "0", "-j", "0", "--criterion", "regress"]) == 0
+
+
+def test_half_precision_that_changes_scores_is_not_written(tmp_path: Path) -> None:
+    """Weights below the smallest float16 vanish; a large factor behind them would have used them."""
+    network = lively("mobilenet_v3_small", 1, (48, 64))
+    with torch.no_grad():
+        head_of(network)[1].weight.mul_(1e-9)
+        network.classifier[0].weight.mul_(1e9)
+        network.classifier[0].bias.mul_(1e9)
+    with pytest.raises(ExportError, match="differs from the model"):
+        export(network, ModelSpec("mobilenet_v3_small", image_size=(48, 64)), "half", tmp_path / "a_half.pth")
+    assert not list(tmp_path.iterdir())
