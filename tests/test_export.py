@@ -263,7 +263,7 @@ def test_half_precision_is_a_checkpoint_of_half_the_size(
     for file in ("a.pth", str(half)):
         capsys.readouterr()
         assert main(["--predict", "b.png", "--resume", file, "--engine", "torch", "-g", "0"]) == 0
-        scores.append(float(capsys.readouterr().out.split()[0]))
+        scores.append(float(capsys.readouterr().out.splitlines()[-1].split()[0]))
     assert scores[0] == pytest.approx(scores[1], abs=0.02)
     assert main(["-e", "--resume", str(half), "-g", "0", "-j", "0", "--criterion", "regress"]) == 0
 
