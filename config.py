@@ -27,6 +27,7 @@ class Config:
     train: bool
     evaluate: bool
     behaviour: str | None
+    compare: list[str] | None
     jit: bool
     export: list[str] | None
     predict: list[str] | None
@@ -190,7 +191,9 @@ def _refuse_conflicts(config: Config) -> None:
     _refuse_deploy_conflicts(config)
     if config.behaviour is not None and not config.evaluate:
         raise ConfigError("--behaviour belongs to -e")
-    if config.evaluate and config.resume is None and config.behaviour is None:
+    if config.compare is not None and not config.evaluate:
+        raise ConfigError("--compare belongs to -e")
+    if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
         raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
 
 
@@ -216,6 +219,8 @@ def _action(parser: argparse.ArgumentParser) -> None:
     add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
     group.add_argument("--behaviour", nargs="?", const="", metavar="DIR",
         help="with -e: try the model on clean pictures, distorted on the spot (alone: DATA/test/refimgs)")
+    group.add_argument("--compare", nargs=2, metavar=("A", "B"),
+        help="with -e: two models on DATA/test, and whether their difference could be luck")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
     add("--export", type=format_name, nargs="+", metavar="FORMAT",
         help="convert --resume, into CHECKPOINT_DIR: "

@@ -33,6 +33,7 @@ def _application(config: Config) -> str:
     actions = {
         "train": config.train,
         "behaviour": config.behaviour is not None,
+        "compare": config.compare is not None,
         "test": config.evaluate,
         "convert": config.jit,
         "list_optimizers": config.list_optimizers,

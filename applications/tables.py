@@ -4,6 +4,7 @@ import math
 
 from metrics.bootstrap import Interval
 from metrics.pair_accuracy import PairAccuracy
+from metrics.significance import Verdict
 from metrics.task import METRICS
 
 
@@ -35,6 +36,25 @@ def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
         right, pairs = sum(part.right for part in own), sum(part.pairs for part in own)
         cells = "".join(f"{part.accuracy:>9.3f}" for part in own)
         lines.append(f"{kind:<14}{cells}{right / pairs:>9.3f}{pairs:>8}")
+    return "\n".join(lines)
+
+
+def comparison_table(
+    first: dict[str, float],
+    second: dict[str, float],
+    differences: dict[str, Interval],
+    verdicts: dict[str, Verdict],
+) -> str:
+    """A line a figure: A, B, 95% interval of A - B, p value where there is a test."""
+    lines = [f"{'figure':<24} {'better':<7} {'A':>9} {'B':>9}   {'95% interval of A - B':<24} p value"]
+    for name, (low, high) in differences.items():
+        metric = METRICS[name]
+        direction = "higher" if metric.higher_is_better else "lower"
+        span = f"{low:+.4f} .. {high:+.4f}" if math.isfinite(low) and math.isfinite(high) else "undefined"
+        p = verdicts[name].p_value if name in verdicts else math.nan
+        said = f"{p:.4f}" if math.isfinite(p) else ""
+        values = f"{_number(first[name]):>9} {_number(second[name]):>9}"
+        lines.append(f"{metric.label:<24} {direction:<7} {values}   {span:<24} {said}".rstrip())
     return "\n".join(lines)
 
 

@@ -51,9 +51,9 @@ def evaluate(process: Process, config: Config) -> int:
         explain_torch_faults(config.batch_size, spec.image_size),
     ):
         log.config(flags_of(config))
-        logits = _logits(config, process, network, spec, labels)
+        logits = label_logits(config, process, network, spec, labels)
         if process.is_main:
-            criterion = create_criterion(spec.criterion, *_objective(config, flags))
+            criterion = create_criterion(spec.criterion, *objective(config, flags))
             _report(config, log, labels, evaluate_logits(labels, logits, criterion))
     return 0
 
@@ -82,7 +82,7 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
     logging.info("metrics.json, predictions.csv, scatter.png: %s", log.folder)
 
 
-def _objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
+def objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
     """Margin and activation of the loss that is reported: as given, else as the model was trained."""
     names = ("margin", "rank_activation")
     margin, activation = (
@@ -92,9 +92,10 @@ def _objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
     return margin, activation
 
 
-def _logits(
+def label_logits(
     config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
 ) -> np.ndarray:
+    """(M, N) logits of the pictures of `labels`, by all processes together."""
     loader = eval_loader(
         labels.paths,
         View(spec.view, spec.image_size, spec.patches, config.full_decode),

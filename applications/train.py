@@ -8,7 +8,7 @@ for bit.
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from applications.advice import on_epoch, on_labels
 from applications.continuing import continued, flags_of
 from applications.job import Job, make_job
 from applications.loop import train_epoch
@@ -84,6 +85,7 @@ def train(process: Process, config: Config) -> int:
     log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
     with log, StopSignals() as stop, explain_torch_faults(config.batch_size, config.image_size):
         log.config(flags_of(config))
+        _warn(on_labels(train_labels))
         job = make_job(config, process, network, spec, train_labels, log, stop)
         if checkpoint is not None:
             restore_job(checkpoint, job)
@@ -135,11 +137,17 @@ def _epochs(
         writer.latest(network, validator.spec, job, state)
         logging.info(_line(state.epoch, config.epochs, figures, seconds, is_best))
         log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best_figures})
+        _warn(on_epoch(config.criterion, config.margin, figures))
     if job.process.is_main:
         logging.info("all %d epochs are done", config.epochs)
         logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
         logging.info("log and TensorBoard events: %s", log.folder)
     return 0
+
+
+def _warn(reasons: Iterable[str]) -> None:
+    for reason in reasons:
+        logging.warning("%s", reason)
 
 
 def _save(

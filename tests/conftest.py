@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
+from torch import nn
+
+from models import create_model
 
 ROOT = Path(__file__).resolve().parent.parent
 SIGMAS = (0.0, 1.0, 2.5)  # the better, the sharper
@@ -50,6 +54,19 @@ def hash_of(split: str) -> int:
 def _histogram(mos: float, bins: int) -> list[float]:
     weights = np.exp(-0.5 * (np.arange(1, bins + 1) - mos) ** 2)
     return [round(float(weight), 6) for weight in weights / weights.sum()]
+
+
+def lively(arch: str, num_classes: int, size: tuple[int, int], seed: int = 0) -> nn.Module:
+    """A network whose untrained scores differ between pictures: batch statistics of noise make it so."""
+    torch.manual_seed(seed)
+    network = create_model(arch, num_classes, size).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean of all batches
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.randn(8, 3, *size))
+    return network.eval()
 
 
 @pytest.fixture

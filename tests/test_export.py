@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from deploy.exporting import export
 from deploy.parity import largest_difference
 from deploy.pt2 import open_pt2
 from main import main
-from models import create_model, head_of
+from models import head_of
 from models.spec import ModelSpec
-from tests.conftest import picture
+from tests.conftest import lively, picture
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.errors import ConfigError, ExportError, WeightsError
 
@@ -28,19 +27,6 @@ FILES = {"pt2": "{}.pt2", "onnx": "{}.onnx", "openvino": "{}.xml", "torchscript"
 def need(name: str) -> None:
     for package in NEEDS.get(name, ()):
         pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
-
-
-def lively(arch: str, num_classes: int, size: tuple[int, int]) -> nn.Module:
-    """A network whose untrained scores differ between pictures: batch statistics of noise make it so."""
-    torch.manual_seed(0)
-    network = create_model(arch, num_classes, size).train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the mean of all batches
-    with torch.no_grad():
-        for _ in range(2):
-            network(torch.randn(8, 3, *size))
-    return network.eval()
 
 
 def write_checkpoint(path: Path, num_classes: int = 1, view: str = "fit") -> ModelSpec:

@@ -1,0 +1,104 @@
+"""`-e --compare A B`: two models on the same labels, and whether the difference could be luck."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from applications.continuing import flags_of
+from applications.evaluation import Predictions, evaluate_logits
+from applications.model_setup import trained_model
+from applications.splits import split_labels
+from applications.tables import comparison_table
+from applications.test import label_logits, objective
+from config import Config
+from criterions.factory import create_criterion
+from dataloader.labels import Labels
+from metrics.bootstrap import Interval, bootstrap_intervals
+from metrics.correlation import plcc, srcc
+from metrics.emd import mean_rating
+from metrics.significance import Verdict, compare_correlations, compare_hits
+from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from utils.distributed import Process, choose_device
+from utils.errors import ConfigError
+from utils.run_log import RunLog, new_run_folder
+
+
+def run(config: Config) -> int:
+    """Print the table and write metrics.json into logs/<run>/; 0."""
+    files = [Path(name) for name in config.compare or []]
+    process = Process(device=choose_device(config.cuda, config.gpus)[0])
+    results = []
+    labels = None
+    for file in files:
+        own = replace(config, resume=file)
+        network, spec, flags = trained_model(own)
+        if labels is None:
+            labels = split_labels(own, "test", spec.criterion, spec.num_classes)
+        elif spec.criterion != labels.task:
+            raise ConfigError(
+                f"--compare: {files[0]} is a model for {labels.task}, {file} for {spec.criterion}; "
+                "--criterion judges both by the same labels"
+            )
+        criterion = create_criterion(spec.criterion, *objective(own, flags))
+        logits = label_logits(own, process, network, spec, labels)
+        results.append(evaluate_logits(labels, logits, criterion))
+    assert labels is not None
+    differences, verdicts = differ(labels, *results)
+    figures = [result.figures for result in results]
+    logging.info("A: %s\nB: %s", *files)
+    logging.info("%s", comparison_table(figures[0], figures[1], differences, verdicts))
+    with RunLog(new_run_folder(config.logdir, "compare", "two", labels.task)) as log:
+        log.config(flags_of(config))
+        log.metrics(
+            {
+                "models": [str(file) for file in files],
+                "labels": str(labels.source),
+                "figures": figures,
+                "difference_intervals": differences,
+                "tests": {name: verdict._asdict() for name, verdict in verdicts.items()},
+            }
+        )
+        logging.info("metrics.json: %s", log.folder)
+    return 0
+
+
+def differ(
+    labels: Labels, first: Predictions, second: Predictions
+) -> tuple[dict[str, Interval], dict[str, Verdict]]:
+    """Paired bootstrap intervals of the differences A - B, and tests, over the rows that both could read."""
+    rows = np.intersect1d(first.rows, second.rows)
+    images, targets = labels.images[rows], labels.targets[rows]
+    if labels.task == "rank":
+        hits = [result.scores[images[:, 0]] > result.scores[images[:, 1]] for result in (first, second)]
+        verdicts = {
+            "pair_accuracy": compare_hits(int((hits[0] & ~hits[1]).sum()), int((hits[1] & ~hits[0]).sum()))
+        }
+        return bootstrap_intervals(
+            lambda pairs: _minus(*(rank_metrics(result.scores, pairs) for result in (first, second))), images
+        ), verdicts
+    if labels.task == "emd":
+        probs = [result.probs[images[:, 0]] for result in (first, second)]
+        scores, opinions = [mean_rating(one) for one in probs], mean_rating(targets)
+        intervals = bootstrap_intervals(
+            lambda a, b, wanted: _minus(emd_metrics(a, wanted), emd_metrics(b, wanted)), *probs, targets
+        )
+    else:
+        scores, opinions = [result.scores[images[:, 0]] for result in (first, second)], targets
+        intervals = bootstrap_intervals(
+            lambda a, b, wanted: _minus(regress_metrics(a, wanted), regress_metrics(b, wanted)),
+            *scores,
+            opinions,
+        )
+    verdicts = {
+        name: compare_correlations(
+            measure(scores[0], opinions), measure(scores[1], opinions), measure(*scores), len(rows)
+        )
+        for name, measure in (("srcc", srcc), ("plcc", plcc))
+    }
+    return intervals, verdicts
+
+
+def _minus(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
+    return {name: value - second[name] for name, value in first.items()}

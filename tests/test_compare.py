@@ -1,0 +1,122 @@
+"""Oracles: simulated models of equal worth, Steiger's test, the figures of two runs of -e."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from main import main
+from metrics.significance import compare_correlations, compare_hits
+from models.spec import ModelSpec
+from tests.conftest import ROOT, lively
+from utils.checkpoint import save_checkpoint
+
+
+def test_equal_models_are_called_different_as_often_as_the_level_says() -> None:
+    """Two models with equal noise, 2000 times: p below .05 in about 5% of them, p uniform."""
+    rng = np.random.default_rng(0)
+    values = []
+    for _ in range(2000):
+        truth, shared = rng.normal(size=(2, 60))
+        a, b = (truth + 0.5 * shared + 0.6 * rng.normal(size=60) for _ in range(2))
+        r = np.corrcoef([truth, a, b])
+        values.append(compare_correlations(r[0, 1], r[0, 2], r[1, 2], 60).p_value)
+    assert np.mean(np.array(values) < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert stats.kstest(values, "uniform").pvalue > 0.01
+
+
+def test_it_agrees_with_steigers_test_where_both_hold() -> None:
+    """Steiger 1980, equation 14 with pooled correlations, written out."""
+    first, second, between, count = 0.62, 0.55, 0.7, 400
+    mean = (first + second) / 2
+    psi = between * (1 - 2 * mean**2) - 0.5 * mean**2 * (1 - 2 * mean**2 - between**2)
+    covariance = psi / (1 - mean**2) ** 2
+    z = (math.atanh(first) - math.atanh(second)) * math.sqrt((count - 3) / (2 - 2 * covariance))
+    ours = compare_correlations(first, second, between, count)
+    assert ours.statistic == pytest.approx(z, rel=0.01)
+    assert ours.p_value == pytest.approx(2 * stats.norm.sf(z), rel=0.05)
+    turned = compare_correlations(second, first, between, count)
+    assert turned.statistic == -ours.statistic
+
+
+def test_mcnemar_by_binomial_coefficients() -> None:
+    both_tails = 2 * sum(math.comb(12, k) for k in range(10, 13)) / 2**12
+    assert compare_hits(10, 2).p_value == pytest.approx(both_tails)
+    assert compare_hits(0, 0).p_value == 1
+    assert math.isnan(compare_correlations(0.5, math.nan, 0.2, 50).p_value)
+    assert math.isnan(compare_correlations(0.5, 0.4, 0.2, 3).p_value)
+
+
+def model(name: str, seed: int, criterion: str, num_classes: int = 1) -> None:
+    spec = ModelSpec("mobilenet_v3_small", num_classes, image_size=(64, 64), criterion=criterion)
+    network = lively(spec.arch, num_classes, spec.image_size, seed)
+    save_checkpoint(name, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+
+
+@pytest.mark.parametrize(("task", "bins"), [("rank", 1), ("regress", 1), ("emd", 5)])
+def test_the_figures_are_those_of_two_evaluations(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], task: str, bins: int
+) -> None:
+    workplace(task, scenes=2)
+    for number, name in enumerate(("a.pth", "b.pth")):
+        model(name, number, task, bins)
+        assert main(["-e", "--resume", name, "-g", "0", "-j", "0", "--logdir", name[0]]) == 0
+    capsys.readouterr()
+    assert main("-e --compare a.pth b.pth -g 0 -j 0 --logdir both".split()) == 0
+    out = capsys.readouterr().out
+    assert "A - B" in out and "p value" in out
+    found = json.loads(next(Path("both").rglob("metrics.json")).read_text())
+    for figures, folder in zip(found["figures"], "ab", strict=True):
+        alone = json.loads(next(Path(folder).rglob("metrics.json")).read_text())["figures"]
+        for name, value in figures.items():
+            if value is not None:
+                assert value == pytest.approx(alone[name], nan_ok=True)
+
+
+def test_a_model_against_itself_does_not_differ(workplace: Callable[..., Path]) -> None:
+    workplace("rank", scenes=2)
+    model("a.pth", 0, "rank")
+    assert main("-e --compare a.pth a.pth -g 0 -j 0".split()) == 0
+    found = json.loads(next(Path("logs").rglob("metrics.json")).read_text())
+    assert found["difference_intervals"]["pair_accuracy"] == [0, 0]
+    assert found["tests"]["pair_accuracy"]["p_value"] == 1
+
+
+def test_models_for_other_tasks_are_refused(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("rank")
+    model("a.pth", 0, "rank")
+    model("b.pth", 0, "regress")
+    assert main("-e --compare a.pth b.pth -g 0".split()) == 2
+    assert "--criterion judges both" in capsys.readouterr().err
+
+
+def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) -> None:
+    root = workplace("regress", scenes=2)
+    label = root / "data/train/label.txt"
+    names = [line.split(",")[0] for line in label.read_text().splitlines()]
+    label.write_text("".join(f"{name},3\n" for name in names))
+    command = "--train --criterion regress -a mobilenet_v3_small --image_size 64 64 --epochs 1 -b 3 -j 0 -g 0"
+    argv = command.split()
+    done = subprocess.run([sys.executable, str(ROOT / "main.py"), *argv], capture_output=True, text=True)
+    assert done.returncode == 0 and "all 6 rows have the same label" in done.stdout + done.stderr
+
+
+def test_advice_names_the_cause() -> None:
+    from applications.advice import on_epoch
+
+    stuck = {"train_loss": 1.0, "pair_accuracy": 0.0, "ties": 40}
+    turned = {"train_loss": 0.7, "pair_accuracy": 0.2, "ties": 0}
+    fine = {"train_loss": 0.4, "pair_accuracy": 0.8, "ties": 0}
+    assert "is the margin" in " ".join(on_epoch("rank", 1.0, stuck))
+    assert "worse than chance" in " ".join(on_epoch("rank", 1.0, turned))
+    assert not list(on_epoch("rank", 1.0, fine))
+    assert "DMOS" in " ".join(on_epoch("regress", 1.0, {"train_loss": 1, "srcc": -0.8}))
+    assert not list(on_epoch("regress", 1.0, {"train_loss": 1, "srcc": float("nan")}))
