@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from deploy.exporting import export
 from deploy.parity import largest_difference
