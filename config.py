@@ -57,6 +57,7 @@ class Config:
     margin: float
     use_margin: bool
     rank_activation: str
+    rank_weight: float
     # optimisation
     optimizer: str
     lookahead: bool
@@ -269,6 +270,8 @@ def _objective(parser: argparse.ArgumentParser) -> None:
     add("--margin", type=positive_float, default=1.0, help="score gap at which a pair costs nothing")
     add("--use_margin", action="store_true", help="accepted for older scripts: a margin is always used")
     add("--rank_activation", choices=("none", "sigmoid"), default="none", help="of scores before the hinge")
+    add("--rank_weight", type=bounded_float(0), default=0.0, metavar="W",
+        help="with regress: add W times the ranking loss over all pairs of a batch, margin = gap of labels")
 
 
 def _optimisation(parser: argparse.ArgumentParser) -> None:
