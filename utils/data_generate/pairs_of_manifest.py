@@ -76,7 +76,7 @@ def write_pairs(source: Path, folder: Path, gap: float | None) -> int:
         pairs += pairs_across_types(records, load_mapping(source / MAPPING), gap)
     folder.mkdir(parents=True, exist_ok=True)
     with (source / MANIFEST).open(encoding="utf-8", newline="") as file:
-        write_rows(folder / MANIFEST, csv.reader(file))
+        write_rows(folder / MANIFEST, list(csv.reader(file)))
     write_rows(
         folder / LABELS, ((label_path(better.path), label_path(worse.path)) for better, worse in pairs)
     )
