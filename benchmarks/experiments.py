@@ -5,7 +5,7 @@
     python benchmarks/rated_sets.py --rated DIR --out RATED
     python benchmarks/experiments.py --data DATA --rated RATED --out OUT [--only NAME ...]
 
-Each configuration of experiments.yaml trains EfficientNet-Lite0 on a few of DATA's training scenes by main.py.
+A configuration of experiments.yaml trains EfficientNet-Lite0 on a few of DATA's training scenes by main.py.
 It is judged first on scenes that none of them saw, then on rated pictures. Prints a row each; what is done is
 not done again.
 """
