@@ -1,7 +1,7 @@
 """`--train --find_lr`: a learning-rate range test (Smith, WACV 2017).
 
-The rate grows from step to step while the network learns; where the loss falls fastest, and where it blows up,
-says which rate suits. Nothing of what it learns is kept.
+The rate grows from step to step while the network learns; where the loss is lowest, before it blows up, says
+which rate suits. Nothing of what it learns is kept.
 """
 
 import logging

@@ -253,7 +253,7 @@ def test_bootstrap_of_an_undefined_figure_is_nan_in_silence(recwarn):
     assert -1 <= low < high <= 1
 
 
-# Rat42 of NIST's Statistical Reference Datasets (Ratkowsky 1983, pasture yield against growing time), with the
+# Rat42 of NIST's Statistical Reference Datasets (Ratkowsky 1983, pasture yield against time): the
 # model y = b1 / (1 + exp(b2 - b3 x)) and parameters that are certified to 11 digits.
 RAT42 = [(9, 8.93), (14, 10.8), (21, 18.59), (28, 22.33), (42, 39.35), (57, 56.11), (63, 61.73), (70, 64.62)]
 RAT42 += [(79, 67.08)]
