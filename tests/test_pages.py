@@ -50,9 +50,9 @@ def words_of(command: str) -> list[str]:
         words = words[3:]
     while words and "=" in words[0]:
         words = words[1:]
-    if words[0] == "torchrun":
+    if words and words[0] == "torchrun":
         words = ["python", *words[next(i for i, word in enumerate(words) if word.endswith(".py")) :]]
-    return words
+    return words or [""]
 
 
 def test_pages_have_commands() -> None:
