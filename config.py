@@ -31,6 +31,7 @@ class Config:
     folds: int | None
     find_lr: int | None
     jit: bool
+    calibrate: bool
     export: list[str] | None
     predict: list[str] | None
     list_models: str | None
@@ -190,6 +191,8 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError(f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out")
     if config.ema is not None and config.swa is not None:
         raise ConfigError("--ema and --swa are two averages of the same weights: give one of them")
+    if config.calibrate and config.resume is None:
+        raise ConfigError("--calibrate needs --resume FILE, the checkpoint to calibrate")
     if config.jit and config.resume is None:
         raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
     _refuse_deploy_conflicts(config)
@@ -239,6 +242,8 @@ def _action(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--find_lr", type=positive_int, nargs="?", const=100, metavar="STEPS",
         help="with --train: try learning rates for so many steps (alone: 100), plot, suggest; keeps nothing")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
+    add("--calibrate", action="store_true", help="percentiles of the scores of DATA/val into the weights of "
+        "--resume: CHECKPOINT_DIR/calibrated_{arch}.pth")
     add("--export", type=format_name, nargs="+", metavar="FORMAT",
         help="convert --resume, into CHECKPOINT_DIR: "
         f"{', '.join(FORMATS)}")

@@ -37,6 +37,7 @@ def _application(config: Config) -> str:
         "behaviour": config.behaviour is not None,
         "compare": config.compare is not None,
         "test": config.evaluate,
+        "calibrate": config.calibrate,
         "convert": config.jit,
         "list_optimizers": config.list_optimizers,
         "export": config.export,

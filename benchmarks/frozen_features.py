@@ -105,7 +105,7 @@ def backbone(resume: Path | None) -> nn.Module:
         from deploy.engines.torch_modules import open_checkpoint
 
         module, _ = open_checkpoint(resume)
-        return module.network.eval()  # type: ignore[union-attr, no-any-return, operator]
+        return module.network.eval()
     network = create_model(ARCH, 1, (224, 224))
     load_pretrained(network, ARCH)
     return network.eval()
