@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
 from utils.checkpoint import load_checkpoint, save_checkpoint
+from utils.errors import WeightsError
 
 RUN = [
     *("--train", "-a", "mobilenet_v3_small", "--image_size", "48", "48", "-g", "0", "--view", "patches"),
@@ -52,7 +54,19 @@ def fill(disk: Path, spare: int) -> Path:
     return filler
 
 
+@pytest.mark.parametrize("values", [300_000, 2_000_000])
+def test_a_save_that_does_not_fit(values: int, small_disk: Path) -> None:
+    file = small_disk / "a.pth"
+    save_checkpoint(file, {"state_dict": {"weight": torch.ones(200_000)}})
+    kept, filler = file.read_bytes(), fill(small_disk, 1_000_000)
+    with pytest.raises(WeightsError, match="No space left on device"):
+        save_checkpoint(file, {"state_dict": {"weight": torch.ones(values)}})
+    assert file.read_bytes() == kept
+    assert sorted(small_disk.iterdir()) == [file, filler]
+
+
 # 8 MB hold a best model and no checkpoint, 300 kB neither, 0 bytes not even a line of the log.
+@pytest.mark.slow
 @pytest.mark.parametrize("spare", [8_000_000, 300_000, 0])
 def test_a_full_disk(spare: int, workplace: Callable[..., Path], small_disk: Path) -> None:
     workplace("regress", scenes=3)
@@ -75,6 +89,7 @@ def test_a_full_disk(spare: int, workplace: Callable[..., Path], small_disk: Pat
     assert load_checkpoint(file)["train_state"]["epoch"] == 2
 
 
+@pytest.mark.slow
 def test_a_killed_loader_process(workplace: Callable[..., Path]) -> None:
     workplace("regress", scenes=3)
     with start(*RUN, "-j", "1", "--epochs", "1000") as run:
