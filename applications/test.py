@@ -47,8 +47,8 @@ def evaluate(process: Process, config: Config) -> int:
     labels = split_labels(config, "test", spec.criterion, spec.num_classes)
     folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
     with (
-        RunLog(folder, active=process.is_main) as log,
         explain_torch_faults(config.batch_size, spec.image_size),
+        RunLog(folder, active=process.is_main) as log,
     ):
         log.config(flags_of(config))
         logits = label_logits(config, process, network, spec, labels)
