@@ -23,6 +23,7 @@ from utils.errors import ConfigError, TrainingError
 
 STEPS = (4, 32, 128, 512)  # pictures in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
+PATIENCE = 300  # seconds for one step on a CPU
 KEEP_FREE = 0.2  # of the memory: for decoded pictures, validation, and what others will want
 LEAST_UPDATES = 10  # an epoch; a batch of all rows would fit, but hardly learn
 
@@ -96,7 +97,10 @@ def _measured(config: Config, pictures: int) -> float:
     queue = context.SimpleQueue()
     child = context.Process(target=_child, args=(config, pictures, queue))
     child.start()
-    child.join()
+    child.join(PATIENCE)
+    if child.is_alive():
+        child.kill()
+        child.join()
     if child.exitcode or queue.empty():
         raise TrainingError(
             f"--auto_batch: a step of {pictures} pictures ended with status {child.exitcode}; give -b"

@@ -50,17 +50,25 @@ def test_the_suggestion_is_a_tenth_of_the_lowest() -> None:
     assert suggestion(rates[:3], losses[:3]) is None
 
 
-def test_auto_batch_on_a_cpu(
-    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Measured once; then the memory that it may use decides, and a batch keeps ten steps an epoch."""
+AUTO = [*SMALL, "--criterion", "regress", "--auto_batch", "--epochs", "1", "--image_size", "160", "160"]
+
+
+@pytest.mark.slow
+def test_auto_batch_on_a_cpu(workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Really measured, in two processes; a batch keeps ten steps an epoch."""
     workplace("regress", scenes=10)  # 30 rows
-    argv = [*SMALL, "--criterion", "regress", "--auto_batch", "--epochs", "1"]
-    assert main(argv) == 0
+    assert main(AUTO) == 0
     told = capsys.readouterr()
     assert "--auto_batch: -b 3 (" in told.err + told.out and "rows would fit" in told.err + told.out
     assert load_checkpoint("checkpoints/checkpoint_mobilenet_v3_small.pth")["config"]["batch_size"] == 3
 
+
+def test_auto_batch_follows_the_memory(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With known peaks in place of measured ones, the memory that is free decides."""
+    workplace("regress", scenes=10)
+    argv = AUTO
     mib = 2**20
     peaks = {4: 1400.0 * mib, 32: 4200.0 * mib}  # 1000 and 100 a picture
     monkeypatch.setattr(auto_batch, "_measured", lambda _, pictures: peaks[pictures])
