@@ -29,9 +29,7 @@ def open_video(path: Path) -> Any:
     cv2 = require("cv2", "a video", "opencv-python-headless")
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
-        raise ImageError(
-            f"{path}: not a video that OpenCV can open; it should play elsewhere, as H.264 .mp4 say"
-        )
+        raise ImageError(f"{path}: not a video that OpenCV can open; damaged, or convert it to an H.264 .mp4")
     return capture
 
 
