@@ -4,7 +4,7 @@
     python benchmarks/page_screenshots.py --out DIR GOOD WORSE [MORE ...]
 
 Chromium drops the first picture, compares it with the second, and judges all; then a file that is no picture,
-one that is too large, and /docs. It goes nowhere but to the server: names of other machines are not looked up.
+one that is too large, and /docs. It goes nowhere but to the server: other names are not looked up.
 """
 
 import argparse

@@ -79,7 +79,7 @@ def _two(judge: Judge, words: Any) -> None:
 def _many(judge: Judge, words: Any) -> None:
     drop = _drop(words("drop_many"), "many", file_count="multiple")
     note = gr.HTML(elem_id="note")
-    kinds = ["html", "str", "number", "number", "number", "number", "str"]
+    kinds: Any = ["html", "str", "number", "number", "number", "number", "str"]
     table = gr.Dataframe(
         label=words("table"), elem_id="table", interactive=False, datatype=kinds, visible=False
     )

@@ -62,7 +62,9 @@ def _described(lifespan: Any) -> FastAPI:
     """Its /docs need no network where fastapi-offline is installed; those of FastAPI alone ask a CDN."""
     make: Any = FastAPI
     if installed("fastapi_offline"):
-        from fastapi_offline import FastAPIOffline as make  # noqa: N813
+        from fastapi_offline import FastAPIOffline
+
+        make = FastAPIOffline
     summary = "How good do pictures look? Higher is better."
     return make(lifespan=lifespan, title="RankIQA", version="1", summary=summary)
 

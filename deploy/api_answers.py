@@ -21,17 +21,18 @@ class PictureScore(BaseModel):
     """What is said of one picture; `error` where it could not be read."""
 
     name: str = Field(description="the last part of the file name that was sent")
-    score: float | None = Field(None, description="higher = better; /v1/model says on which scale")
+    score: float | None = Field(default=None, description="higher = better; /v1/model says on which scale")
     percentile: float | None = Field(
-        None, description="of the score among those of the pictures the model was validated with, 0 to 100"
+        default=None,
+        description="of the score among those of the pictures the model was validated with, 0 to 100",
     )
-    std: float | None = Field(None, description="standard deviation of the distribution, in ratings")
+    std: float | None = Field(default=None, description="standard deviation of the distribution, in ratings")
     distribution: list[float] | None = Field(
-        None, description="share of each rating, 1 first; null for a model that gives one number"
+        default=None, description="share of each rating, 1 first; null for a model that gives one number"
     )
-    width: int | None = Field(None, description="pixels, as shown: turned by EXIF")
+    width: int | None = Field(default=None, description="pixels, as shown: turned by EXIF")
     height: int | None = None
-    error: str | None = Field(None, description="why there is no score")
+    error: str | None = Field(default=None, description="why there is no score")
 
 
 class Answer(BaseModel):
@@ -49,7 +50,9 @@ class Model(BaseModel):
     image_size: list[int] = Field(description="height, width of what the network sees")
     view: str = Field(description="fit: the whole picture, resized; patches: crops at native resolution")
     criterion: str = Field(description="what it was trained by: rank, emd or regress")
-    score_range: list[float] | None = Field(None, description="lowest and highest score in validation")
+    score_range: list[float] | None = Field(
+        default=None, description="lowest and highest score in validation"
+    )
     licence: str | None = None
     provenance: str | None = None
 
