@@ -28,7 +28,10 @@ class Config:
     evaluate: bool
     behaviour: str | None
     compare: list[str] | None
+    folds: int | None
+    find_lr: int | None
     jit: bool
+    calibrate: bool
     export: list[str] | None
     predict: list[str] | None
     list_models: str | None
@@ -39,6 +42,7 @@ class Config:
     view: str
     patches: int
     batch_size: int
+    auto_batch: bool
     workers: int
     pairing: str
     augment: bool
@@ -57,6 +61,7 @@ class Config:
     margin: float
     use_margin: bool
     rank_activation: str
+    rank_weight: float
     # optimisation
     optimizer: str
     lookahead: bool
@@ -186,6 +191,8 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError(f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out")
     if config.ema is not None and config.swa is not None:
         raise ConfigError("--ema and --swa are two averages of the same weights: give one of them")
+    if config.calibrate and config.resume is None:
+        raise ConfigError("--calibrate needs --resume FILE, the checkpoint to calibrate")
     if config.jit and config.resume is None:
         raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
     _refuse_deploy_conflicts(config)
@@ -193,6 +200,15 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError("--behaviour belongs to -e")
     if config.compare is not None and not config.evaluate:
         raise ConfigError("--compare belongs to -e")
+    for name in ("folds", "find_lr", "auto_batch"):
+        if name in config.given and not config.train:
+            raise ConfigError(f"--{name} belongs to --train")
+    if config.folds is not None and config.folds < 3:
+        raise ConfigError(f"--folds {config.folds}: at least 3, one each to train, validate and test on")
+    if config.folds is not None and (config.continue_from is not None or config.find_lr is not None):
+        raise ConfigError("--folds goes on by itself and runs alone: leave --continue and --find_lr out")
+    if config.find_lr is not None and config.continue_from is not None:
+        raise ConfigError("--find_lr tries rates from the start of a run: leave --continue out")
     if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
         raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
 
@@ -221,7 +237,13 @@ def _action(parser: argparse.ArgumentParser) -> None:
         help="with -e: try the model on clean pictures, distorted on the spot (alone: DATA/test/refimgs)")
     group.add_argument("--compare", nargs=2, metavar=("A", "B"),
         help="with -e: two models on DATA/test, and whether their difference could be luck")
+    group.add_argument("--folds", type=positive_int, metavar="K",
+        help="with --train: K runs over the scenes of all splits, each tested on its own part of them")
+    group.add_argument("--find_lr", type=positive_int, nargs="?", const=100, metavar="STEPS",
+        help="with --train: try learning rates for so many steps (alone: 100), plot, suggest; keeps nothing")
     add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
+    add("--calibrate", action="store_true", help="percentiles of the scores of DATA/val into the weights of "
+        "--resume: CHECKPOINT_DIR/calibrated_{arch}.pth")
     add("--export", type=format_name, nargs="+", metavar="FORMAT",
         help="convert --resume, into CHECKPOINT_DIR: "
         f"{', '.join(FORMATS)}")
@@ -239,6 +261,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
         help="fit: crop to the aspect ratio and resize; patches: crops at native resolution")
     add("--patches", type=positive_int, default=5, metavar="N", help="crops a picture in evaluation")
     add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step")
+    add("--auto_batch", action="store_true", help="with --train: the largest -b that fits in memory")
     add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
     add("--pairing", choices=("dedup", "siamese"), default="dedup",
         help="dedup: each picture of a step once; siamese: two branches a pair, slow, to compare with")
@@ -269,6 +292,8 @@ def _objective(parser: argparse.ArgumentParser) -> None:
     add("--margin", type=positive_float, default=1.0, help="score gap at which a pair costs nothing")
     add("--use_margin", action="store_true", help="accepted for older scripts: a margin is always used")
     add("--rank_activation", choices=("none", "sigmoid"), default="none", help="of scores before the hinge")
+    add("--rank_weight", type=bounded_float(0), default=0.0, metavar="W",
+        help="with regress: add W times the ranking loss over all pairs of a batch, margin = gap of labels")
 
 
 def _optimisation(parser: argparse.ArgumentParser) -> None:

@@ -31,10 +31,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _application(config: Config) -> str:
     actions = {
+        "folds": config.folds is not None,
+        "find_lr": config.find_lr is not None,
         "train": config.train,
         "behaviour": config.behaviour is not None,
         "compare": config.compare is not None,
         "test": config.evaluate,
+        "calibrate": config.calibrate,
         "convert": config.jit,
         "list_optimizers": config.list_optimizers,
         "export": config.export,

@@ -14,6 +14,9 @@ from utils.errors import ConfigError, WeightsError
 FREE = {"epochs", "workers", "gpus", "nodes", "rank", "init_method", "procs_per_node", "cuda", "print_freq"}
 FREE |= {
     "train",
+    "folds",
+    "find_lr",
+    "auto_batch",
     "evaluate",
     "jit",
     "list_models",

@@ -112,7 +112,9 @@ def make_job(
     return Job(
         network=network,
         normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=create_criterion(config.criterion, config.margin, config.rank_activation),
+        criterion=create_criterion(
+            config.criterion, config.margin, config.rank_activation, config.rank_weight
+        ),
         optimizer=create_optimizer(
             config.optimizer,
             network.parameters(),

@@ -1,25 +1,59 @@
-"""Pair accuracy by distortion type and level, where the generator's manifest.csv lies beside label.txt."""
+"""Figures by type, level and scene, where the table of what each picture is lies beside the labels."""
 
 import csv
+import math
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from applications.evaluation import Predictions
 from dataloader.labels import Labels
+from metrics.correlation import plcc, srcc
+from metrics.emd import mean_rating
+from metrics.error import rmse
 from metrics.pair_accuracy import PairAccuracy, pair_accuracy
+
+
+class Origin(NamedTuple):
+    """What a picture is: its scene, distortion type and level (0: a reference, -1: not known)."""
+
+    scene: str
+    kind: str
+    level: int
+
+
+def read_origins(label_file: Path) -> dict[str, Origin]:
+    """{path as the labels spell it: origin}; empty where no table lies beside the labels.
+
+    It is the generator's manifest.csv in the folder of the labels, or the table.csv of prepare_dataset one
+    folder higher.
+    """
+    for table in (label_file.parent / "manifest.csv", label_file.parent.parent / "table.csv"):
+        if table.is_file():
+            with table.open(encoding="utf-8-sig", newline="") as lines:
+                return {row["path"]: _origin(row) for row in csv.DictReader(lines) if row.get("path")}
+    return {}
+
+
+def origins_of(labels: Labels, label_file: Path) -> list[Origin]:
+    """The origin of each of the M pictures of `labels`; unknown ones are Origin("", "", -1)."""
+    table = read_origins(label_file)
+    unknown = Origin("", "", -1)
+    return [table.get(name, unknown) for name in labels.names]
 
 
 def by_type_and_level(
     labels: Labels, result: Predictions, label_file: Path
 ) -> dict[tuple[str, int], PairAccuracy]:
-    """{(type, level of the worse image): counts}, types in order; empty without a manifest."""
-    manifest = label_file.parent / "manifest.csv"
-    if labels.task != "rank" or not manifest.is_file():
+    """{(type, level of the worse image): counts}, types in order; empty without a table, and but for rank."""
+    if labels.task != "rank":
         return {}
-    kinds = _read(manifest)
-    known = np.array([kinds.get(name, ("", -1))[1] for name in labels.names])
-    types = np.array([kinds.get(name, ("", -1))[0] for name in labels.names])
+    origins = origins_of(labels, label_file)
+    known = np.array([origin.level for origin in origins])
+    types = np.array([origin.kind for origin in origins])
     pairs = labels.images[result.rows]
     pairs = pairs[known[pairs[:, 1]] > 0]
     groups = {}
@@ -30,7 +64,54 @@ def by_type_and_level(
     return groups
 
 
-def _read(manifest: Path) -> dict[str, tuple[str, int]]:
-    with manifest.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines)
-        return {row["path"]: (row["type"], int(float(row["level"] or 0))) for row in rows}
+def by_group(labels: Labels, result: Predictions, label_file: Path) -> dict[str, dict[str, dict[str, float]]]:
+    """{"type" or "scene": {its name: figures of its rows}}; a grouping that no table knows is left out.
+
+    A row belongs to the type and the scene of its (worse) picture. Figures are `rows` and, for rank, the pair
+    accuracy, else SRCC, PLCC and RMSE, NaN where they are undefined.
+    """
+    origins = origins_of(labels, label_file)
+    images = labels.images[result.rows]
+    groups = {}
+    for title, names in (("type", [o.kind for o in origins]), ("scene", [o.scene for o in origins])):
+        of_row = np.array(names, dtype=np.str_)[images[:, -1]]
+        present = [str(name) for name in np.unique(of_row) if name]
+        if present and len(present) < len(of_row):  # a group of one picture each says nothing
+            groups[title] = {name: _figures(labels, result, of_row == name) for name in present}
+    return groups
+
+
+def _figures(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[str, float]:
+    rows = result.rows[inside]
+    scores = result.scores[labels.images[rows]]
+    if labels.task == "rank":
+        return {"rows": len(rows), "pair_accuracy": pair_accuracy(scores[:, 0], scores[:, 1]).accuracy}
+    opinions = labels.targets[rows]
+    if labels.task == "emd":
+        opinions = mean_rating(opinions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a scene with two pictures nobody expects a correlation
+        measured = {name: measure(scores[:, 0], opinions) for name, measure in _MEASURES.items()}
+    return {"rows": len(rows), **measured}
+
+
+_MEASURES = {"srcc": srcc, "plcc": plcc, "rmse": rmse}
+
+
+def spread(figures: dict[str, dict[str, float]]) -> Iterator[tuple[str, float, float, int]]:
+    """(name, mean, deviation, groups) of each figure over the groups in which it is defined."""
+    names = dict.fromkeys(name for values in figures.values() for name in values if name != "rows")
+    for name in names:
+        defined = [values[name] for values in figures.values() if math.isfinite(values[name])]
+        if defined:
+            deviation = float(np.std(defined, ddof=1)) if len(defined) > 1 else math.nan
+            yield name, float(np.mean(defined)), deviation, len(defined)
+
+
+def _origin(row: dict[str, str]) -> Origin:
+    kind = row.get("type") or ""
+    try:
+        level = int(float(row.get("level") or ""))
+    except ValueError:
+        level = 0 if kind == "reference" else -1
+    return Origin(row.get("scene") or "", kind, level)

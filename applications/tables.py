@@ -2,6 +2,7 @@
 
 import math
 
+from applications.manifest import spread
 from metrics.bootstrap import Interval
 from metrics.pair_accuracy import PairAccuracy
 from metrics.significance import Verdict
@@ -37,6 +38,48 @@ def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
         cells = "".join(f"{part.accuracy:>9.3f}" for part in own)
         lines.append(f"{kind:<14}{cells}{right / pairs:>9.3f}{pairs:>8}")
     return "\n".join(lines)
+
+
+def fold_table(figures: list[dict[str, float | None]], summary: dict[str, dict[str, float]]) -> str:
+    """A line a figure: its value in each fold, mean, deviation (of one fold, n - 1)."""
+    heads = "".join(f"{f'fold {number + 1}':>10}" for number in range(len(figures)))
+    lines = [f"{'figure':<28} {'better':<7}{heads}{'mean':>10}{'deviation':>11}"]
+    for name, values in summary.items():
+        metric = METRICS[name]
+        cells = "".join(f"{_number(_known(fold.get(name))):>10}" for fold in figures)
+        direction = "higher" if metric.higher_is_better else "lower"
+        ends = f"{_number(values['mean']):>10}{_number(_known(values['deviation'])):>11}"
+        lines.append(f"{metric.label:<28} {direction:<7}{cells}{ends}")
+    return "\n".join(lines)
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+LONGEST = 30  # lines of a table on the terminal
+
+
+def named_group_table(title: str, groups: dict[str, dict[str, float]]) -> str:
+    """A line a group, the worst first, and their mean and deviation; at most LONGEST lines of groups."""
+    names = [name for name in next(iter(groups.values())) if name != "rows"]
+    lead = names[0]
+    order = sorted(groups, key=lambda name: _last_if_undefined(groups[name][lead]))
+    width = max(12, *(len(name) + 1 for name in order[:LONGEST]))
+    head = "".join(f"{METRICS[name].label:>15}" for name in names)
+    lines = [f"by {title}, the lowest {METRICS[lead].label} first", f"{title:<{width}}{'rows':>6}{head}"]
+    for name in order[:LONGEST]:
+        cells = "".join(f"{_number(groups[name][figure]):>15}" for figure in names)
+        lines.append(f"{name:<{width}}{groups[name]['rows']:>6}{cells}")
+    if len(order) > LONGEST:
+        lines.append(f"... {len(order) - LONGEST} more in metrics.json")
+    for figure, mean, deviation, count in spread(groups):
+        lines.append(f"{METRICS[figure].label} over {count}: mean {mean:.4f}, deviation {_number(deviation)}")
+    return "\n".join(lines)
+
+
+def _last_if_undefined(value: float) -> float:
+    return value if math.isfinite(value) else math.inf
 
 
 def comparison_table(

@@ -11,12 +11,12 @@ from torch import nn
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
 from applications.intervals import with_intervals
-from applications.manifest import by_type_and_level
+from applications.manifest import by_group, by_type_and_level
 from applications.model_setup import trained_model
-from applications.plots import save, scatter
+from applications.plots import bars, calibration_plot, save, scatter
 from applications.scoring import predict_logits
 from applications.splits import pin_memory, split_file, split_labels, usable_workers
-from applications.tables import figure_table, group_table
+from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
 from criterions.factory import create_criterion
@@ -47,8 +47,8 @@ def evaluate(process: Process, config: Config) -> int:
     labels = split_labels(config, "test", spec.criterion, spec.num_classes)
     folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
     with (
-        RunLog(folder, active=process.is_main) as log,
         explain_torch_faults(config.batch_size, spec.image_size),
+        RunLog(folder, active=process.is_main) as log,
     ):
         log.config(flags_of(config))
         logits = label_logits(config, process, network, spec, labels)
@@ -60,7 +60,9 @@ def evaluate(process: Process, config: Config) -> int:
 
 def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) -> None:
     figures, intervals = with_intervals(labels, result)
-    groups = by_type_and_level(labels, result, split_file(config.data, "test"))
+    label_file = split_file(config.data, "test")
+    groups = by_type_and_level(labels, result, label_file)
+    named = by_group(labels, result, label_file)
     content = {
         "model": str(config.resume),
         "labels": str(labels.source),
@@ -69,17 +71,36 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
         "figures": figures,
         "intervals": intervals,
         "pair_accuracy": _nested(groups),
+        "groups": named,
     }
     log.metrics(content)
     with atomic_write(log.folder / "predictions.csv", "w") as file:
         csv.writer(file).writerows(_prediction_rows(labels, result))
-    save(scatter(labels.task, *scatter_axes(labels, result)), log.folder / "scatter.png")
+    drawn = _draw(log, labels, result, named)
     counts = f"{len(result.rows)} rows, {len(labels.paths)} pictures"
     logging.info("%s on %s: %s", config.resume, labels.source, counts)
     logging.info("%s", figure_table(figures, intervals))
     if groups:
         logging.info("%s", group_table(groups))
-    logging.info("metrics.json, predictions.csv, scatter.png: %s", log.folder)
+    for title, figures_of in named.items():
+        if title != "type" or not groups:  # pairs have a table of types by level already
+            logging.info("%s", named_group_table(title, figures_of))
+    logging.info("metrics.json, predictions.csv, %s: %s", ", ".join(drawn), log.folder)
+
+
+def _draw(
+    log: RunLog, labels: Labels, result: Predictions, named: dict[str, dict[str, dict[str, float]]]
+) -> list[str]:
+    """Save the plots; their file names."""
+    plots = {"scatter.png": scatter(labels.task, *scatter_axes(labels, result))}
+    if len(named.get("type", ())) > 1:
+        plots["types.png"] = bars(named["type"])
+    if labels.task == "emd":
+        rated = labels.targets[result.rows]
+        plots["calibration.png"] = calibration_plot(result.probs[labels.images[result.rows, 0]], rated)
+    for name, figure in plots.items():
+        save(figure, log.folder / name)
+    return list(plots)
 
 
 def objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from applications.advice import on_epoch, on_labels
+from applications.auto_batch import with_auto_batch
 from applications.continuing import continued, flags_of
 from applications.job import Job, make_job
 from applications.loop import train_epoch
@@ -46,6 +47,8 @@ def run(config: Config) -> int:
         config = replace(config, continue_from="")
     if config.continue_from is not None:
         config = continued(config)
+    elif config.auto_batch:
+        config = with_auto_batch(config)
     device, gpus = choose_device(config.cuda, config.gpus)
     return run_processes(
         train,
@@ -83,7 +86,8 @@ def train(process: Process, config: Config) -> int:
     place(network, process.device, config.channels_last)
     seed_everything(config.seed + process.rank, config.deterministic)
     log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
-    with log, StopSignals() as stop, explain_torch_faults(config.batch_size, config.image_size):
+    # around the log, whose last lines may not fit on the disk
+    with explain_torch_faults(config.batch_size, config.image_size), log, StopSignals() as stop:
         log.config(flags_of(config))
         _warn(on_labels(train_labels))
         job = make_job(config, process, network, spec, train_labels, log, stop)
@@ -106,7 +110,7 @@ def _epochs(
         _save(writer, network, validator, job, state)
     while state.epoch < config.epochs:
         began = time.perf_counter()
-        _freeze(network, state.epoch < config.freeze_backbone)
+        freeze(network, state.epoch < config.freeze_backbone)
         # What learns has changed, and a wrapper holds on to the parameters that it was made for.
         if job.network is network or state.epoch == config.freeze_backbone:
             job = replace(job, network=_ready(network, job.process, config))
@@ -180,7 +184,7 @@ def _refuse_other_world(state: TrainState, process: Process) -> None:
         )
 
 
-def _freeze(network: nn.Module, frozen: bool) -> None:
+def freeze(network: nn.Module, frozen: bool) -> None:
     """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too."""
     head = head_of(network)[1]
     network.requires_grad_(not frozen)

@@ -99,40 +99,41 @@ def forward_alone(count: int, scorer: Scorer, cores: int) -> None:
         list(pool.map(lambda _: scorer.score_crops(crops), range(count // scorer.chunk)))
 
 
-def rate(work: Callable[[], None], count: int, rounds: int) -> float:
-    """Pictures a second, the best of `rounds`."""
-    best = float("inf")
+def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> dict[str, float]:
+    """Pictures a second of each work and its count, the best of `rounds`; all take turns in every round."""
+    best = dict.fromkeys(works, float("inf"))
     for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - began)
-    return count / best
+        for name, (work, _) in works.items():
+            torch.set_num_threads(usable_cores())  # what --predict set for itself must not slow the others
+            began = time.perf_counter()
+            work()
+            best[name] = min(best[name], time.perf_counter() - began)
+    return {name: count / best[name] for name, (_, count) in works.items()}
 
 
 def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> None:
     cores = usable_cores()
-    torch.set_num_threads(cores)
     module, spec = open_checkpoint(model)
     view = View(spec.view, spec.image_size, spec.patches)
     fast = load_scorer(model, threads=cores, engine="auto", streams=cores)
     forward_alone(64, fast, cores)  # warms up
-    torch.set_num_threads(cores)
     few = paths[:: max(1, len(paths) // 60)]
-    rates = {
-        "(a) naive loop": rate(lambda: naive(few, module, spec.image_size), len(few), 1),
-        "(b) DataLoader, batches of 32": rate(lambda: by_loader(paths, module, view, cores), len(paths), 1),
-        f"--predict, {fast.engine.name}": rate(lambda: by_predict(paths, fast, cores), len(paths), rounds),
-        "decode alone": rate(lambda: decode_alone(paths, fast, cores), len(paths), rounds),
-        "forward alone": rate(lambda: forward_alone(len(paths), fast, cores), len(paths), rounds),
+    every = len(paths)
+    works: dict[str, tuple[Callable[[], None], int]] = {
+        "(a) naive loop": (lambda: naive(few, module, spec.image_size), len(few)),
+        "(b) DataLoader, batches of 32": (lambda: by_loader(paths, module, view, cores), every),
+        f"--predict, {fast.engine.name}": (lambda: by_predict(paths, fast, cores), every),
+        "decode alone": (lambda: decode_alone(paths, fast, cores), every),
+        "forward alone": (lambda: forward_alone(every, fast, cores), every),
     }
-    loop, loader, ours, decode, forward = rates.values()
-    bound = 1 / (1 / decode + 1 / forward)
     if int8:
         quick = load_scorer(int8, threads=cores, streams=cores)
-        rates["--predict, INT8"] = rate(lambda: by_predict(paths, quick, cores), len(paths), rounds)
-        rates["forward alone, INT8"] = rate(
-            lambda: forward_alone(len(paths), quick, cores), len(paths), rounds
-        )
+        forward_alone(64, quick, cores)
+        works["--predict, INT8"] = (lambda: by_predict(paths, quick, cores), every)
+        works["forward alone, INT8"] = (lambda: forward_alone(every, quick, cores), every)
+    rates = rates_of(works, rounds)
+    loop, loader, ours, decode, forward = list(rates.values())[:5]
+    bound = 1 / (1 / decode + 1 / forward)
     print(f"{spec.arch}, {spec.view}, {len(paths)} pictures, {cores} cores; pictures a second:")
     for name, value in rates.items():
         print(f"  {name:<32} {value:8.1f}")

@@ -12,9 +12,35 @@ def regress_loss(scores: Tensor, mos: Tensor) -> Tensor:
     return (scores - mos).square().mean()
 
 
+def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
+    """Mean over all pairs i, j with MOS_i > MOS_j of max(0, (MOS_i - MOS_j) - (score_i - score_j)).
+
+    The hinge of RankIQA (Liu et al. 2017, eq. 3) with the gap of the labels as the margin of each pair: two
+    pictures of nearly one MOS need not lie far apart. 0 where all MOS are equal.
+
+    Args:
+        scores, mos: (R,).
+    """
+    require_shape(tuple(scores.shape), mos=mos)
+    gaps = mos[:, None] - mos
+    short = (gaps - (scores[:, None] - scores)).clamp_min(0)
+    ordered = gaps > 0
+    return (short * ordered).sum() / ordered.sum().clamp_min(1)
+
+
 class RegressLoss(nn.Module):
-    """`regress_loss` on the rows of a batch."""
+    """`regress_loss` on the rows of a batch, and `rank_weight` times their `order_loss`.
+
+    Args:
+        rank_weight: 0 leaves the squared error alone.
+    """
+
+    def __init__(self, rank_weight: float = 0.0) -> None:
+        super().__init__()
+        self.rank_weight = rank_weight
 
     def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
         """The loss of (M, N) logits at (R, 1) places against (R,) MOS."""
-        return regress_loss(score(logits)[places[:, 0]], targets)
+        scores = score(logits)[places[:, 0]]
+        loss = regress_loss(scores, targets)
+        return loss + self.rank_weight * order_loss(scores, targets) if self.rank_weight else loss

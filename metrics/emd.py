@@ -27,3 +27,25 @@ def middle_accuracy(predicted: np.ndarray, actual: np.ndarray, bins: int) -> flo
     """
     middle = (1 + bins) / 2
     return float(np.mean((np.asarray(predicted) > middle) == (np.asarray(actual) > middle)))
+
+
+def calibration(
+    probs: np.ndarray, hist: np.ndarray, parts: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether predicted shares happen: all R * N of them in order, cut into equally large parts.
+
+    The reliability diagram of Murphy & Winkler (Applied Statistics 1977), for shares of raters in place of
+    events.
+
+    Args:
+        probs, hist: (R, N) predicted and rated distributions.
+        parts: how many; fewer where there are fewer shares.
+
+    Returns:
+        Of each part the mean predicted share, the mean rated share, and the number of shares.
+    """
+    order = np.argsort(probs, axis=None, kind="stable")
+    predicted = np.array_split(probs.ravel()[order].astype(np.float64), min(parts, probs.size))
+    rated = np.array_split(hist.ravel()[order].astype(np.float64), len(predicted))
+    means = [np.array([part.mean() for part in side]) for side in (predicted, rated)]
+    return means[0], means[1], np.array([len(part) for part in predicted])

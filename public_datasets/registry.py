@@ -145,6 +145,7 @@ def _load() -> None:
         koniq10k,
         live,
         live_md,
+        own_table,
         photonet,
         spaq,
         tid2013,

@@ -13,7 +13,7 @@ from PIL import Image
 
 from dataloader.labels import load_labels
 from tests.conftest import ROOT
-from utils.data_generate import live_generator, tid2013_generator
+from utils.data_generate import live_generator, pairs_of_manifest, tid2013_generator
 
 
 @pytest.fixture
@@ -179,3 +179,34 @@ def test_types_per_scene_draws_all_types_over_many_scenes(photos):
     assert [len(kinds) for kinds in drawn["photos"].values()] == [3, 3, 3]
     assert len(set.union(*drawn["photos"].values())) > 3
     assert drawn["alone"]["scene2"] == drawn["photos"]["scene2"]
+
+
+@pytest.mark.parametrize("across", [[], ["--across_types", "--min_gap", "0.1"]])
+def test_pairs_of_a_manifest_are_those_that_the_generator_makes_itself(photos, across):
+    metrics = ["--metric", "gmsd,haarpsi"] if across else []
+    common = ["--refs", str(photos), "--types", "wn,gblur", "--split", "0.6", "0.2", "0.2", "-j", "1"]
+    assert (
+        live_generator.main([*common, "--out", "mos", "--label", "regress", "--metric", "gmsd,haarpsi"]) == 0
+    )
+    assert live_generator.main([*common, "--out", "own", *metrics, *across]) == 0
+    assert pairs_of_manifest.main(["--data", "mos", "--out", "pairs", *across]) == 0
+    for split in ("train", "val", "test"):
+        wanted = [
+            [path.replace("own/", "mos/") for path in row]
+            for row in labels_of(Path(f"own/{split}/label.txt"))
+        ]
+        assert labels_of(Path(f"pairs/{split}/label.txt")) == wanted and wanted
+        assert (
+            Path(f"pairs/{split}/manifest.csv").read_bytes() == Path(f"mos/{split}/manifest.csv").read_bytes()
+        )
+
+
+def test_pairs_of_no_manifest_say_what_is_missing(photos, capsys):
+    assert pairs_of_manifest.main(["--data", "photos", "--out", "pairs"]) == 2
+    assert "photos: holds no train/manifest.csv" in capsys.readouterr().err
+    folder = Path("made/train")
+    folder.mkdir(parents=True)
+    (folder / "manifest.csv").write_text("path,reference,scene,type,level,seed,psnr,ssim\na,b,c,wn,x,,,1\n")
+    assert pairs_of_manifest.main(["--data", "made", "--out", "pairs"]) == 2
+    assert "manifest.csv:2: " in capsys.readouterr().err and not Path("pairs").exists()
+    assert pairs_of_manifest.main(["--data", "made", "--out", "made"]) == 2

@@ -9,7 +9,7 @@ from scipy import stats
 from criterions.emd_loss import EMDLoss, emd
 from criterions.factory import create_criterion
 from criterions.ranking_loss import RankingLoss, ranking_loss
-from criterions.regress_loss import RegressLoss, regress_loss
+from criterions.regress_loss import RegressLoss, order_loss, regress_loss
 from criterions.score import average_patches, score
 
 
@@ -115,9 +115,28 @@ def test_regress_by_hand(classes):
     assert loss.item() == pytest.approx(wanted, rel=1e-12)
 
 
+def test_regress_with_order_pair_by_pair():
+    logits, mos = draw(6, 1), torch.tensor([3.0, 1.0, 1.0, 4.5, 2.0], dtype=torch.float64)
+    places = torch.tensor([[5], [0], [2], [1], [5]])
+    scores, targets = logits.numpy()[places.numpy()[:, 0], 0], mos.numpy()
+    hinges = [
+        max(0.0, (targets[i] - targets[j]) - (scores[i] - scores[j]))
+        for i in range(5)
+        for j in range(5)
+        if targets[i] > targets[j]
+    ]
+    assert len(hinges) == 9  # the tie gives no pair
+    squares = np.mean((scores - targets) ** 2)
+    loss = create_criterion("regress", rank_weight=0.5)(logits, places, mos)
+    assert loss.item() == pytest.approx(squares + 0.5 * np.mean(hinges), rel=1e-12)
+    assert order_loss(mos, mos).item() == 0 and order_loss(draw(3), torch.ones(3)).item() == 0
+    assert torch.autograd.gradcheck(lambda x: order_loss(x, mos), draw(5).requires_grad_())
+
+
 @pytest.mark.parametrize(
     ("call", "shapes"),
     [
+        (lambda: order_loss(torch.zeros(4, 1), torch.zeros(4)), ("(4, 1)", "(4,)")),
         (lambda: regress_loss(torch.zeros(4, 1), torch.zeros(4)), ("(4, 1)", "(4,)")),
         (lambda: regress_loss(torch.zeros(4), torch.zeros(4, 1)), ("(4, 1)", "(4,)")),
         (lambda: ranking_loss(torch.zeros(4, 1), torch.zeros(4), 1.0), ("(4, 1)", "(4,)")),

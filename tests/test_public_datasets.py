@@ -43,7 +43,7 @@ def test_names_are_found_however_spelt(name):
 def test_a_near_name_is_suggested():
     with pytest.raises(ConfigError, match="'kadid11k': did you mean kadid10k"):
         find_dataset("kadid11k")
-    assert len(list_datasets()) == 11
+    assert len(list_datasets()) == 12
 
 
 def test_tid2013_compares_names_without_case(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from utils.errors import WeightsError
-from utils.files import atomic_write
+from utils.files import atomic_write, remove_abandoned
 
 FORMAT = 1
 
@@ -23,15 +23,26 @@ def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
     Raises:
         WeightsError: the disk is full or the folder can't be written; an earlier file stays as it was.
     """
+    remove_abandoned(path)
     try:
         with atomic_write(path) as file:
             torch.save({"format": FORMAT, **state}, file)
     except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "write" not in str(error):
+        cause = _disk_fault(error)
+        if cause is None and "PytorchStreamWriter" not in str(error):
             raise
+        reason = (cause and cause.strerror) or str(error).splitlines()[0]
         raise WeightsError(
-            f"{path}: can't be written ({error}); the earlier file, if any, is unharmed"
+            f"{path}: can't be written ({reason}); the earlier file, if any, is unharmed"
         ) from error
+
+
+def _disk_fault(error: BaseException) -> OSError | None:
+    """The OSError behind a fault of torch's zip writer, which on its way out complains of the short file."""
+    fault: BaseException | None = error
+    while fault is not None and not isinstance(fault, OSError):
+        fault = fault.__context__
+    return fault
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Faults of torch that a user can mend, in a user's words."""
 
+import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,10 +9,13 @@ import torch
 
 from utils.errors import TrainingError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a full quota, a limit of the file size
+
 
 @contextmanager
 def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterator[None]:
-    """Turn "out of memory" and batch-norm's "one value per channel" into a TrainingError with advice.
+    """Turn these into a TrainingError with advice: no memory, batch-norm's "one value per channel", a lost
+    process of the loader, a disk without room.
 
     Args:
         batch_size: rows a step, named in the message.
@@ -32,4 +37,19 @@ def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterat
                 f"value per channel: raise --image_size, or change -b {batch_size} so that "
                 "there is no last step of one row"
             ) from error
+        lost = re.search(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", text)
+        if lost:
+            raise TrainingError(
+                f"a process that reads pictures ({lost[1]}) was ended from outside, as a rule because memory "
+                "ran out: lower -j or --cache_size; a checkpoint that was written before is unharmed, and "
+                "--continue goes on from it"
+            ) from error
         raise
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        raise TrainingError(
+            f"{place}can't be written ({error.strerror}): make room; a checkpoint that was written before is "
+            "unharmed, and --continue goes on from it"
+        ) from error

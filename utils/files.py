@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,31 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
+
+
+def remove_abandoned(path: str | Path) -> None:
+    """Delete what `atomic_write` of `path` left behind in processes of this machine that were killed.
+
+    Not done by `atomic_write` itself: folders with very many files are written by it, too.
+    """
+    path = Path(path)
+    for partial in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        number = partial.name.split(".")[-2]
+        if number.isdigit() and not _is_running(int(number)):
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":  # there is no question without consequences: signal 0 ends the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _ours: list[logging.Handler] = []
@@ -31,7 +32,7 @@ def setup_console(quiet: bool = False) -> None:
 
 def add_file(path: Path) -> logging.Handler:
     """Write everything that is logged to `path` as well, from `setup_console` on; close it with `remove`."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for early in [h for h in logging.getLogger().handlers if isinstance(h, _Early)]:
         early.hand_over(handler)
@@ -42,7 +43,17 @@ def add_file(path: Path) -> logging.Handler:
 def remove(handler: logging.Handler) -> None:
     """Undo `add_file`."""
     logging.getLogger().removeHandler(handler)
-    handler.close()
+    with suppress(OSError):  # no room for the last line
+        handler.close()
+
+
+class _FileHandler(logging.FileHandler):
+    """A log file whose lines may be lost on a full disk: whatever has to be written will say so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """Called inside the `except` block of a line that could not be written."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class _Early(logging.Handler):

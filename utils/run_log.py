@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -47,7 +48,9 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._writer is not None:
-            self._writer.close()
+            # after a fault, which a full disk may be, another one would only hide it
+            with suppress(OSError) if kind else nullcontext():
+                self._writer.close()
         if self._handler is not None:
             remove(self._handler)
 

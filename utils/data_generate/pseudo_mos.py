@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.data_generate.tables import REFERENCE, Record
-from utils.errors import ConfigError, ImageError
+from utils.errors import ConfigError, DataError, ImageError
 from utils.files import write_text
 
 # Functions of piq, and whether a higher value is a better picture.
@@ -106,6 +106,23 @@ class Mapping:
             "knots": knots,
         }
         write_text(folder / MAPPING, json.dumps(content, indent=1) + "\n")
+
+
+def load_mapping(path: Path) -> Mapping:
+    """The map that `Mapping.save` wrote.
+
+    Raises:
+        DataError: not there, or something else.
+    """
+    try:
+        knots = json.loads(path.read_text(encoding="utf-8"))["knots"]
+        mapping = Mapping(tuple(knots), np.zeros((1, len(knots))))
+        mapping.knots = [(np.array(own["value"]), np.array(own["quantile"])) for own in knots.values()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: not a map of live_generator ({error}); generate with --label regress"
+        ) from error
+    return mapping
 
 
 def fit_mapping(metrics: Sequence[str], records: Sequence[Record]) -> Mapping:

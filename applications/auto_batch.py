@@ -1,0 +1,172 @@
+"""`--train --auto_batch`: the largest -b whose step fits in memory.
+
+On a GPU by trying. On a CPU, where the system would sooner kill the process than refuse memory, by the peak
+memory of two steps, each in a process of its own, and a straight line through them.
+"""
+
+import logging
+import multiprocessing
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from applications.model_setup import new_model
+from applications.splits import split_labels
+from config import Config
+from models.normalise import place
+from optim.precision import make_precision
+from utils.distributed import choose_device
+from utils.errors import ConfigError, TrainingError
+
+STEPS = (4, 32, 128, 512)  # pictures in the steps that are measured on a CPU
+STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
+PATIENCE = 300  # seconds for one step on a CPU
+KEEP_FREE = 0.2  # of the memory: for decoded pictures, validation, and what others will want
+LEAST_UPDATES = 10  # an epoch; a batch of all rows would fit, but hardly learn
+
+
+def with_auto_batch(config: Config) -> Config:
+    """`config` with the largest --batch_size that fits, of its rows or fewer, and a notice that says why.
+
+    A step is counted with as many pictures as it can hold: two a row for rank, though rows share them.
+
+    Raises:
+        ConfigError: the run spans several machines.
+        TrainingError: not even a step of one row fits.
+    """
+    if config.nodes > 1 or "WORLD_SIZE" in os.environ:
+        raise ConfigError("--auto_batch measures one machine; on several, or under torchrun, give -b")
+    labels = split_labels(config, "train")
+    device, processes = choose_device(config.cuda, config.gpus)
+    share = max(1, config.procs_per_node) if device == "cpu" else 1
+    a_row = 2 if config.criterion == "rank" else 1
+    most = min(len(labels.paths), a_row * len(labels))
+    fitting, why = _on_gpu(config, device, most) if device != "cpu" else _on_cpu(config, share)
+    world = (processes or 1) * share
+    useful = max(1, len(labels) // (LEAST_UPDATES * world))
+    if fitting < a_row:
+        raise TrainingError(f"--auto_batch: not even one row fits ({why}); lower --image_size")
+    rows = max(1, min(fitting // a_row, useful))
+    capped = f"; {fitting // a_row} rows would fit, but leave fewer than {LEAST_UPDATES} steps an epoch"
+    logging.warning("--auto_batch: -b %d (%s)%s", rows, why, capped if fitting // a_row > useful else "")
+    return replace(config, batch_size=rows)
+
+
+def _on_gpu(config: Config, device: str, most: int) -> tuple[int, str]:
+    """(pictures that fit, reason): doubled until they do not, then halved steps in between, to a tenth."""
+    low, high = 0, 1
+    while high <= most and _fits(config, device, high):
+        low, high = high, high * 2
+    while low and high <= most and high - low > max(1, low // 10):
+        middle = (low + high) // 2
+        low, high = (middle, high) if _fits(config, device, middle) else (low, middle)
+    kept = int(low * (1 - KEEP_FREE / 2)) if low < most else most
+    return max(kept, min(low, 1)), f"tried on {device}: {low} pictures of a step fit"
+
+
+def _fits(config: Config, device: str, pictures: int) -> bool:
+    try:
+        trial_step(config, device, pictures)
+    except torch.OutOfMemoryError:
+        return False
+    finally:
+        torch.cuda.empty_cache()
+    return True
+
+
+def _on_cpu(config: Config, share: int) -> tuple[int, str]:
+    """(pictures that fit, reason): small steps first, larger ones until their memory stands out."""
+    first, before = STEPS[0], _measured(config, STEPS[0])
+    for pictures in STEPS[1:]:
+        peak = _measured(config, pictures)
+        if peak - before > STANDS_OUT:
+            break
+    each = max(peak - before, 1.0) / (pictures - first)
+    base = before - each * first
+    free = available_memory() * (1 - KEEP_FREE) / share
+    why = f"{each / 2**20:.1f} MiB a picture and {base / 2**20:.0f} MiB besides, of {free / 2**20:.0f} MiB"
+    return int((free - base) / each), why
+
+
+def _measured(config: Config, pictures: int) -> float:
+    """Peak memory in bytes of a process that does one step."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.SimpleQueue()
+    child = context.Process(target=_child, args=(config, pictures, queue))
+    child.start()
+    child.join(PATIENCE)
+    if child.is_alive():
+        child.kill()
+        child.join()
+    if child.exitcode or queue.empty():
+        raise TrainingError(
+            f"--auto_batch: a step of {pictures} pictures ended with status {child.exitcode}; give -b"
+        )
+    return float(queue.get())
+
+
+def _child(config: Config, pictures: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
+    import resource
+
+    trial_step(config, "cpu", pictures)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    queue.put(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def trial_step(config: Config, device: str, pictures: int) -> None:
+    """Two updates on so many pictures of noise: the first makes the optimiser's own memory."""
+    from optim.optimizers import create_optimizer
+
+    logging.disable(logging.WARNING)  # what the network's maker says belongs to the run itself
+    try:
+        network, spec = new_model(config)
+    finally:
+        logging.disable(logging.NOTSET)
+    place(network, device, config.channels_last)
+    network.train()
+    precision = make_precision(config.amp, device)
+    optimizer = create_optimizer(
+        config.optimizer,
+        network.parameters(),
+        lr=1e-9,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+        lookahead=config.lookahead,
+        no_decay_norm=config.no_decay_norm,
+    )
+    for _ in range(2):
+        images = torch.rand(pictures, 3, *spec.image_size, device=device)
+        with precision.cast():
+            logits = network(images)
+        optimizer.zero_grad(set_to_none=True)
+        logits.float().square().mean().backward()
+        optimizer.step()
+
+
+def available_memory() -> float:
+    """Bytes that this process may still take: of the machine, or of its control group if that is less."""
+    free = [_meminfo()]
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            group = Path("/sys/fs/cgroup")
+            free.append(float((group / limit).read_text()) - float((group / used).read_text()))
+        except (OSError, ValueError):  # no such group, or no limit ("max")
+            continue
+    return min(free)
+
+
+def _meminfo() -> float:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * 1024
+    except OSError:
+        pass
+    # not Linux: half of what is installed is a cautious guess of what is free
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2

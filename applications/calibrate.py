@@ -1,0 +1,52 @@
+"""`--calibrate`: percentiles of the scores of DATA/val, in the view that the file will be used with.
+
+Training takes them after every epoch, but perhaps with fewer crops a picture. `--predict` tells by them where
+a score lies.
+"""
+
+import logging
+
+import numpy as np
+
+from applications.evaluation import score_percentiles
+from applications.model_setup import trained_model
+from applications.splits import split_labels
+from applications.test import label_logits
+from config import Config
+from criterions.score import score
+from utils.checkpoint import file_arch, save_checkpoint
+from utils.distributed import Process, choose_device
+from utils.errors import DataError
+from utils.faults import explain_torch_faults
+from utils.my_logger import setup_console
+
+
+def run(config: Config) -> int:
+    """Write CHECKPOINT_DIR/calibrated_{arch}.pth: the weights of --resume with new percentiles; 0.
+
+    Raises:
+        DataError: no picture of DATA/val could be read.
+    """
+    import torch
+
+    setup_console()
+    network, spec, _ = trained_model(config)
+    process = Process(device=choose_device(config.cuda, config.gpus)[0])
+    labels = split_labels(config, "val", spec.criterion, spec.num_classes)
+    with explain_torch_faults(config.batch_size, spec.image_size):
+        logits = label_logits(config, process, network, spec, labels)
+    scores = score(torch.from_numpy(logits)).numpy()
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        raise DataError(
+            f"{labels.source}: none of its pictures could be read; there is nothing to calibrate by"
+        )
+    percentiles = score_percentiles(scores)
+    spec = spec.with_(score_percentiles=percentiles, score_range=(percentiles[0], percentiles[-1]))
+    path = config.checkpoint_dir / f"calibrated_{file_arch(spec.arch)}.pth"
+    save_checkpoint(path, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+    logging.info(
+        "%s: scores of %d pictures lie in %.3f to %.3f, median %.3f",
+        *(path, len(scores), percentiles[0], percentiles[-1], percentiles[50]),
+    )
+    return 0

@@ -1,0 +1,113 @@
+"""Score pictures and videos by OpenVINO: python openvino_assessment.py --model FILE PICTURE|FOLDER|VIDEO ...
+
+Of a video one frame a second is scored; --plot draws the scores over time, --output lists them.
+"""
+
+import argparse
+import sys
+from itertools import islice
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from demos.image_assessment import describe, print_scores  # noqa: E402
+from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised  # noqa: E402
+from deploy.engines import Scorer, load_scorer  # noqa: E402
+from utils.errors import ConfigError, ImageError, RankIQAError  # noqa: E402
+from utils.files import atomic_write, write_text  # noqa: E402
+from utils.progress import progress_bar  # noqa: E402
+
+BATCH = 8  # frames held at once: few, as they may be large
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the scores of pictures and of a video's seconds; 1 when a picture could not be read."""
+    parser = argparse.ArgumentParser(description="Tell by OpenVINO how good pictures and videos look.")
+    parser.add_argument("paths", nargs="+", type=Path, help=f"pictures, folders of them, {' '.join(VIDEOS)}")
+    parser.add_argument("--model", type=Path, required=True, help=".xml, .onnx, .pt or .pth")
+    parser.add_argument("--plot", type=Path, metavar="PNG", help="draw a video's scores over its seconds")
+    parser.add_argument("--output", type=Path, metavar="CSV", help="write a video's scores: second,score")
+    arguments = parser.parse_args(argv)
+    videos = [path for path in arguments.paths if path.suffix.lower() in VIDEOS]
+    pictures = [path for path in arguments.paths if path not in videos]
+    try:
+        if (arguments.plot or arguments.output) and len(videos) != 1:
+            raise ConfigError(f"--plot and --output are for one video, not for {len(videos)}")
+        scorer = load_scorer(arguments.model, engine="openvino")
+        print(describe(scorer, arguments.model))
+        faults = print_scores(scorer, pictures)[1] if pictures else 0
+        for video in videos:
+            rows = score_video(scorer, video)
+            print_rows(rows, video)
+            if arguments.output:
+                write_text(arguments.output, table(rows))
+            if arguments.plot:
+                draw_plot(rows, video.name, arguments.plot)
+    except (RankIQAError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 1 if faults else 0
+
+
+def score_video(scorer: Scorer, path: Path) -> list[tuple[int, float]]:
+    """(second, score) of the first frame of every second; seconds without a frame have no row.
+
+    Raises:
+        ImageError: the file can't be opened as a video, or no frame can be decoded.
+    """
+    capture = open_video(path)
+    rows: list[tuple[int, float]] = []
+    try:
+        frames = frames_by_second(capture)
+        with progress_bar(total=seconds_promised(capture), desc=path.name, unit="s") as bar:
+            while batch := list(islice(frames, BATCH)):
+                scores = scorer.score([frame for _, frame in batch]).scores.tolist()
+                rows += [(second, score) for (second, _), score in zip(batch, scores, strict=True)]
+                bar.update(rows[-1][0] + 1 - bar.n)
+        promised = seconds_promised(capture)
+    finally:
+        capture.release()
+    if not rows:
+        raise ImageError(f"{path}: no frame of the video can be decoded")
+    if rows[-1][0] + 2 < promised:  # players round lengths, so a second more or less says nothing
+        message = f"{path}: frames end in second {rows[-1][0]}, the file promises {promised} seconds"
+        print(f"warning: {message}", file=sys.stderr)
+    return rows
+
+
+def print_rows(rows: list[tuple[int, float]], video: Path) -> None:
+    """A line for each second, then mean and worst."""
+    for second, score in rows:
+        print(f"{score:9.4f}  {video} second {second}")
+    worst, lowest = min(rows, key=lambda row: row[1])
+    mean = sum(score for _, score in rows) / len(rows)
+    print(f"{video}: {len(rows)} seconds, mean {mean:.4f}, worst {lowest:.4f} in second {worst}")
+
+
+def table(rows: list[tuple[int, float]]) -> str:
+    """The rows as CSV with a header."""
+    return "second,score\n" + "".join(f"{second},{score:.6f}\n" for second, score in rows)
+
+
+def draw_plot(rows: list[tuple[int, float]], title: str, path: Path) -> None:
+    """Write a PNG, atomically: score against time, the worst second marked."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    worst, lowest = min(rows, key=lambda row: row[1])
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(*zip(*rows, strict=True), marker="." if len(rows) <= 120 else "")
+    axes.plot([worst], [lowest], "o", color="tab:red", label=f"worst: {lowest:.2f} in second {worst}")
+    axes.set_title(title, parse_math=False)  # a name may have a $
+    axes.set(xlabel="time (seconds)", ylabel="score (higher = better)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", dpi=100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""--calibrate: the percentiles are NumPy's, of the scores that an evaluation of the same pictures gives."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from main import main
+from tests.conftest import write_split
+from utils.checkpoint import load_checkpoint
+
+SMALL = ["-a", "resnet18", "--image_size", "64", "64", "-j", "0", "-b", "4", "--epochs", "1", "-g", "0"]
+
+
+def test_percentiles_of_the_view_that_the_file_is_used_with(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = workplace("regress")
+    for split in ("val", "test"):
+        write_split(folder, split, "regress", 3, 1)
+    assert main(["--train", *SMALL, "--criterion", "regress", "--view", "patches", "--patches", "1"]) == 0
+    best = ["--resume", "checkpoints/model_best_resnet18.pth", "--patches", "5", "-j", "0"]
+    assert main(["--calibrate", *best]) == 0
+    spec = load_checkpoint("checkpoints/calibrated_resnet18.pth")["spec"]
+    assert spec["patches"] == 5
+
+    (Path("data/test/label.txt")).write_bytes(Path("data/val/label.txt").read_bytes())
+    assert main(["-e", *best]) == 0
+    rows = csv.DictReader(next(Path("logs").glob("test_*/predictions.csv")).open(encoding="utf-8"))
+    scores = np.array([float(row["score"]) for row in rows])
+    np.testing.assert_allclose(
+        spec["score_percentiles"], np.percentile(scores, range(101)), rtol=1e-5, atol=1e-6
+    )
+    capsys.readouterr()
+    assert (
+        main(
+            [
+                "--predict",
+                "data/val",
+                "--resume",
+                "checkpoints/calibrated_resnet18.pth",
+                "--output",
+                "a.jsonl",
+            ]
+        )
+        == 0
+    )
+    shares = [json.loads(line)["percentile"] for line in Path("a.jsonl").read_text().splitlines()]
+    assert min(shares) == pytest.approx(0, abs=0.1) and max(shares) == pytest.approx(100, abs=0.1)
+
+
+def test_calibrate_needs_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--calibrate"]) == 2
+    assert "--calibrate needs --resume FILE" in capsys.readouterr().err

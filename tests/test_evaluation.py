@@ -1,0 +1,190 @@
+"""Cross-dataset evaluation, tables by type and scene, plots, folds. Oracles: SciPy over predictions.csv."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from main import main
+from metrics.emd import calibration
+from models.spec import ModelSpec
+from tests.conftest import lively, write_split
+from utils.checkpoint import save_checkpoint
+
+TEST = ["-e", "-g", "0", "-j", "0", "--logdir", "out"]
+
+
+def model(criterion: str, num_classes: int = 1) -> None:
+    spec = ModelSpec("mobilenet_v3_small", num_classes, image_size=(64, 64), criterion=criterion)
+    network = lively(spec.arch, num_classes, spec.image_size)
+    save_checkpoint("m.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+
+
+def tell(
+    table: Path, split: str, scenes: int, kinds: tuple[str, ...] = ("gblur",), prefix: str = "s"
+) -> None:
+    """A table of what the pictures of `write_split` are; kinds[i] is the type of scene i."""
+    table.parent.mkdir(parents=True, exist_ok=True)
+    with table.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "scene", "type", "level"])
+        for scene in range(scenes):
+            for level in range(3):
+                name = f"data/{split}/scene{scene}_{level}.png"
+                rows.writerow([name, f"{prefix}{scene}", kinds[scene % len(kinds)], level])
+
+
+def found() -> tuple[dict, list[dict[str, str]]]:
+    folder = next(Path("out").glob("test_*"))
+    with (folder / "predictions.csv").open(newline="") as file:
+        return json.loads((folder / "metrics.json").read_text()), list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("table", ["data/test/manifest.csv", "data/table.csv"])
+def test_a_rank_model_on_ratings_of_another_set(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], table: str
+) -> None:
+    root = workplace("rank")
+    write_split(root, "test", "regress", 6)
+    model("rank")
+    tell(root / table, "test", 6, ("gblur", "wn"))
+    assert main([*TEST, "--criterion", "regress", "--resume", "m.pth"]) == 0
+    metrics, rows = found()
+    scores, mos = (np.array([float(row[name]) for row in rows]) for name in ("score", "mos"))
+    assert metrics["figures"]["srcc"] == pytest.approx(stats.spearmanr(scores, mos).statistic, abs=1e-12)
+    assert metrics["figures"]["plcc"] == pytest.approx(stats.pearsonr(scores, mos).statistic, abs=1e-12)
+    assert metrics["figures"]["krcc"] == pytest.approx(stats.kendalltau(scores, mos).statistic, abs=1e-12)
+    assert metrics["figures"]["plcc_fit"] > metrics["figures"]["plcc"] - 1e-6
+    assert len(metrics["intervals"]["plcc_fit"]) == 2
+    wanted = {"gblur": (0, 2, 4), "wn": (1, 3, 5)}
+    assert set(metrics["groups"]["type"]) == set(wanted)
+    for kind, scenes in wanted.items():
+        own = [
+            number for number, row in enumerate(rows) if int(row["path"][len("data/test/scene")]) in scenes
+        ]
+        group = metrics["groups"]["type"][kind]
+        assert group["rows"] == len(own) == 9
+        assert group["srcc"] == pytest.approx(stats.spearmanr(scores[own], mos[own]).statistic, abs=1e-12)
+        assert group["rmse"] == pytest.approx(np.sqrt(np.mean((scores[own] - mos[own]) ** 2)))
+    assert sorted(metrics["groups"]["scene"]) == [f"s{number}" for number in range(6)]
+    out = capsys.readouterr().out
+    assert "by type" in out and "by scene" in out and "SRCC over 6: mean" in out
+    folder = next(Path("out").glob("test_*"))
+    assert all((folder / name).read_bytes()[:4] == b"\x89PNG" for name in ("scatter.png", "types.png"))
+
+
+def test_pairs_by_scene(workplace: Callable[..., Path]) -> None:
+    root = workplace("rank")
+    write_split(root, "test", "rank", 3)
+    model("rank")
+    tell(root / "data/test/manifest.csv", "test", 3)
+    assert main([*TEST, "--resume", "m.pth"]) == 0
+    metrics, rows = found()
+    for number in range(3):
+        own = [row["right"] == "1" for row in rows if f"scene{number}_" in row["worse"]]
+        assert metrics["groups"]["scene"][f"s{number}"] == {"rows": 3, "pair_accuracy": sum(own) / 3}
+
+
+def test_distributions_get_a_calibration_plot(workplace: Callable[..., Path]) -> None:
+    workplace("emd")
+    model("emd", 5)
+    assert main([*TEST, "--resume", "m.pth"]) == 0
+    folder = next(Path("out").glob("test_*"))
+    assert (folder / "calibration.png").read_bytes()[:4] == b"\x89PNG"
+    assert found()[0]["groups"] == {}
+
+
+def test_calibration_by_a_loop() -> None:
+    probs, hist = np.random.default_rng(0).dirichlet(np.ones(4), (2, 25))
+    shares = sorted(zip(probs.ravel(), hist.ravel(), strict=True))
+    predicted, rated, counts = calibration(probs, hist, parts=10)
+    for number in range(10):
+        part = shares[number * 10 : number * 10 + 10]
+        assert predicted[number] == pytest.approx(sum(p for p, _ in part) / 10)
+        assert rated[number] == pytest.approx(sum(h for _, h in part) / 10)
+    assert counts.tolist() == [10] * 10
+    same = calibration(hist, hist)
+    assert same[0].tolist() == same[1].tolist()
+
+
+FOLDS = (
+    "--train --folds 3 --criterion regress -a mobilenet_v3_small --image_size 64 64 -b 3 -j 0 -g 0 --warmup 0"
+)
+
+
+def test_folds_never_cut_a_scene_and_go_on(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workplace("regress")
+    for split, scenes in (("train", 4), ("val", 1), ("test", 1)):
+        write_split(root, split, "regress", scenes)
+        tell(root / f"data/{split}/manifest.csv", split, scenes, prefix=split)
+    argv = [*FOLDS.split(), "--epochs", "1", "--logdir", "out"]
+    assert main(argv) == 0
+    seen: dict[str, list[int]] = {}
+    for number in range(1, 4):
+        parts = {}
+        for split in ("train", "val", "test"):
+            with Path(f"checkpoints/fold_{number}/data/{split}/label.txt").open(newline="") as file:
+                parts[split] = {Path(row[0]).parent.name + Path(row[0]).name[:6] for row in csv.reader(file)}
+        assert not parts["train"] & parts["val"] and not (parts["train"] | parts["val"]) & parts["test"]
+        assert len(set().union(*parts.values())) == 6
+        for scene in parts["test"]:
+            seen.setdefault(scene, []).append(number)
+    assert len(seen) == 6 and all(len(folds) == 1 for folds in seen.values())  # each is tested on once
+    report = json.loads(next(Path("out").glob("folds_*/metrics.json")).read_text())
+    rmses = [fold["rmse"] for fold in report["folds"]]
+    assert report["summary"]["rmse"]["mean"] == pytest.approx(np.mean(rmses))
+    assert report["summary"]["rmse"]["deviation"] == pytest.approx(np.std(rmses, ddof=1))
+    out = capsys.readouterr().out
+    assert "fold 3" in out and "deviation" in out
+
+    # a fold that is missing is made again, the same; the others are not touched
+    kept = {n: Path(f"checkpoints/fold_{n}/result.json").stat().st_mtime_ns for n in (1, 3)}
+    shutil.rmtree("checkpoints/fold_2")
+    shutil.rmtree("out")
+    assert main(argv) == 0
+    again = json.loads(next(Path("out").glob("folds_*/metrics.json")).read_text())
+    assert again["folds"] == report["folds"]
+    assert kept == {n: Path(f"checkpoints/fold_{n}/result.json").stat().st_mtime_ns for n in (1, 3)}
+    # a fold that was stopped between training and test goes on from its checkpoint
+    Path("checkpoints/fold_1/result.json").unlink()
+    capsys.readouterr()
+    assert main(argv) == 0
+    told = capsys.readouterr()
+    assert "continuing the run of" in told.out + told.err
+    assert json.loads(Path("checkpoints/fold_1/result.json").read_text())["figures"] == report["folds"][0]
+
+    assert main([*argv, "--lr", "0.1"]) == 2
+    assert "folds with other --lr are there" in capsys.readouterr().err
+
+
+def test_folds_of_pairs_without_a_table(workplace: Callable[..., Path]) -> None:
+    root = workplace("rank")
+    write_split(root, "train", "rank", 3)
+    argv = FOLDS.replace("regress", "rank").split()
+    assert main([*argv, "--epochs", "1", "--logdir", "out"]) == 0
+    report = json.loads(next(Path("out").glob("folds_*/metrics.json")).read_text())
+    assert len(report["folds"]) == 3 and report["summary"]["pair_accuracy"]["folds"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--train", "--folds", "2"], "at least 3"),
+        (["-e", "--resume", "m.pth", "--folds", "3"], "--folds belongs to --train"),
+        (["--train", "--folds", "3", "--continue"], "leave --continue"),
+        (["--train", "--folds", "50", "-g", "0"], "there are only"),
+    ],
+)
+def test_folds_that_cannot_be(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], flags: list[str], words: str
+) -> None:
+    workplace("rank")
+    assert main(flags) == 2
+    assert words in capsys.readouterr().err

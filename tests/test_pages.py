@@ -1,0 +1,86 @@
+"""Every shell command in the READMEs and docs/: its script and its flags exist. Pages are discovered.
+
+Which test runs a command is said in RUN; what no test can run is in NOT_RUN, with the reason.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from config import build_parser
+from tests.conftest import ROOT
+from utils.argv import normalise_argv
+
+PAGES = sorted([ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").glob("*.md")])
+FENCE = re.compile(r"^ *```(?:sh|bash|shell)\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
+NOT_RUN = {  # start of a command: why no test runs it as it stands
+    "torchrun": "tests/test_distributed.py runs torchrun with free ports and small data",
+    "python main.py --train --nodes": "needs a second machine; test_distributed.py starts two on one",
+    "python main.py --train --gpus": "needs four GPUs; flags are checked here",
+    "bash z_task_shell/": "makes an environment and runs for minutes; CI runs run_tests.sh",
+    "pip install": "installs packages",
+    "source": "changes the shell",
+    "'P=": "shorthands for the label files of the publishers, which can't be shipped",
+    "'$P'": "needs the publishers' label files; tests/test_public_datasets.py reads small ones",
+    "ray start": "starts a cluster that stays",
+    "docker": "needs a container engine",
+    "curl": "needs a running server; tests/test_web_app.py asks one",
+}
+
+
+def blocks(page: Path) -> list[list[str]]:
+    """The commands of each fenced shell block; continued lines are joined, comments dropped."""
+    found = []
+    for text in FENCE.findall(page.read_text(encoding="utf-8")):
+        joined = re.sub(r"\\\n\s*", " ", text)
+        lines = [shlex.join(shlex.split(line, comments=True)) for line in joined.splitlines()]
+        found.append([line for line in lines if line])
+    return found
+
+
+CASES = [(page.name, command) for page in PAGES for block in blocks(page) for command in block]
+
+
+def words_of(command: str) -> list[str]:
+    """The words after `cd X &&`, `torchrun ...` and variables, from the interpreter or the script on."""
+    words = shlex.split(command)
+    if words[0] == "cd":
+        words = words[3:]
+    while words and "=" in words[0]:
+        words = words[1:]
+    if words and words[0] == "torchrun":
+        words = ["python", *words[next(i for i, word in enumerate(words) if word.endswith(".py")) :]]
+    return words or [""]
+
+
+def test_pages_have_commands() -> None:
+    assert len(CASES) > 50 and {"README.md", "your_own_data.md", "commands.md"} <= {page for page, _ in CASES}
+
+
+@pytest.mark.parametrize(("page", "command"), CASES, ids=[f"{page}: {text[:60]}" for page, text in CASES])
+def test_script_and_flags_exist(page: str, command: str) -> None:
+    words = words_of(command)
+    if words[0] == "bash" and words[1].endswith(".sh"):
+        assert (ROOT / words[1]).is_file(), words[1]
+    elif words[0] == "python" and words[1].endswith(".py"):
+        here = ROOT / "demos" if command.startswith("cd demos") else ROOT
+        script = here / words[1]
+        assert script.is_file(), words[1]
+        if script == ROOT / "main.py":
+            # parsing alone: what a command means together with its files is up to the tests that run it
+            parsed = build_parser().parse_args(normalise_argv([word for word in words[2:] if word != "--"]))
+            assert parsed
+        else:
+            source = source_of(script)
+            for flag in (word.split("=")[0] for word in words[2:] if word.startswith("--")):
+                assert flag in source or flag.replace("-", "_") in source, f"{words[1]} knows no {flag}"
+    else:
+        assert any(command.startswith(start) for start in NOT_RUN), f"{page}: nothing is known of {command}"
+
+
+def source_of(script: Path) -> str:
+    """The script and the files of its folder, where its options may stand in a module of their own."""
+    near = [*script.parent.glob("*.py"), *(ROOT / "utils").rglob("options.py")]
+    return "\n".join(path.read_text(encoding="utf-8") for path in near)

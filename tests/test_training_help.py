@@ -1,0 +1,164 @@
+"""--find_lr, --auto_batch, and the warnings of training that goes nowhere, through the command line."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import applications.auto_batch as auto_batch
+from applications.find_lr import smoothed, suggestion
+from config import parse_config
+from main import main
+from utils.checkpoint import load_checkpoint, save_checkpoint
+
+SMALL = "--train -a mobilenet_v3_small --image_size 64 64 -j 0 -g 0 --warmup 0".split()
+
+
+def test_find_lr_writes_table_and_plot_and_keeps_nothing(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("regress", scenes=3)
+    status = main([*SMALL, "-b", "4", "--criterion", "regress", "--find_lr", "40"])
+    captured = capsys.readouterr()
+    assert status == 0, captured.err
+    folder = next(Path("logs").glob("find_lr_*"))
+    with (folder / "find_lr.csv").open(newline="") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    rates = [row["lr"] for row in rows]
+    assert rates[0] == pytest.approx(1e-6) and rates[-1] <= 1 and len(rates) <= 40
+    assert np.ptp(np.diff(np.log(rates))) < 1e-4  # equal steps of the logarithm
+    told = json.loads((folder / "metrics.json").read_text())["suggestion"]
+    assert f"suggestion: --lr {told:.1e}" in captured.out
+    assert (folder / "find_lr.png").read_bytes()[:4] == b"\x89PNG"
+    assert not Path("checkpoints").exists()
+
+
+def test_the_suggestion_is_a_tenth_of_the_lowest() -> None:
+    rates = np.geomspace(1e-6, 1, 121)
+    losses = 2 + np.log10(rates / 1e-2) ** 2 * 0.1  # a bowl whose lowest point is at 1e-2
+    mean, weight, wanted = 0.0, 0.0, []
+    for loss in losses:  # the mean with explicit weights
+        mean, weight = 0.9 * mean + loss, 0.9 * weight + 1
+        wanted.append(mean / weight)
+    np.testing.assert_allclose(smoothed(losses), wanted, rtol=1e-12)
+    assert 1e-3 <= (suggestion(rates, losses) or 0) <= 3e-3  # smoothing lags nine steps behind
+    assert suggestion(rates, np.linspace(1, 2, 121)) is None
+    assert suggestion(rates[:3], losses[:3]) is None
+
+
+AUTO = [*SMALL, "--criterion", "regress", "--auto_batch", "--epochs", "1", "--image_size", "160", "160"]
+
+
+@pytest.mark.slow
+def test_auto_batch_on_a_cpu(workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Really measured, in two processes; a batch keeps ten steps an epoch."""
+    workplace("regress", scenes=10)  # 30 rows
+    assert main(AUTO) == 0
+    told = capsys.readouterr()
+    assert "--auto_batch: -b 3 (" in told.err + told.out and "rows would fit" in told.err + told.out
+    assert load_checkpoint("checkpoints/checkpoint_mobilenet_v3_small.pth")["config"]["batch_size"] == 3
+
+
+def test_auto_batch_follows_the_memory(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With known peaks in place of measured ones, the memory that is free decides."""
+    workplace("regress", scenes=10)
+    argv = AUTO
+    mib = 2**20
+    peaks = {4: 1400.0 * mib, 32: 4200.0 * mib}  # 1000 and 100 a picture
+    monkeypatch.setattr(auto_batch, "_measured", lambda _, pictures: peaks[pictures])
+    for free, rows in ((1250 / 0.8 + 1, 2), (1150 / 0.8 + 1, 1)):
+        monkeypatch.setattr(auto_batch, "available_memory", lambda free=free: free * mib)
+        assert auto_batch.with_auto_batch(parse_config(argv)).batch_size == rows
+    monkeypatch.setattr(auto_batch, "available_memory", lambda: 1000.0 * mib)
+    assert main(argv) == 2
+    assert "not even one row fits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1, 999), (2, 999), (37, 999), (500, 999), (2000, 64)])
+def test_the_search_on_a_gpu(monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
+    """A device that holds `limit` pictures: what is found fits, and is no less than 80% of what could."""
+    tried = []
+
+    def fits(_config: object, _device: str, pictures: int) -> bool:
+        tried.append(pictures)
+        return pictures <= limit
+
+    monkeypatch.setattr(auto_batch, "_fits", fits)
+    found, _ = auto_batch._on_gpu(parse_config(["--train"]), "cuda", most)
+    assert 0.8 * min(limit, most) - 1 <= found <= min(limit, most) and found >= 1
+    assert len(tried) < 25
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_auto_batch_on_a_gpu(workplace: Callable[..., Path]) -> None:
+    workplace("regress", scenes=10)
+    argv = [flag for flag in SMALL if flag not in ("-g", "0")]
+    assert main([*argv, "--criterion", "regress", "--auto_batch", "--epochs", "1"]) == 0
+
+
+@pytest.mark.parametrize("flag", ["--find_lr", "--auto_batch"])
+def test_they_belong_to_training(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-e", "--resume", "m.pth", flag]) == 2
+    assert f"{flag} belongs to --train" in capsys.readouterr().err
+
+
+def constant_model(score: float) -> None:
+    """A network whose last layer ignores the picture."""
+    from models import create_model, head_of
+    from models.spec import ModelSpec
+
+    network = create_model("mobilenet_v3_small", 1, (64, 64))
+    head = head_of(network)[1]
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(score)
+    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64)).to_dict()
+    save_checkpoint("constant.pth", {"state_dict": network.state_dict(), "spec": spec})
+
+
+def told_by(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(argv) == 0
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+def test_equal_scores_and_a_loss_at_the_margin_are_named(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("rank")
+    constant_model(0.5)
+    argv = [*SMALL, "-b", "3", "--epochs", "1", "--resume", "constant.pth", "--lr", "1e-12", "--wd", "0"]
+    said = told_by([*argv, "--margin", "0.7"], capsys)
+    assert "every validation picture has the score 0.5: the model has collapsed" in said
+    assert "the loss of the whole epoch is the margin, 0.7: all scores are equal" in said
+
+
+def test_worse_than_chance_is_named(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two trainings of the same network: with rows as they are, and with those of val turned round."""
+    root = workplace("rank", scenes=3)
+    argv = [*SMALL, "-b", "9", "--epochs", "1", "--lr", "1e-6", "--no_augment"]
+    plain = told_by(argv, capsys)
+    label = root / "data/val/label.txt"
+    turned = "".join(",".join(line.split(",")[::-1]) + "\n" for line in label.read_text().splitlines())
+    label.write_text(turned)
+    other = told_by([*argv, "--checkpoint_dir", "other"], capsys)
+    assert ("worse than chance" in plain) != ("worse than chance" in other)
+
+
+def test_labels_without_variance_are_named(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workplace("emd")
+    label = root / "data/train/label.txt"
+    names = [line.split(",")[0] for line in label.read_text().splitlines()]
+    label.write_text("".join(f"{name},1,2,3,2,1\n" for name in names))
+    argv = [*SMALL, "-b", "3", "--epochs", "1", "--criterion", "emd", "--num_classes", "5"]
+    assert "all 6 rows have the same label; there is nothing to learn" in told_by(argv, capsys)
