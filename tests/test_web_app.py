@@ -321,7 +321,7 @@ def test_the_page_in_a_browser(language: str, better: str, outspoken: Path, tmp_
         assert f"{winner} {better}" in tab.inner_text("#verdict")
         tab.get_by_role("tab").nth(2).click()
         tab.set_input_files("#many input[type=file]", [paths[name] for name in ("good.png", "broken.png")])
-        tab.wait_for_selector("#table img")
+        tab.wait_for_selector("#table img:visible")
         assert "not a picture" in tab.inner_text("#table")
         assert strange == []
         browser.close()
