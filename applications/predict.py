@@ -8,6 +8,7 @@ from typing import Any
 
 from applications.model_setup import trained_model
 from config import Config
+from deploy import names
 from deploy.engines import Scorer, load_scorer
 from deploy.engines.loading import choose_engine, engine_of_module
 from deploy.exporting import export_module
@@ -20,9 +21,6 @@ from utils.distributed import choose_device
 from utils.errors import WeightsError
 from utils.progress import progress_bar
 from utils.signals import StopSignals
-
-# Trained by this project, without --resume; relative to the project, so that any working folder will do.
-DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "pretrained" / "default.pth"
 
 
 def run(config: Config) -> int:
@@ -70,13 +68,9 @@ def model_file(config: Config) -> Path:
     """
     if config.resume is not None:
         return find_file(config.resume)
-    if DEFAULT_MODEL.is_file():
-        return DEFAULT_MODEL
-    raise WeightsError(
-        f"{DEFAULT_MODEL}: there is no default model yet; train one by bash z_task_shell/quick_start.sh "
-        "and name it: "
-        "--predict PATH --resume quick_start/checkpoints/model_best_efficientnet_lite0.pth"
-    )
+    if names.DEFAULT_MODEL.is_file():
+        return names.DEFAULT_MODEL
+    raise WeightsError(names.no_default_model("--predict PATH --resume"))
 
 
 def open_scorer(config: Config, model: Path, threads: int) -> Scorer:

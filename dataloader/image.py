@@ -66,7 +66,11 @@ def read_sized(path: str | Path, fit: tuple[int, int] | None = None) -> tuple[Im
 
 
 def decode(
-    file: IO[bytes], name: str, fit: tuple[int, int] | None = None, most_pixels: int | None = None
+    file: IO[bytes],
+    name: str,
+    fit: tuple[int, int] | None = None,
+    most_pixels: int | None = None,
+    formats: tuple[str, ...] | None = None,
 ) -> tuple[Image.Image, tuple[int, int]]:
     """As `read_sized`, from an open file.
 
@@ -75,6 +79,7 @@ def decode(
         name: opens the messages.
         fit: as in `read_sized`.
         most_pixels: larger pictures are refused by their header, before anything is decoded.
+        formats: Pillow's names of those that are tried; None: all.
 
     Raises:
         ImageError: not a picture, truncated, damaged, or too large.
@@ -82,7 +87,7 @@ def decode(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oversized and odd metadata: decided below, or harmless
-            with Image.open(file) as image:
+            with Image.open(file, formats=formats) as image:
                 width, height = image.size
                 if most_pixels is not None and width * height > most_pixels:
                     raise ImageError(f"{name}: {width} x {height} pixels, at most {most_pixels} are taken")

@@ -1,64 +1,82 @@
 """The words of the page, in English and Chinese."""
 
+from typing import Any
+
 ENGLISH = {
     "title": "# How good does a picture look?",
-    "intro": "Higher is better. Pictures stay on this machine.",
+    "intro": "A trained network judges what people would say. **Higher is better.** "
+    "Pictures go to this server only.",
     "one": "One picture",
     "two": "Which is better?",
     "many": "Many pictures",
-    "drop": "Drop a picture",
+    "drop": "Picture",
     "drop_first": "First picture",
     "drop_second": "Second picture",
-    "drop_many": "Drop pictures",
-    "score": "Score",
-    "shares": "Share of each rating",
+    "drop_many": "Pictures",
     "map": "Where quality is lost",
-    "verdict": "Verdict",
-    "table": "Scores, best first",
-    "measure": "Score",
-    "compare": "Compare",
+    "table": "Best first",
+    "examples": "Or try one of these",
 }
 CHINESE = {
     "title": "# 这张图片看起来有多好？",
-    "intro": "分数越高越好。图片不会离开这台机器。",
+    "intro": "由训练好的网络估计人们的评价。**分数越高越好。** 图片只会发送到这台服务器。",
     "one": "一张图片",
     "two": "哪张更好？",
     "many": "多张图片",
-    "drop": "拖入一张图片",
-    "drop_first": "第一张",
-    "drop_second": "第二张",
-    "drop_many": "拖入多张图片",
-    "score": "分数",
-    "shares": "各评分的占比",
+    "drop": "图片",
+    "drop_first": "第一张图片",
+    "drop_second": "第二张图片",
+    "drop_many": "图片",
     "map": "质量损失的位置",
-    "verdict": "结论",
-    "table": "分数，从高到低",
-    "measure": "评分",
-    "compare": "比较",
+    "table": "从好到差",
+    "examples": "或者试试这些图片",
 }
 # What is said after a picture was judged; chosen by the language that the browser asks for.
-ANSWERS = {
+ANSWERS: dict[str, dict[str, Any]] = {
     "en": {
+        "score": "Score",
+        "scale": "{} is worst, {} is best",
+        "seen": "validation pictures had {:.2f} (worst) to {:.2f} (best)",
+        "no_scale": "higher is better; this model has no fixed scale",
         "percentile": "better than {:.0f}% of the validation pictures",
-        "better": "**{}** is better: {:.3f} against {:.3f}",
-        "tie": "Both are alike: {:.3f}",
-        "missing": "Drop a picture first.",
-        "refused": "This picture was not taken: {}",
+        "shares": "Share of each rating",
+        "pixels": "{} x {} pixels",
+        "patches": "Left: the picture. Right: red places look worse, blue ones better; "
+        "the colours mean the same scores in every picture.",
+        "fit": "Left: what the network saw. Right: red places harm the score, blue ones raise it.",
+        "better": "{} is better",
+        "by": "{:.3f} against {:.3f}",
+        "tie": "Both look about alike",
+        "missing": "Drop the other picture too.",
+        "refused": "{} was not taken: {}",
         "busy": "The server is too busy; try again.",
-        "columns": ["picture", "score", "percentile", "width", "height", "error"],
+        "columns": ["", "picture", "score", "percentile", "width", "height", "problem"],
+        "cut": "Only the first {} of {} pictures were judged.",
+        "done": "{} judged, {} could not be read.",
     },
     "zh": {
+        "score": "分数",
+        "scale": "{} 最差，{} 最好",
+        "seen": "验证集图片的分数从 {:.2f}（最差）到 {:.2f}（最好）",
+        "no_scale": "越高越好；该模型没有固定的分数范围",
         "percentile": "优于验证集中 {:.0f}% 的图片",
-        "better": "**{}** 更好：{:.3f} 对 {:.3f}",
-        "tie": "两张相当：{:.3f}",
-        "missing": "请先拖入一张图片。",
-        "refused": "无法处理这张图片：{}",
+        "shares": "各评分的占比",
+        "pixels": "{} x {} 像素",
+        "patches": "左：原图。右：红色处看起来较差，蓝色处较好；同一颜色在每张图片中代表同样的分数。",
+        "fit": "左：网络看到的图片。右：红色处降低分数，蓝色处提高分数。",
+        "better": "{} 更好",
+        "by": "{:.3f} 对 {:.3f}",
+        "tie": "两张看起来差不多",
+        "missing": "请再拖入另一张图片。",
+        "refused": "无法处理 {}：{}",
         "busy": "服务器繁忙，请稍后再试。",
-        "columns": ["图片", "分数", "百分位", "宽", "高", "错误"],
+        "columns": ["", "图片", "分数", "百分位", "宽", "高", "问题"],
+        "cut": "只评价了 {1} 张中的前 {0} 张。",
+        "done": "已评价 {} 张，{} 张无法读取。",
     },
 }
 
 
-def answers(accept_language: str | None) -> dict:
+def answers(accept_language: str | None) -> dict[str, Any]:
     """The entry of ANSWERS for a browser's Accept-Language."""
     return ANSWERS["zh" if (accept_language or "").lower().startswith("zh") else "en"]

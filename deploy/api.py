@@ -3,136 +3,33 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import PurePath
-from typing import IO, Any
+from typing import Any
 
-from fastapi import FastAPI, File, Request, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, File, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from PIL import Image
-from pydantic import BaseModel
+from fastapi.security import APIKeyHeader
 
-from dataloader.image import decode
-from deploy.batching import Batcher
-from deploy.engines.scorer import Scorer, Scores
-from deploy.limits import Gate, Limits, Refused
-from deploy.pipeline import percentile
-from utils.cores import usable_cores
-from utils.errors import ImageError
+from deploy.api_answers import Answer, Fault, Health, Model, about
+from deploy.engines.scorer import Scorer
+from deploy.gate import Gate
+from deploy.limits import Limits, Refused
+from deploy.optional import installed
+from deploy.service import Service
 
 HEALTH = "/v1/health"
-
-
-class Fault(BaseModel):
-    """Why a request was refused."""
-
-    detail: str
-
-
-class PictureScore(BaseModel):
-    """What is said of one picture; `error` where it could not be read."""
-
-    name: str
-    score: float | None = None
-    percentile: float | None = None
-    std: float | None = None
-    distribution: list[float] | None = None
-    width: int | None = None
-    height: int | None = None
-    error: str | None = None
-
-
-class Answer(BaseModel):
-    """A row for each picture, in the order of the request."""
-
-    results: list[PictureScore]
-
-
-class Model(BaseModel):
-    """What scores, and what its scores mean."""
-
-    arch: str
-    engine: str
-    num_classes: int
-    image_size: list[int]
-    view: str
-    criterion: str
-    score_range: list[float] | None = None
-    licence: str | None = None
-    provenance: str | None = None
-
-
-class Service:
-    """Decoding threads and one batching thread around a scorer."""
-
-    def __init__(self, scorer: Scorer, limits: Limits) -> None:
-        self.scorer, self.limits = scorer, limits
-        self.decoders = ThreadPoolExecutor(usable_cores(), "decode")
-        self._batcher = Batcher(scorer)
-
-    def close(self) -> None:
-        """End the threads."""
-        self.decoders.shutdown(cancel_futures=True)
-        self._batcher.close()
-
-    def score_upload(self, upload: UploadFile) -> tuple["Future[Scores]", tuple[int, int]]:
-        """Decode an upload and have it scored; runs in a decoding thread.
-
-        Raises:
-            ImageError: it can't be read, or is too large.
-        """
-        return self.score_file(upload.file, plain_name(upload.filename))
-
-    def score_file(self, file: IO[bytes], name: str) -> tuple["Future[Scores]", tuple[int, int]]:
-        """The future scores of the picture in an open file, and its (width, height).
-
-        Raises:
-            ImageError: it can't be read, or is too large.
-        """
-        view = self.scorer.view
-        image, size = self.decode(file, name, view.size if view.name == "fit" else None)
-        return self._batcher.submit(view.evaluate(image).numpy()), size
-
-    def decode(
-        self, file: IO[bytes], name: str, fit: tuple[int, int] | None = None
-    ) -> tuple[Image.Image, tuple[int, int]]:
-        """`dataloader.image.decode` within the limits; raises as that does."""
-        size = file.seek(0, 2)
-        file.seek(0)
-        if size > self.limits.file_bytes:
-            raise ImageError(f"{name}: {size} bytes, at most {self.limits.file_bytes} are taken")
-        return decode(file, name, fit, self.limits.pixels)
-
-    def percentile(self, score: float) -> float | None:
-        """See `deploy.pipeline.percentile`."""
-        return percentile(score, self.scorer.spec)
-
-    async def row(self, upload: UploadFile) -> PictureScore:
-        """The row of one upload."""
-        name = plain_name(upload.filename)
-        loop = asyncio.get_running_loop()
-        try:
-            future, (width, height) = await loop.run_in_executor(self.decoders, self.score_upload, upload)
-        except ImageError as error:
-            return PictureScore(name=name, error=str(error).removeprefix(f"{name}: "))
-        result = await asyncio.wrap_future(future)
-        score = float(result.scores[0])
-        return PictureScore(
-            name=name,
-            score=score,
-            percentile=percentile(score, self.scorer.spec),
-            std=None if result.deviations is None else float(result.deviations[0]),
-            distribution=None if result.probs is None else result.probs[0].tolist(),
-            width=width,
-            height=height,
-        )
-
-
-def plain_name(name: str | None) -> str:
-    """The last part of what a client calls its file; it is shown and never opened."""
-    return PurePath((name or "").replace("\\", "/")).name[:200] or "unnamed"
+PAGE_UPLOAD = "/gradio_api/upload"  # the page's own way in, where it is mounted; its login stands before it
+STATUSES = {
+    400: "not a form",
+    401: "the header X-API-Key is missing or wrong",
+    408: "the request did not arrive in time",
+    413: "too many files, or too many bytes",
+    422: "no picture at all, or none that could be read",
+    429: "too many requests at once",
+    500: "a fault of the server",
+    503: "not answered in time",
+}
 
 
 def create_app(scorer: Scorer, limits: Limits | None = None, key: str | None = None) -> FastAPI:
@@ -151,57 +48,71 @@ def create_app(scorer: Scorer, limits: Limits | None = None, key: str | None = N
         yield
         service.close()
 
-    app = FastAPI(
-        lifespan=lifespan,
-        title="RankIQA",
-        version="1",
-        summary="How good do pictures look? Higher is better.",
-    )
+    app = _described(lifespan)
     app.state.service = service
-    app.add_middleware(Gate, limits=limits, key=key, unguarded=(HEALTH,))
+    app.add_middleware(Gate, limits=limits, key=key, unguarded=(HEALTH,), keyless=(PAGE_UPLOAD,))
     app.add_exception_handler(Exception, _hidden)
     app.add_exception_handler(RequestValidationError, _short)
-    statuses = (400, 401, 408, 413, 422, 429, 500, 503)
-    faults: dict[int | str, dict[str, Any]] = {status: {"model": Fault} for status in statuses}
-
-    @app.get(HEALTH)
-    async def health() -> dict[str, str]:
-        """Whether the server answers."""
-        return {"status": "ok"}
-
-    @app.get("/v1/model", responses=faults)
-    async def model() -> Model:
-        """What scores."""
-        spec = scorer.spec
-        return Model(
-            arch=spec.arch,
-            engine=scorer.engine.name,
-            num_classes=spec.num_classes,
-            image_size=list(spec.image_size),
-            view=spec.view,
-            criterion=spec.criterion,
-            score_range=list(spec.score_range) if spec.score_range else None,
-            licence=spec.licence,
-            provenance=spec.provenance,
-        )
-
-    @app.post("/v1/score", responses=faults)
-    async def score(files: list[UploadFile] = File(description="pictures")) -> Answer:  # noqa: B008
-        """Scores of up to 16 pictures. One that can't be read has an error in its row; all: status 422."""
-        if len(files) > limits.files:
-            return _refusal(413, f"{len(files)} files, at most {limits.files} are taken")  # type: ignore[return-value]
-        try:
-            rows = await asyncio.wait_for(
-                asyncio.gather(*(service.row(upload) for upload in files)), limits.score_seconds
-            )
-        except asyncio.TimeoutError:
-            return _refusal(503, "the server is too busy; try again")  # type: ignore[return-value]
-        if all(row.error for row in rows):
-            reasons = "; ".join(f"{row.name}: {row.error}" for row in rows)
-            return _refusal(422, reasons)  # type: ignore[return-value]
-        return Answer(results=list(rows))
-
+    app.add_api_route(HEALTH, _health, response_model=Health, summary="Is the server there?")
+    app.include_router(_guarded(service, key is not None))
     return app
+
+
+def _described(lifespan: Any) -> FastAPI:
+    """Its /docs need no network where fastapi-offline is installed; those of FastAPI alone ask a CDN."""
+    make: Any = FastAPI
+    if installed("fastapi_offline"):
+        from fastapi_offline import FastAPIOffline
+
+        make = FastAPIOffline
+    summary = "How good do pictures look? Higher is better."
+    return make(lifespan=lifespan, title="RankIQA", version="1", summary=summary)
+
+
+async def _health() -> Health:
+    """Needs no key, and is answered however busy the server is."""
+    return Health(status="ok")
+
+
+def _guarded(service: Service, with_key: bool) -> APIRouter:
+    """What stands behind `Gate`, which checks the key; here it is only described."""
+    header = APIKeyHeader(name="X-API-Key", auto_error=False)
+    faults: dict[int | str, dict[str, Any]] = {
+        status: {"model": Fault, "description": text} for status, text in STATUSES.items()
+    }
+    router = APIRouter(responses=faults, dependencies=[Depends(header)] if with_key else [])
+    limits = service.limits
+
+    @router.get("/v1/model", summary="What scores, and on which scale?")
+    async def model() -> Model:
+        return about(service.scorer)
+
+    pictures = File(
+        description=f"1 to {limits.files} pictures of at most {limits.file_bytes} bytes "
+        f"and {limits.pixels} pixels each",
+        json_schema_extra={"minItems": 1, "maxItems": limits.files},
+    )
+
+    @router.post("/v1/score", response_model=Answer, summary="How good do these pictures look?")
+    async def score(files: list[UploadFile] = pictures) -> Any:
+        """One row for each picture. One that can't be read has an error in its row; when all have: 422."""
+        return await _answer(service, files)
+
+    return router
+
+
+async def _answer(service: Service, files: list[UploadFile]) -> Any:
+    limits = service.limits
+    if len(files) > limits.files:
+        return _refusal(413, f"{len(files)} files, at most {limits.files} are taken")
+    work = asyncio.gather(*(service.row(upload) for upload in files))
+    try:
+        rows = await asyncio.wait_for(work, limits.score_seconds)
+    except asyncio.TimeoutError:
+        return _refusal(503, "the server is too busy; try again")
+    if all(row.error for row in rows):
+        return _refusal(422, "; ".join(f"{row.name}: {row.error}" for row in rows))
+    return Answer(results=list(rows))
 
 
 def _refusal(status: int, detail: str) -> JSONResponse:

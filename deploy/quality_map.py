@@ -10,10 +10,12 @@ from PIL import Image
 from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines.scorer import Scorer
+from deploy.score_scale import score_ends
 
 MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
 LONGEST = 1200  # pixels of the drawn picture
+SMALLEST = 0.05  # of the model's scale: a smaller effect of covering is drawn pale
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,14 @@ class QualityMap:
         image: the part of the picture that was judged.
         values: float (h, w), low where quality is lost; as many pixels as `image`, reduced.
         meaning: of the values, for the scale.
+        ends: values that are drawn in the darkest red and blue. They belong to the model, so that a colour
+            means the same in every picture; without them small differences in a good picture look like harm.
     """
 
     image: Image.Image
     values: np.ndarray
     meaning: str
+    ends: tuple[float, float]
 
 
 def quality_map(image: Image.Image, scorer: Scorer) -> QualityMap:
@@ -62,7 +67,8 @@ def _by_patches(image: Image.Image, scorer: Scorer) -> QualityMap:
             weight[top : top + height, left : left + width] += bump
     # Thinned patches of a huge picture may leave gaps; they take the mean.
     values = np.where(weight > 0, total / np.maximum(weight, 1e-9), total.sum() / weight.sum())
-    return QualityMap(image, values[: image.height, : image.width], "score of the place")
+    values = values[: image.height, : image.width]
+    return QualityMap(image, values, "score of the place (red: quality is lost)", _ends(scorer, values))
 
 
 def _places(length: int, patch: int) -> list[int]:
@@ -91,8 +97,24 @@ def _by_occlusion(image: Image.Image, scorer: Scorer) -> QualityMap:
         for left, score in zip(lefts, scorer.score_crops(covered[:, None]).scores.tolist(), strict=True):
             total[top : top + tall, left : left + wide] += whole - score
             weight[top : top + tall, left : left + wide] += 1
-    shown = Image.fromarray(crop.transpose(1, 2, 0))
-    return QualityMap(shown, total / np.maximum(weight, 1), "score lost when the place is covered")
+    values = total / np.maximum(weight, 1)
+    most = max(float(np.abs(values).max()), SMALLEST * _span(scorer), 1e-6)
+    meaning = "score lost when the place is covered (red: it harms)"
+    return QualityMap(Image.fromarray(crop.transpose(1, 2, 0)), values, meaning, (-most, most))
+
+
+def _ends(scorer: Scorer, values: np.ndarray) -> tuple[float, float]:
+    """The model's scale, widened to what this picture holds."""
+    low, high = float(values.min()), float(values.max())
+    ends = score_ends(scorer.spec)
+    if ends is not None:
+        low, high = min(low, ends[0]), max(high, ends[1])
+    return low, high if high > low else low + 1e-6
+
+
+def _span(scorer: Scorer) -> float:
+    ends = score_ends(scorer.spec)
+    return ends[1] - ends[0] if ends else 0.0
 
 
 def draw_map(result: QualityMap, title: str, file: object) -> None:
@@ -113,8 +135,10 @@ def draw_map(result: QualityMap, title: str, file: object) -> None:
     plain, heat = figure.subplots(1, 2)
     plain.imshow(shown)
     heat.imshow(shown.convert("L"), cmap="gray")
-    drawn = heat.imshow(np.asarray(values), cmap="RdYlGn", alpha=0.55)
-    figure.colorbar(drawn, ax=heat, label=f"{result.meaning} (red: quality is lost)", shrink=0.85)
+    low, high = result.ends
+    # red to blue: people who can't tell red from green read it too
+    drawn = heat.imshow(np.asarray(values), cmap="RdYlBu", alpha=0.55, vmin=low, vmax=high)
+    figure.colorbar(drawn, ax=heat, label=result.meaning, shrink=0.85)
     heat.set_title(title, fontsize=10)
     for axes in (plain, heat):
         axes.set(xticks=[], yticks=[])

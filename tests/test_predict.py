@@ -180,7 +180,7 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
 def test_no_model_says_how_to_get_one(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("applications.predict.DEFAULT_MODEL", place / "pretrained" / "default.pth")
+    monkeypatch.setattr("deploy.names.DEFAULT_MODEL", place / "pretrained" / "default.pth")
     assert main(["--predict", "photos"]) == 2
     assert "quick_start.sh" in capsys.readouterr().err
     (place / "pretrained").mkdir()

@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from deploy.engines import load_scorer
 from tests.conftest import ROOT, picture
 from tests.test_export import write_checkpoint
+from utils.checkpoint import save_checkpoint
 
 for _package in ("fastapi", "uvicorn", "python_multipart"):
     pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
@@ -255,10 +257,24 @@ def test_requests_together_get_their_own_answers(port: int, model: Path) -> None
     assert got == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.fixture(scope="module")
+def outspoken(model: Path) -> Path:
+    """The same network, its last layer 300 times as large around two pictures: their scores lie far apart."""
+    saved = torch.load(model, weights_only=True)
+    probs = load_scorer(model).score([picture(1, 0.5), picture(1, 3.0)]).probs
+    middle = probs.log().mean(dim=0)
+    weights = saved["state_dict"]
+    weights["classifier.3.bias"] = 300 * (weights["classifier.3.bias"] - middle)
+    weights["classifier.3.weight"] *= 300
+    path = model.with_name("outspoken.pth")
+    save_checkpoint(path, saved)
+    return path
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 @pytest.mark.parametrize(("language", "better"), [("en-US", "is better"), ("zh-CN", "更好")])
-def test_the_page_in_a_browser(language: str, better: str, model: Path, tmp_path: Path) -> None:
+def test_the_page_in_a_browser(language: str, better: str, outspoken: Path, tmp_path: Path) -> None:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     pytest.importorskip(
         "gradio", reason="gradio is in requirements-deploy.txt; too heavy for requirements-dev.txt"
@@ -271,7 +287,10 @@ def test_the_page_in_a_browser(language: str, better: str, model: Path, tmp_path
     paths["broken.png"].write_bytes(b"junk")
     paths["large.png"].write_bytes(bytes(300_000))
     paths["wide.png"].write_bytes(bomb())
-    server = serve(model, *LIMITS)
+    scores = load_scorer(outspoken).score([picture(1, 0.5), picture(1, 3.0)]).scores.tolist()
+    assert abs(scores[0] - scores[1]) > 0.03
+    winner = "good.png" if scores[0] > scores[1] else "soft.png"
+    server = serve(outspoken, *LIMITS)
     with api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_context(locale=language).new_page()
@@ -282,27 +301,28 @@ def test_the_page_in_a_browser(language: str, better: str, model: Path, tmp_path
         )
         tab.goto(f"http://127.0.0.1:{next(server)}")
         tab.wait_for_selector("#one input[type=file]", state="attached")
-        for name in ("broken.png", "wide.png"):
+        for name, words in (("broken.png", "not a picture"), ("wide.png", "too many pixels")):
             tab.set_input_files("#one input[type=file]", paths[name])
-            tab.wait_for_function("document.querySelector('#note').innerText.length > 9")
-            words = "not a picture" if name == "broken.png" else "too many pixels"
-            assert words in tab.inner_text("#note")
-            tab.click("#one button[aria-label]")
-            tab.wait_for_function("document.querySelector('#note').innerText.length < 9")
+            tab.wait_for_selector(f"#card .problem:has-text('{words}')")
+            tab.reload()
+            tab.wait_for_selector("#one input[type=file]", state="attached")
         tab.set_input_files("#one input[type=file]", paths["large.png"])
         tab.wait_for_selector(".toast-body, [data-testid=toast-body]")
         tab.reload()
         tab.wait_for_selector("#one input[type=file]", state="attached")
         tab.set_input_files("#one input[type=file]", paths["good.png"])
         tab.wait_for_selector("#map img")
-        assert re.search(r"[1-4]\.\d{3}", tab.inner_text("#score"))
+        assert float(tab.inner_text("#card .number")) == pytest.approx(scores[0], abs=1e-3)
+        assert tab.locator("#card .shares i").count() == 4
         tab.get_by_role("tab").nth(1).click()
         tab.set_input_files("#first input[type=file]", paths["good.png"])
         tab.set_input_files("#second input[type=file]", paths["soft.png"])
-        tab.wait_for_function("document.querySelectorAll('#first .file, #second .file').length >= 2")
-        tab.click("#compare")
         tab.wait_for_selector("#verdict strong")
-        assert better in tab.inner_text("#verdict")
+        assert f"{winner} {better}" in tab.inner_text("#verdict")
+        tab.get_by_role("tab").nth(2).click()
+        tab.set_input_files("#many input[type=file]", [paths[name] for name in ("good.png", "broken.png")])
+        tab.wait_for_selector("#table img:visible")
+        assert "not a picture" in tab.inner_text("#table")
         assert strange == []
         browser.close()
     for _ in server:
