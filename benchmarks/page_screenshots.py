@@ -58,7 +58,7 @@ def visit(tab: Any, args: argparse.Namespace, shoot: Callable[[str], None]) -> N
     broken = args.out / "broken.jpg"
     broken.write_bytes(b"no picture")
     tab.set_input_files("#many input[type=file]", [*args.pictures, broken])
-    tab.wait_for_selector("#table img")
+    tab.wait_for_selector("#table img:visible")
     shoot("3_many")
     tab.reload()
     tab.wait_for_selector("#one input[type=file]", state="attached")
