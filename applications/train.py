@@ -85,9 +85,12 @@ def train(process: Process, config: Config) -> int:
         _refuse_other_world(state, process)
     place(network, process.device, config.channels_last)
     seed_everything(config.seed + process.rank, config.deterministic)
-    log = RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True)
-    # around the log, whose last lines may not fit on the disk
-    with explain_torch_faults(config.batch_size, config.image_size), log, StopSignals() as stop:
+    with (
+        # around the log, whose lines may not fit on the disk
+        explain_torch_faults(config.batch_size, config.image_size),
+        RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True) as log,
+        StopSignals() as stop,
+    ):
         log.config(flags_of(config))
         _warn(on_labels(train_labels))
         job = make_job(config, process, network, spec, train_labels, log, stop)
