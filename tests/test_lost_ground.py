@@ -65,7 +65,7 @@ def test_a_save_that_does_not_fit(values: int, small_disk: Path) -> None:
     assert sorted(small_disk.iterdir()) == [file, filler]
 
 
-# 8 MB hold a best model and no checkpoint, 300 kB neither. At 0 bytes TensorBoard's thread prints a traceback.
+# 8 MB hold a best model and no checkpoint, 300 kB neither; at 0 bytes TensorBoard's thread adds a traceback.
 @pytest.mark.slow
 @pytest.mark.parametrize("spare", [8_000_000, 300_000])
 def test_a_full_disk(spare: int, workplace: Callable[..., Path], small_disk: Path) -> None:
