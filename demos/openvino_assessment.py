@@ -99,7 +99,7 @@ def draw_plot(rows: list[tuple[int, float]], title: str, path: Path) -> None:
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(*zip(*rows, strict=True), marker="." if len(rows) <= 120 else "")
-    axes.plot([worst], [lowest], "o", color="tab:red", label=f"worst: {lowest:.2f} in second {worst}")
+    axes.plot([worst], [lowest], "o", color="tab:red", label=f"worst: {lowest:.4f} in second {worst}")
     axes.set_title(title, parse_math=False)  # a name may have a $
     axes.set(xlabel="time (seconds)", ylabel="score (higher = better)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
