@@ -7,8 +7,9 @@ a score lies.
 import logging
 
 import numpy as np
+import torch
 
-from applications.evaluation import score_percentiles
+from applications.evaluation import with_percentiles
 from applications.model_setup import trained_model
 from applications.splits import split_labels
 from applications.test import label_logits
@@ -27,8 +28,6 @@ def run(config: Config) -> int:
     Raises:
         DataError: no picture of DATA/val could be read.
     """
-    import torch
-
     setup_console()
     network, spec, _ = trained_model(config)
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
@@ -41,12 +40,11 @@ def run(config: Config) -> int:
         raise DataError(
             f"{labels.source}: none of its pictures could be read; there is nothing to calibrate by"
         )
-    percentiles = score_percentiles(scores)
-    spec = spec.with_(score_percentiles=percentiles, score_range=(percentiles[0], percentiles[-1]))
+    spec = with_percentiles(spec, scores)
     path = config.checkpoint_dir / f"calibrated_{file_arch(spec.arch)}.pth"
     save_checkpoint(path, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     logging.info(
         "%s: scores of %d pictures lie in %.3f to %.3f, median %.3f",
-        *(path, len(scores), percentiles[0], percentiles[-1], percentiles[50]),
+        *(path, len(scores), scores.min(), scores.max(), np.median(scores)),
     )
     return 0

@@ -9,6 +9,7 @@ from torch import nn
 from criterions.score import score
 from dataloader.labels import Labels
 from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from models.spec import ModelSpec
 from utils.errors import DataError
 
 
@@ -60,6 +61,12 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
     else:
         figures = regress_metrics(scores[images[:, 0]], targets)
     return Predictions(logits, scores, rows, {"loss": loss, **figures})
+
+
+def with_percentiles(spec: ModelSpec, scores: np.ndarray) -> ModelSpec:
+    """`spec` with the percentiles and the range of (M,) validation scores."""
+    percentiles = score_percentiles(scores)
+    return spec.with_(score_percentiles=percentiles, score_range=(percentiles[0], percentiles[-1]))
 
 
 def score_percentiles(scores: np.ndarray) -> tuple[float, ...]:

@@ -1,11 +1,12 @@
 """Validation after every epoch: figures, plots, and the score range that the ModelSpec carries."""
 
 import logging
+import math
 
 import numpy as np
 from torch import nn
 
-from applications.evaluation import Predictions, evaluate_logits, score_percentiles
+from applications.evaluation import Predictions, evaluate_logits, with_percentiles
 from applications.plots import scatter
 from applications.scoring import predict_logits
 from applications.splits import pin_memory
@@ -60,19 +61,15 @@ class Validator:
             desc="validate",
         )
         result = evaluate_logits(self._labels, logits, self._criterion)
-        percentiles = score_percentiles(result.scores)
-        self.spec = self.spec.with_(
-            score_percentiles=percentiles, score_range=(percentiles[0], percentiles[-1])
-        )
+        self.spec = with_percentiles(self.spec, result.scores)
         self._log.scalars("val", result.figures, epoch + 1)
         self._log.histogram("val/scores", result.scores[np.isfinite(result.scores)], epoch + 1)
         self._log.figure(
             "val/scatter", scatter(self._labels.task, *scatter_axes(self._labels, result)), epoch + 1
         )
-        if percentiles[0] == percentiles[-1]:
-            logging.warning(
-                "every validation picture has the score %g: the model has collapsed", percentiles[0]
-            )
+        lowest, highest = self.spec.score_range or (math.nan, math.nan)
+        if lowest == highest:
+            logging.warning("every validation picture has the score %g: the model has collapsed", lowest)
         return result.figures
 
 

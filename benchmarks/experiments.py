@@ -27,6 +27,7 @@ if __package__ in (None, ""):
 
 import yaml
 
+from distortions.sets import SETS
 from main import main as rankiqa
 from utils.data_generate.pairs_of_manifest import read_manifest, write_pairs
 from utils.data_generate.pseudo_mos import fit_mapping, rated
@@ -44,8 +45,7 @@ COLUMNS = (
     "s",
 )
 RATED = ("live", "tui", "tui_512")
-LIVE_LIKE = ("jp2k", "jpeg", "wn", "gblur", "fastfading", "waterloo_jp2k", "waterloo_jpeg", "waterloo_wn",
-             "waterloo_gblur", REFERENCE)  # fmt: skip
+LIVE_LIKE = (*SETS["live"], *SETS["waterloo"], REFERENCE)
 
 
 def main() -> None:
@@ -89,9 +89,9 @@ def prepare(data: Path, out: Path, scenes: int) -> None:
     whole = fit_mapping(metrics, few)
     for name, own in {"mos": few, "live": live}.items():
         write_mos(out / name / "train", ((record.path, mos) for record, mos in rated(own, whole)))
-    alone = fit_mapping(["haarpsi"], [_one(record, metrics.index("haarpsi")) for record in few])
-    own = [_one(record, metrics.index("haarpsi")) for record in few]
-    write_mos(out / "haarpsi/train", ((record.path, mos) for record, mos in rated(own, alone)))
+    judged = [_one(record, metrics.index("haarpsi")) for record in few]
+    alone = fit_mapping(["haarpsi"], judged)
+    write_mos(out / "haarpsi/train", ((record.path, mos) for record, mos in rated(judged, alone)))
     for place in ("mos/val", "haarpsi/val", "live/val", "unseen_mos/test"):
         names = judging if place.startswith("unseen") else validating
         shown = [record for record in records["val"] if record.scene in names]

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from dataloader.image import read_rgb
 from dataloader.labels import load_labels
 from dataloader.views import View
+from distortions.sets import SETS
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc
 from models import create_model, load_pretrained
@@ -46,8 +47,7 @@ VIEWS = {
 COLUMNS = ("unseen: pairs in order", "unseen: SRCC", "LIVE sample: SRCC (95%)", "TUI at 512 lines: SRCC")
 WIDTH = 2 * 1280  # features of the last layer
 STRENGTHS = 10.0 ** np.arange(-3, 5)
-LIVE = ("jp2k", "jpeg", "wn", "gblur", "fastfading", "waterloo_jp2k", "waterloo_jpeg", "waterloo_wn",
-        "waterloo_gblur", REFERENCE)  # fmt: skip
+LIVE_LIKE = (*SETS["live"], *SETS["waterloo"], REFERENCE)
 METRICS = ("vsi", "mdsi", "haarpsi")  # the columns of the manifest, by live_generator's default
 
 
@@ -158,7 +158,7 @@ class Table:
     def row(self, layers: str, types: str, metrics: str) -> str:
         """The cells of one configuration."""
         chosen = self._features[:, :WIDTH] if layers == "last layer" else self._features
-        known = np.array([types == "all types" or record.kind in LIVE for record in self._known])
+        known = np.array([types == "all types" or record.kind in LIVE_LIKE for record in self._known])
         end = len(self._known) + len(self._unseen)
         learn, judge, rest = chosen[: len(known)][known], chosen[len(known) : end], chosen[end:]
         targets = labels_of(self._known, metrics)[known]
