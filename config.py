@@ -264,7 +264,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
     add("--auto_batch", action="store_true", help="with --train: the largest -b that fits in memory")
     add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
     add("--pairing", choices=("dedup", "siamese"), default="dedup",
-        help="dedup: each picture of a step once; siamese: two branches a pair, slow, to compare with")
+        help="dedup: each picture of a step once; siamese: both pictures of every row, slow, to compare with")
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
     add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
     add("--cache", choices=("no", "ram", "disk"), default="no",

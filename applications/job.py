@@ -44,7 +44,6 @@ class Job:
         save_every: steps between two checkpoints inside an epoch; 0: none.
         averages: of the weights.
         precision: of forward and backward.
-        siamese: two branches a pair in place of each picture once.
         profile: of the first steps.
     """
 
@@ -67,7 +66,6 @@ class Job:
     accumulate: int = 1
     clip_grad: float | None = None
     save_every: int = 0
-    siamese: bool = False
 
 
 def make_job(
@@ -139,7 +137,6 @@ def make_job(
         accumulate=config.accumulate,
         clip_grad=config.clip_grad,
         save_every=config.save_every,
-        siamese=siamese,
     )
 
 

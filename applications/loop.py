@@ -146,11 +146,7 @@ def _backward(job: Job, batch: TrainBatch, share: float) -> Tensor:
 
 def _loss(job: Job, inputs: Tensor, places: Tensor, targets: Tensor) -> Tensor:
     with job.precision.cast():
-        if job.siamese:
-            logits = torch.cat([job.network(inputs[places[:, branch]]) for branch in range(2)])
-            places = torch.arange(len(logits), device=inputs.device).reshape(2, -1).T
-        else:
-            logits = job.network(inputs)
+        logits = job.network(inputs)
     return job.criterion(logits.float(), places, targets)
 
 

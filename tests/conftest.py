@@ -1,6 +1,7 @@
 """Small pictures and label files that every test of the whole program can ask for."""
 
 import csv
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def write_split(root: Path, split: str, task: str, scenes: int, bins: int = 5) -
             rows += [[name, *_histogram(value, bins)] for name, value in zip(names, mos, strict=True)]
     with (folder / "label.txt").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def hash_of(split: str) -> int:

@@ -1,17 +1,19 @@
 """Two processes learn what one process learns from the joint batch."""
 
+import csv
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from main import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 from utils.checkpoint import load_checkpoint
 
 # It normalises each picture by itself, and draws nothing: what remains is the arithmetic of the processes.
@@ -34,12 +36,6 @@ RUN = [
 FILE = "checkpoint_timm_convnext_atto.pth"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
@@ -52,32 +48,57 @@ def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("how", ["spawn", "torchrun"])
-def test_two_processes_equal_one_with_the_joint_batch(how: str, workplace: Callable[..., Path]) -> None:
-    workplace("regress", scenes=3)  # 9 rows: steps of 4, 4 and 1, so that one process has no row in the last
-    one = ["--checkpoint_dir", "one", "-b", "4"]
-    two = ["--checkpoint_dir", "two", "-b", "2"]
-    program = str(ROOT / "main.py")
+def two_processes(how: str, *arguments: str) -> None:
+    """Run main.py in two processes; `how` they start."""
+    program = [str(ROOT / "main.py"), *arguments]
     if how == "spawn":
-        address = f"tcp://127.0.0.1:{free_port()}"
-        done = launch(program, *RUN, *two, "--procs_per_node", "2", "--init_method", address)
-    else:
+        done = [launch(*program, "--procs_per_node", "2", "--init_method", f"tcp://127.0.0.1:{free_port()}")]
+    elif how == "torchrun":
         run = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
-        done = launch(*run, program, *RUN, *two)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("epoch 2/2") == 1  # only the first process speaks
-    assert main([*RUN, *one]) == 0
-    first, second = load_checkpoint(f"one/{FILE}"), load_checkpoint(f"two/{FILE}")
-    worst = max(
-        float((first["state_dict"][name] - second["state_dict"][name]).abs().max())
-        for name in first["state_dict"]
-    )
-    assert worst < 1e-5
+        done = [launch(*run, *program)]
+    else:
+        address = f"tcp://127.0.0.1:{free_port()}"
+        nodes = [[*program, "--nodes", "2", "--rank", str(rank), "--init_method", address] for rank in (0, 1)]
+        with ThreadPoolExecutor() as pool:
+            done = list(pool.map(lambda node: launch(*node), nodes))
+    assert [process.returncode for process in done] == [0] * len(done), [process.stderr for process in done]
+    said = "".join(process.stdout for process in done)
+    assert said.count("epoch 7/7") == ("--train" in arguments)  # only the first process speaks
+
+
+def largest_difference(first: str, second: str) -> float:
+    one, two = (load_checkpoint(f"{folder}/{FILE}")["state_dict"] for folder in (first, second))
+    return max(float((one[name] - two[name]).abs().max()) for name in one)
+
+
+def predictions(path: Path) -> list[tuple[str, float]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["path"], float(row["score"])) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("how", ["spawn", "torchrun", "two nodes"])
+def test_two_processes_equal_one_with_the_joint_batch(how: str, workplace: Callable[..., Path]) -> None:
+    # 9 rows: steps of 4, 4 and 1, so that one process has no row in the last; 21 steps in all
+    folder = workplace("regress", scenes=3)
+    two_processes(how, *RUN, "--epochs", "7", "--checkpoint_dir", "two", "-b", "2")
+    assert main([*RUN, "--epochs", "7", "--checkpoint_dir", "one", "-b", "4"]) == 0
+    assert largest_difference("one", "two") < 1e-5
     figures = [
         json.loads(path.read_text(encoding="utf-8")) for path in Path("logs").glob("train_*/metrics.json")
     ]
     assert len(figures) == 2
     assert figures[0]["figures"]["loss"] == pytest.approx(figures[1]["figures"]["loss"], rel=1e-5)
+
+    (folder / "data/test/label.txt").write_bytes((folder / "data/train/label.txt").read_bytes())
+    alone = ["-e", "--resume", f"one/{FILE}", "-j", "0", "-b", "2"]
+    two_processes(how, *alone, "--logdir", "judged_two")
+    assert main([*alone, "--logdir", "judged_one"]) == 0
+    one, two = (
+        predictions(next(Path(name).glob("test_*/predictions.csv"))) for name in ("judged_one", "judged_two")
+    )
+    assert len(one) == 9
+    assert [row[0] for row in two] == [row[0] for row in one]
+    np.testing.assert_allclose([row[1] for row in two], [row[1] for row in one], rtol=0, atol=1e-5)
 
 
 def test_a_wrong_node_rank_is_refused(

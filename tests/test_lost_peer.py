@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 from tests.test_continue import assert_equal
-from tests.test_distributed import FILE, RUN, free_port
+from tests.test_distributed import FILE, RUN
 from utils.checkpoint import load_checkpoint
 
 MAIN = str(ROOT / "main.py")

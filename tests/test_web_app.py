@@ -1,17 +1,10 @@
 """The REST API over loopback, in a process of its own, and the page in a real browser."""
 
-import http.client
-import io
-import json
 import re
 import shutil
 import socket
-import struct
-import subprocess
-import sys
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +13,8 @@ import torch
 from PIL import Image
 
 from deploy.engines import load_scorer
-from tests.conftest import ROOT, picture
+from tests.conftest import picture
+from tests.rest_client import KEY, ask, begun, bomb, bytes_of, form, send, serve
 from tests.test_export import write_checkpoint
 from utils.checkpoint import save_checkpoint
 
@@ -28,7 +22,6 @@ for _package in ("fastapi", "uvicorn", "python_multipart"):
     pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LIMITS = ["--max_megabytes", "0.2", "--max_megapixels", "1", "--max_files", "3", "--upload_seconds", "1.5"]
-KEY = "s3cret"
 
 
 @pytest.fixture(scope="module")
@@ -41,64 +34,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def port(model: Path) -> Iterator[int]:
     yield from serve(model, "--api_only", "--api_key", KEY, "--max_requests", "4", *LIMITS)
-
-
-def serve(model: Path, *flags: str) -> Iterator[int]:
-    """A server on a free port, ended afterwards; fails where its log holds a stack trace."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, str(ROOT / "demos" / "web_app.py"), "--model", str(model), "--engine", "torch"]
-    log = model.with_name(f"{port}.log")
-    with log.open("w") as file:
-        run = subprocess.Popen([*command, "--port", str(port), *flags], stdout=file, stderr=file)
-    try:
-        end = time.monotonic() + 90
-        while time.monotonic() < end and run.poll() is None:
-            try:
-                if ask(port, "GET", "/v1/health")[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.2)
-        assert run.poll() is None, log.read_text()
-        yield port
-    finally:
-        run.terminate()
-        run.wait(20)
-    assert "Traceback" not in log.read_text()
-
-
-def ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[int, dict]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        connection.request(method, path, body, {"X-API-Key": KEY, **(headers or {})})
-        response = connection.getresponse()
-        return response.status, json.loads(response.read() or b"{}")
-    finally:
-        connection.close()
-
-
-def form(*files: tuple[str, bytes], field: str = "files") -> tuple[bytes, dict[str, str]]:
-    parts = [
-        f'--edge\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'.encode()
-        + content
-        + b"\r\n"
-        for name, content in files
-    ]
-    return b"".join(parts) + b"--edge--\r\n", {"Content-Type": "multipart/form-data; boundary=edge"}
-
-
-def send(port: int, *files: tuple[str, bytes], field: str = "files") -> tuple[int, dict]:
-    body, headers = form(*files, field=field)
-    return ask(port, "POST", "/v1/score", body, headers)
-
-
-def bytes_of(image: Image.Image, kind: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return buffer.getvalue()
 
 
 GOOD = bytes_of(picture(1, 0.5))
@@ -116,23 +51,6 @@ def test_scores_are_the_scorers(port: int, model: Path) -> None:
     status, about = ask(port, "GET", "/v1/model")
     assert (status, about["arch"], about["num_classes"]) == (200, "mobilenet_v3_small", 4)
     assert "/v1/score" in ask(port, "GET", "/openapi.json")[1]["paths"]
-
-
-def bomb() -> bytes:
-    """A PNG of 50,000 x 50,000 pixels, by its header."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(99)))
-        + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.parametrize(
@@ -187,14 +105,6 @@ def test_keys(port: int) -> None:
         assert ask(port, "POST", "/v1/score", body, {**headers, "X-API-Key": key})[0] == 401
         assert ask(port, "GET", "/v1/model", None, {"X-API-Key": key})[0] == 401
     assert ask(port, "GET", "/v1/health", None, {"X-API-Key": ""})[0] == 200
-
-
-def begun(port: int, length: int = 1000) -> socket.socket:
-    """A client that sends the head of a request and a little of its body."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=15)
-    head = f"POST /v1/score HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Length: {length}\r\n"
-    client.sendall(f"{head}Content-Type: multipart/form-data; boundary=edge\r\n\r\n--edge".encode())
-    return client
 
 
 def test_slow_clients_end_with_408_and_leave_room(port: int) -> None:
