@@ -13,8 +13,9 @@ from deploy.engines import Scorer, load_scorer
 from deploy.engines.loading import choose_engine, engine_of_module
 from deploy.exporting import export_module
 from deploy.inputs import collect
+from deploy.journal import Journal
 from deploy.pipeline import score_paths
-from deploy.results import Journal, Row
+from deploy.results import Row
 from utils.checkpoint import find_file
 from utils.cores import usable_cores
 from utils.distributed import choose_device

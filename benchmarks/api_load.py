@@ -3,8 +3,8 @@
     python benchmarks/api_load.py --photos DIR [--model FILE] [--clients 50] [--seconds 60] [--rounds 20]
 
 Starts `demos/web_app.py --api_only` on loopback. Each client sends one photo after the other over a
-connection that stays open. Abuse: every kind of bad request, --rounds times, with a good one after each. Memory is the
-resident set of the server.
+connection that stays open. Abuse: every kind of bad request, --rounds times, with a good one after each.
+Memory is the resident set of the server.
 """
 
 import argparse

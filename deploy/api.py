@@ -90,7 +90,11 @@ def _guarded(service: Service, with_key: bool) -> APIRouter:
     pictures = File(
         description=f"1 to {limits.files} pictures of at most {limits.file_bytes} bytes "
         f"and {limits.pixels} pixels each",
-        json_schema_extra={"minItems": 1, "maxItems": limits.files},
+        json_schema_extra={
+            "minItems": 1,
+            "maxItems": limits.files,
+            "items": {"type": "string", "format": "binary"},  # what makers of clients know as a file
+        },
     )
 
     @router.post("/v1/score", response_model=Answer, summary="How good do these pictures look?")

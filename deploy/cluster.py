@@ -2,21 +2,25 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from deploy.inputs import collect
 from deploy.optional import require
+from deploy.results import Row, from_line, read_rows, to_line, write_rows
 from utils.errors import ConfigError
+from utils.progress import progress_bar
 
-BLOCK = 2000  # pictures of a file of the output: what a killed run has to do again
-BATCH = 64  # pictures an actor takes at once
+PART = 2000  # pictures of a file of the output: what a run that ends in the middle does again
+PIECE = 50  # pictures that an actor takes at once: what a dead worker's successor does again
+WAVE = 250  # parts that are handed to Ray together; actors start anew for the next half million pictures
 
 
 class ScoringActor:
-    """One worker: holds a model, opened from its bytes, and scores batches of paths.
+    """One worker: holds a model, opened from its bytes, and scores pieces of parts.
 
     Args:
         model: name of the file, and its parts by suffix, so that machines need no shared disk for it.
@@ -36,44 +40,28 @@ class ScoringActor:
             self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine, streams=cores)
         self._cores = cores
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Columns of paths -> columns of rows."""
+    def __call__(self, piece: dict[str, Any]) -> dict[str, Any]:
+        """A part's name and some of its paths -> the name and their rows, as lines of JSON."""
         from deploy.pipeline import score_paths
 
         forwards = self._cores if self._scorer.engine.name == "openvino" else 1
-        paths = (str(path) for path in batch["path"])
-        rows = [row for group in score_paths(paths, self._scorer, self._cores, forwards) for row in group]
-        return _columns([asdict(row) for row in rows])
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    import numpy as np
-
-    columns: dict[str, Any] = {}
-    for name in rows[0]:
-        values = [row[name] for row in rows]
-        if name in ("path", "error"):
-            columns[name] = np.array([str(value) for value in values], dtype=object)
-        else:  # a missing number is NaN: every block then has the same types
-            columns[name] = np.array(
-                [np.nan if value is None else value for value in values], dtype=np.float64
-            )
-    return columns
+        paths = (os.fsdecode(path) for path in piece["paths"].split(b"\0"))
+        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, forwards))
+        return {"part": piece["part"], "rows": "".join(map(to_line, rows))}
 
 
 def score_on_cluster(
     arguments: list[str], model: Path, output: Path | None, address: str, engine: str
 ) -> int:
-    """Score what the arguments name into a folder of Parquet files, one for each BLOCK of pictures.
+    """Score what the arguments name into a folder of Parquet files, one for each PART of pictures.
 
     A file that is there is done and is left out, so that the same command goes on after a stop; a worker that
     dies has its pictures scored by another.
 
     Args:
-        arguments: files, folders, patterns, lists, as for --predict; every machine must see them. URLs of
-            object storage go by Ray's own readers and are not taken here.
+        arguments: files, folders, patterns, lists and URLs, as for --predict; every machine must see them.
         model: any model file.
-        output: a folder.
+        output: a folder of this machine.
         address: "ray" for this machine, "ray://HOST:PORT" for a cluster's client port, "ray:auto" for the
             cluster that this machine is part of.
         engine: for every actor.
@@ -87,39 +75,59 @@ def score_on_cluster(
     if output is None:
         raise ConfigError("--cluster needs --output FOLDER, for its Parquet files")
     ray = require("ray", "--cluster", "ray[data]")
-    data = require("ray.data", "--cluster", "ray[data]")
-    parquet = require("pyarrow.parquet", "--cluster", "pyarrow")
+    require("pyarrow.parquet", "--cluster", "pyarrow")
     _connect(ray, address)
     output.mkdir(parents=True, exist_ok=True)
     queue = collect(
         [str(Path(argument).resolve()) if Path(argument).exists() else argument for argument in arguments]
     )
-    parts = {path.suffix: path.read_bytes() for path in {model, model.with_suffix(".bin")} if path.is_file()}
-    shared = (model.name, parts)
-    actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    files = {path.suffix: path.read_bytes() for path in {model, model.with_suffix(".bin")} if path.is_file()}
     done = bad = 0
-    for paths in _blocks(queue):
-        part = output / f"part-{_digest(paths)}.parquet"
-        if not part.is_file():
-            rows = (
-                data.from_items([{"path": path} for path in paths], override_num_blocks=2 * actors)
-                .map_batches(
-                    ScoringActor,
-                    fn_constructor_args=(shared, engine, 1),
-                    batch_size=BATCH,
-                    concurrency=(1, actors),
-                    num_cpus=1,
-                    max_restarts=-1,
-                    max_task_retries=-1,
-                )
-                .to_pandas()
-            )
-            _write(parquet, rows, part)
-        table = parquet.read_table(part, columns=["error"])
-        bad += sum(bool(value) for value in table["error"].to_pylist())
-        done += table.num_rows
+    with progress_bar(total=len(queue), desc="score", unit="picture") as bar:
+        for part in _finished_parts(queue, output, ((model.name, files), engine, 1), ray):
+            errors = [bool(row.error) for row in read_rows(part)]
+            done, bad = done + len(errors), bad + sum(errors)
+            bar.update(len(errors))
+    queue.close()
     print(f"{output}: {done - bad} pictures scored, {bad} could not be read")
     return 1 if bad else 0
+
+
+def _finished_parts(paths: Iterable[str], output: Path, actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:
+    """The files of all parts, as they are finished."""
+    parts = _chunks(paths, PART)
+    while wave := list(islice(parts, WAVE)):
+        names = {output / f"part-{_digest(part)}.parquet": part for part in wave}
+        todo = {path: part for path, part in names.items() if not path.is_file()}
+        yield from (path for path in names if path not in todo)
+        yield from _score_parts(todo, actor, ray) if todo else ()
+
+
+def _score_parts(todo: dict[Path, list[str]], actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:
+    """Score parts and write each when its last piece has come; pieces come in any order."""
+    pieces = [
+        {"part": str(path), "paths": b"\0".join(map(os.fsencode, piece))}
+        for path, part in todo.items()
+        for piece in _chunks(part, PIECE)
+    ]
+    actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    scored = require("ray.data", "--cluster", "ray[data]").from_items(
+        pieces, override_num_blocks=len(pieces)
+    ).map(
+        ScoringActor,
+        fn_constructor_args=actor,
+        concurrency=(1, actors),
+        num_cpus=1,
+        max_restarts=-1,
+        max_task_retries=-1,
+    )  # fmt: skip
+    rows: dict[Path, list[Row]] = defaultdict(list)
+    for piece in scored.iter_rows():
+        path = Path(piece["part"])
+        rows[path] += map(from_line, piece["rows"].splitlines())
+        if len(rows[path]) == len(todo[path]):
+            write_rows(path, sorted(rows.pop(path), key=lambda row: row.path))
+            yield path
 
 
 def _connect(ray: Any, address: str) -> None:
@@ -138,29 +146,11 @@ def _connect(ray: Any, address: str) -> None:
         ) from error
 
 
-def _blocks(paths: Any) -> Iterator[list[str]]:
-    block: list[str] = []
-    for path in paths:
-        block.append(path)
-        if len(block) == BLOCK:
-            yield block
-            block = []
-    if block:
-        yield block
+def _chunks(paths: Iterable[str], size: int) -> Iterator[list[str]]:
+    source = iter(paths)
+    while chunk := list(islice(source, size)):
+        yield chunk
 
 
 def _digest(paths: list[str]) -> str:
     return hashlib.sha256("\n".join(paths).encode(errors="surrogateescape")).hexdigest()[:16]
-
-
-def _write(parquet: Any, rows: Any, part: Path) -> None:
-    """Sorted by path and written whole: workers finish in any order."""
-    import pyarrow
-
-    from utils.files import atomic_write
-
-    rows = rows.sort_values("path", kind="stable").reset_index(drop=True)
-    for name in ("width", "height"):
-        rows[name] = rows[name].astype("Int32")
-    with atomic_write(part) as file:
-        parquet.write_table(pyarrow.Table.from_pandas(rows, preserve_index=False), file)

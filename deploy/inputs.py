@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dataloader.image import IMAGE_SUFFIXES
+from deploy.storage import is_url, list_pictures
 from utils.errors import DataError
 
 LISTS = (".txt", ".lst", ".list")
@@ -63,7 +64,8 @@ def collect(arguments: Iterable[str]) -> PathQueue:
 
     A folder stands for every file below it with a picture's suffix, hidden ones left out, sorted by name; a
     pattern (`*`, `?`, `[...]`, `**`) for its matches; a .txt, .lst or .list file for its lines; `-` for the
-    lines of standard input. Any other name is a picture, also one that is not there: it becomes a row.
+    lines of standard input; an s3://, gs://, hdfs:// or file:// URL for the pictures below it. Any other
+    name is a picture, also one that is not there: it becomes a row.
 
     Raises:
         DataError: a folder without pictures, a pattern without matches, or a list that can't be read.
@@ -73,6 +75,9 @@ def collect(arguments: Iterable[str]) -> PathQueue:
         before = len(queue)
         if argument == "-":
             queue.add(_lines(sys.stdin, Path()))
+        elif is_url(argument):
+            queue.add_sorted(list_pictures(argument))
+            _require_some(queue, before, f"{argument}: no pictures there")
         elif Path(argument).is_dir():
             queue.add_sorted(walk_pictures(argument))
             _require_some(queue, before, f"{argument}: no pictures in this folder")

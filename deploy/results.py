@@ -1,8 +1,4 @@
-"""Rows of scores: kept line by line while a run goes on, then as CSV, JSON lines or Parquet.
-
-While a run goes on its rows stand in `<output>.partial`, a line of JSON each, in any format of the output. A
-killed run loses at most the line that it was writing; the output itself is there whole, or not at all.
-"""
+"""Rows of scores as CSV, JSON lines or Parquet."""
 
 import csv
 import json
@@ -45,67 +41,18 @@ COLUMNS = tuple(item.name for item in fields(Row))
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
 
 
-class Journal:
-    """The rows of a run, on disk.
-
-    Args:
-        output: the file that the rows are for.
-        go_on: keep the rows of an interrupted run, or of `output`.
-    """
-
-    def __init__(self, output: Path, go_on: bool = False) -> None:
-        self.path = output.with_name(f"{output.name}.partial")
-        self._output = output
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if not go_on:
-            self.path.unlink(missing_ok=True)
-        elif self.path.is_file():
-            _cut_torn_line(self.path)
-        elif output.is_file():
-            with atomic_write(self.path, "w") as file:
-                file.writelines(_line(row) for row in read_rows(output))
-        self._file = self.path.open("a", encoding="utf-8", newline="")
-
-    def append(self, rows: Iterable[Row]) -> None:
-        """Add rows; they survive a kill from here on."""
-        self._file.writelines(_line(row) for row in rows)
-        self._file.flush()
-
-    def rows(self) -> Iterator[Row]:
-        """Every row, one at a time."""
-        self._file.flush()
-        return read_rows(self.path)
-
-    def finish(self) -> None:
-        """Write the output and drop the journal."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        write_rows(self._output, read_rows(self.path))
-        self.path.unlink()
-
-    def close(self) -> None:
-        """Leave the journal for a run that goes on."""
-        self._file.close()
-
-
-def _line(row: Row) -> str:
+def to_line(row: Row) -> str:
+    """A line of JSON."""
     return json.dumps(asdict(row)) + "\n"
 
 
-def _cut_torn_line(path: Path) -> None:
-    """Cut off what follows the last end of a line: the row that a kill tore."""
-    with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65536)
-            file.seek(start)
-            place = file.read(end - start).rfind(b"\n")
-            if place >= 0:
-                end = start + place + 1
-                break
-            end = start
-        file.truncate(end)
+def from_line(line: str) -> Row:
+    """The row of `to_line`.
+
+    Raises:
+        TypeError, ValueError: another line.
+    """
+    return Row(**json.loads(line))
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -120,7 +67,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
         return
     with atomic_write(path) as raw, _text(raw) as file:
         if suffix == ".jsonl":
-            file.writelines(_line(row) for row in rows)
+            file.writelines(to_line(row) for row in rows)
             return
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -147,7 +94,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             if suffix == ".csv":
                 yield from (_row_of_text(values) for values in csv.DictReader(text))
             else:
-                yield from (Row(**json.loads(line)) for line in text)
+                yield from map(from_line, text)
     except (TypeError, ValueError, KeyError) as error:
         raise DataError(f"{path}: not rows of --predict ({error}); take another --output") from error
 

@@ -17,7 +17,8 @@ from PIL import Image
 from dataloader.image import read_rgb, read_sized
 from deploy.engines import load_scorer
 from deploy.inputs import collect
-from deploy.results import COLUMNS, Journal, Row, read_rows, write_rows
+from deploy.journal import Journal
+from deploy.results import COLUMNS, Row, read_rows, write_rows
 from main import main
 from tests.conftest import ROOT, picture
 from tests.test_export import write_checkpoint

@@ -1,0 +1,131 @@
+"""Do all engines say the same? Largest differences between engines, architectures and views.
+
+    python benchmarks/parity.py --photos DIR [--archs resnet18 ...] [--int8 resnet18 ...]
+
+One architecture of each family, with random weights whose batch statistics come from the photos and whose
+scores of them have a deviation of 1, so that a difference of 1e-4 is one ten-thousandth of what separates
+pictures. Every file is opened from itself by `load_scorer`, and scores photos and noise, one and seven at a
+time. INT8 is calibrated on photos and judged on others; its speed is that of the float file in the same run.
+"""
+
+import argparse
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from dataloader.image import find_pictures, read_rgb
+from dataloader.views import View
+from deploy.engines import load_scorer
+from deploy.engines.scorer import Scorer
+from deploy.exporting import export
+from deploy.int8 import export_int8
+from models import create_model
+from models.factory import normalisation
+from models.head import head_of
+from models.normalise import Normalise, to_unit
+from models.spec import ModelSpec
+from utils.checkpoint import save_checkpoint
+
+FAMILIES = (
+    *("efficientnet_b0", "efficientnet_lite0", "efficientnet_v2_s", "mobilenet_v3_large", "resnet18"),
+    *("resnest50", "densenet121", "vgg11_bn", "convnext_tiny", "regnet_y_400mf", "shufflenet_v2_x1_0"),
+    *("mnasnet1_0", "swin_t", "vit_b_16"),
+)
+SUFFIXES = {"torchscript": ".pt", "pt2": ".pt2", "onnx": ".onnx", "openvino": ".xml"}
+VIEWS = {"fit": View("fit", (224, 224)), "patches": View("patches", (224, 224), 3)}
+JUDGED = 21
+
+
+def main() -> None:
+    args = _options()
+    photos = [read_rgb(path) for path in itertools.islice(find_pictures(args.photos), args.pictures)]
+    print(f"| network | view | {' | '.join(SUFFIXES)} |\n|{' --- |' * (len(SUFFIXES) + 2)}")
+    for arch in args.archs:
+        for name, view in VIEWS.items():
+            crops = np.stack([view.evaluate(photo).numpy() for photo in photos[:JUDGED]])
+            cells = differences(arch, view, crops)
+            print(f"| {arch} | {name} | {' | '.join(f'{cell:.1e}' for cell in cells)} |", flush=True)
+    header = (
+        "network",
+        "SRCC with float",
+        "largest difference",
+        "pictures",
+        "times the speed",
+        "of the size",
+    )
+    print(f"\n| {' | '.join(header)} |\n|{' --- |' * len(header)}")
+    for arch in args.int8:
+        print(quantised(arch, VIEWS["fit"], photos), flush=True)
+
+
+def network_of(arch: str, view: View, crops: np.ndarray) -> tuple[nn.Module, ModelSpec]:
+    """Random weights that tell pictures apart: the scores of `crops` have mean 0 and deviation 1."""
+    torch.manual_seed(0)
+    spec = ModelSpec(arch, 1, view.size, view.name, view.patches, *normalisation(arch), criterion="regress")
+    network = create_model(arch, 1, view.size).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean of all batches
+    inputs = Normalise(spec.mean, spec.std)(to_unit(torch.from_numpy(crops[:, 0])))
+    with torch.no_grad():
+        network(inputs)
+        scores = network.eval()(inputs)
+        last = head_of(network)[1]
+        last.weight /= scores.std()
+        last.bias.copy_((last.bias - scores.mean()) / scores.std())
+    return network, spec
+
+
+def differences(arch: str, view: View, crops: np.ndarray) -> list[float]:
+    """The largest difference of each kind of file from the checkpoint in PyTorch."""
+    network, spec = network_of(arch, view, crops)
+    noise = np.random.default_rng(0).integers(0, 256, (8, *crops.shape[1:]), np.uint8)
+    batches = [crops[:1], *np.split(crops, len(crops) // 7), noise[:1], noise[1:]]
+    worst = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.pth"
+        save_checkpoint(path, {"spec": spec.to_dict(), "state_dict": network.state_dict()})
+        expected = scores_of(load_scorer(path), batches)
+        for name, suffix in SUFFIXES.items():
+            export(network, spec, name, path.with_suffix(suffix), tolerance=float("inf"))
+            got = scores_of(load_scorer(path.with_suffix(suffix)), batches)
+            worst.append(float(np.abs(got - expected).max()))
+    return worst
+
+
+def scores_of(scorer: Scorer, batches: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([scorer.score_crops(batch).scores.numpy() for batch in batches])
+
+
+def quantised(arch: str, view: View, photos: list[Image.Image]) -> str:
+    crops = [view.evaluate(photo).numpy() for photo in photos]
+    network, spec = network_of(arch, view, np.stack(crops[:JUDGED]))
+    with tempfile.TemporaryDirectory() as folder:
+        report = export_int8(network, spec, "openvino-int8", Path(folder) / "a.xml", crops, -1.0)
+    cells = (report.srcc, report.difference, report.judged, report.speed / report.float_speed)
+    said = f"{cells[0]:.4f} | {cells[1]:.3f} | {cells[2]} | {cells[3]:.2f}"
+    return f"| {arch} | {said} | {report.size / report.float_size:.2f} |"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=160, help="for INT8 (default: 160)")
+    parser.add_argument("--archs", nargs="*", default=FAMILIES, help="default: one of each family")
+    parser.add_argument("--int8", nargs="*", default=FAMILIES[:5], help="default: the first five")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Pictures in object storage, by pyarrow: s3://, gs://, hdfs:// and file:// URLs, with %20 for a space."""
+
+import io
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import IO, Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from dataloader.image import IMAGE_SUFFIXES
+from deploy.optional import require
+from utils.errors import DataError, ImageError
+
+WITH_BUCKET = ("s3", "gs")  # the host is the first part of the path
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is one of object storage."""
+    return "://" in name
+
+
+def list_pictures(url: str) -> Iterator[str]:
+    """The URLs of all pictures below a URL, or that of the one picture that it names; in no order.
+
+    What stands behind `?` (such as `region=`, `endpoint_override=`) is kept.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+        DataError: the storage does not answer, or has nothing there.
+    """
+    fs = require("pyarrow.fs", url, "pyarrow")
+    place, _, options = url.partition("?")
+    try:
+        system, path = _open_system(url)
+        if system.get_file_info(path).type == fs.FileType.File:
+            yield url
+            return
+        found = system.get_file_info(fs.FileSelector(path, recursive=True))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{url}: {str(error).splitlines()[0]}") from error
+    for entry in found:
+        inside = entry.path.removeprefix(path.rstrip("/"))
+        hidden = any(part.startswith(".") for part in inside.split("/"))
+        if entry.is_file and not hidden and f".{entry.extension}".lower() in IMAGE_SUFFIXES:
+            yield place.rstrip("/") + quote(inside) + (f"?{options}" if options else "")
+
+
+def open_url(url: str) -> IO[bytes]:
+    """The content of one picture.
+
+    Raises:
+        ImageError: it can't be fetched.
+    """
+    try:
+        system, path = _open_system(url)
+        with system.open_input_file(path) as file:
+            return io.BytesIO(file.read())
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{url}: {str(error).splitlines()[0]}") from error
+
+
+def _open_system(url: str) -> tuple[Any, str]:
+    """The file system and the path on it."""
+    parts = urlsplit(url)
+    bucket = parts.netloc if parts.scheme in WITH_BUCKET else ""
+    return _system(parts.scheme, parts.netloc, parts.query), bucket + unquote(parts.path)
+
+
+@lru_cache(maxsize=64)
+def _system(scheme: str, host: str, options: str) -> Any:
+    fs = require("pyarrow.fs", f"{scheme}://", "pyarrow")
+    return fs.FileSystem.from_uri(urlunsplit((scheme, host, "/", options, "")))[0]

@@ -1,0 +1,111 @@
+"""Ray Data against the local run: the same rows, on two nodes of which one is killed, and from URLs."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import cluster
+from deploy.results import Row, read_rows
+from main import main
+from tests.conftest import picture
+from tests.test_export import write_checkpoint
+
+pytestmark = pytest.mark.slow
+PICTURES = 240
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model, and links to a few pictures, one of them broken, one with a space in its name."""
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "a.pth")
+    (tmp_path / "photos").mkdir()
+    for number in range(5):
+        picture(number, number / 2).save(tmp_path / f"{number}.png")
+    for number in range(PICTURES):
+        os.link(tmp_path / f"{number % 5}.png", tmp_path / f"photos/{number:03}.png")
+    (tmp_path / "photos/broken one.png").write_bytes(b"junk")
+    assert main(["--predict", "photos", "--resume", "a.pth", "--output", "local.parquet"]) == 1
+    return tmp_path
+
+
+@pytest.fixture
+def two_nodes() -> Iterator[Any]:
+    pytest.importorskip("ray", reason="ray[data] is an optional install of requirements-deploy.txt")
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    nodes.wait_for_nodes()
+    os.environ["RAY_ADDRESS"] = nodes.address
+    try:
+        yield nodes
+    finally:
+        import ray
+
+        ray.shutdown()
+        nodes.shutdown()
+        del os.environ["RAY_ADDRESS"]
+
+
+def rows_of(folder: Path) -> dict[str, Row]:
+    rows = [row for part in sorted(folder.glob("part-*.parquet")) for row in read_rows(part)]
+    found = {Path(row.path).name: row for row in rows}
+    assert len(found) == len(rows)  # each once
+    return found
+
+
+def assert_same(found: dict[str, Row], place: Path) -> None:
+    expected = {Path(row.path).name: row for row in read_rows(place / "local.parquet")}
+    assert found.keys() == expected.keys()
+    for name, row in expected.items():
+        own = found[name]
+        assert (own.width, own.height, own.error) == (row.width, row.height, row.error)
+        assert own.score == pytest.approx(row.score, abs=1e-4)
+
+
+def test_two_nodes_of_which_one_is_killed(
+    place: Path, two_nodes: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "PART", 40)
+    monkeypatch.setattr(cluster, "PIECE", 5)
+    output = place / "scores"
+
+    def kill() -> None:
+        while not list(output.glob("part-*")):
+            time.sleep(0.05)
+        two_nodes.remove_node(two_nodes.list_all_nodes()[-1], allow_graceful=False)
+        killed.set()
+
+    killed = threading.Event()
+    killer = threading.Thread(target=kill)
+    killer.start()
+    run = ["--predict", "photos", "--resume", "a.pth", "--cluster", "ray:auto", "--output", "scores"]
+    assert main(run) == 1
+    killer.join()
+    assert killed.is_set()
+    assert f"{PICTURES} pictures scored, 1 could not be read" in capsys.readouterr().out
+    assert len(list(output.iterdir())) == 7
+    assert_same(rows_of(output), place)
+    times = {part: part.stat().st_mtime_ns for part in output.iterdir()}
+    gone = min(times)
+    gone.unlink()
+    assert main(run) == 1  # goes on: only what is missing is scored
+    assert {part: part.stat().st_mtime_ns for part in output.iterdir() if part != gone} == {
+        part: when for part, when in times.items() if part != gone
+    }
+    assert_same(rows_of(output), place)
+
+
+def test_urls_of_a_file_system(place: Path) -> None:
+    url = f"file://{place}/photos"
+    assert main(["--predict", url, "--resume", "a.pth", "--output", "by_url.jsonl"]) == 1
+    found = {row.path: row for row in read_rows(Path("by_url.jsonl"))}
+    assert f"{url}/broken%20one.png" in found
+    named = {Path(path.replace("%20", " ")).name: row for path, row in found.items()}
+    assert_same(named, place)
