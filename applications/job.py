@@ -23,6 +23,7 @@ from optim.optimizers import create_optimizer
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from utils.distributed import Process
+from utils.memory import keep_freed_memory
 from utils.run_log import RunLog
 from utils.signals import StopSignals
 from utils.step_profile import StepProfile
@@ -86,6 +87,8 @@ def make_job(
         log: gets the figures of the steps.
         stop: the user's wish to stop.
     """
+    if process.device == "cpu":
+        keep_freed_memory()
     siamese = config.pairing == "siamese" and config.criterion == "rank"
     batches = RowBatches(
         labels.images,

@@ -59,3 +59,26 @@ def test_patient_norm_differs_only_for_one_value_a_channel():
     expected = (one.flatten() - before) / (ours.running_var + ours.eps).sqrt()
     torch.testing.assert_close(ours(one).flatten(), expected)
     assert torch.equal(ours.running_mean, before)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 97)])
+def test_efficientnet_learns_what_the_packages_own_would(size):
+    """The package pads and activates more slowly; outputs, gradients and statistics are the same."""
+    from efficientnet_pytorch import EfficientNet
+
+    theirs = EfficientNet.from_name("efficientnet-b0", num_classes=2, image_size=None).train()
+    ours = create_model("efficientnet_b0", 2, size).train()
+    ours.load_state_dict(theirs.state_dict())
+    images = torch.randn(4, 3, *size)
+    scores = []
+    for network in (ours, theirs):
+        torch.manual_seed(3)  # of dropout and of the layers that are left out
+        scores.append(network(images))
+        scores[-1].square().sum().backward()
+    torch.testing.assert_close(scores[0], scores[1], rtol=1e-5, atol=1e-6)
+    expected = dict(theirs.named_parameters())
+    for name, parameter in ours.named_parameters():
+        scale = float(expected[name].grad.abs().max())
+        torch.testing.assert_close(parameter.grad, expected[name].grad, rtol=1e-4, atol=1e-4 * scale + 1e-7)
+    for name, value in ours.named_buffers():
+        torch.testing.assert_close(value, theirs.state_dict()[name], rtol=1e-5, atol=1e-6)

@@ -1,0 +1,111 @@
+"""--predict on 100,000 pictures: is memory flat, and does a killed run end with the same rows?
+
+    python benchmarks/many_pictures.py --photos DIR [--count 100000] [--resume MODEL]
+
+The pictures are links to JPEGs made from up to 300 of the photos. One run is left alone; another is killed
+(SIGKILL) in the middle and goes on by --skip_done. Memory is the resident set, read twice a second.
+"""
+
+import argparse
+import csv
+import itertools
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+import torch
+
+from dataloader.image import find_pictures, read_rgb
+from models import create_model
+from models.spec import ModelSpec
+from utils.checkpoint import save_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE = 512
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--resume", type=Path, help="(default: a small network with random weights)")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        link_pictures(args.photos, folder, args.count)
+        model = args.resume or random_model(folder / "a.pth")
+        seconds, memory = run(folder, model, "whole.csv")
+        tenth = max(1, len(memory) // 10)
+        parts = [
+            statistics.mean(memory[start : start + tenth]) for start in (tenth, len(memory) // 2, -tenth)
+        ]
+        print(f"{args.count} pictures, {args.count / seconds:.0f} a second")
+        print("MB after a tenth, in the middle, at the end: " + ", ".join(f"{part:.0f}" for part in parts))
+        run(folder, model, "parts.csv", kill_after=seconds * 0.4)
+        left = (folder / "parts.csv.partial").read_bytes().count(b"\n")
+        print(f"killed after {left} rows; parts.csv is there: {(folder / 'parts.csv').exists()}")
+        run(folder, model, "parts.csv", "--skip_done")
+        whole, parts_rows = rows_of(folder / "whole.csv"), rows_of(folder / "parts.csv")
+        print(f"rows {len(whole)} and {len(parts_rows)}, paths {len({row[0] for row in parts_rows})}")
+        print(f"same rows: {sorted(whole) == sorted(parts_rows)}; same order: {whole == parts_rows}")
+
+
+def link_pictures(photos: Path, folder: Path, count: int) -> None:
+    bases = []
+    for path in itertools.islice(find_pictures(photos), 300):
+        bases.append(folder / f"{len(bases)}.jpg")
+        picture = read_rgb(path)
+        picture.thumbnail((SIDE, SIDE))
+        picture.save(bases[-1], quality=90)
+    for number in range(count):
+        place = folder / "pictures" / f"{number // 1000:03}"
+        if number % 1000 == 0:
+            place.mkdir(parents=True)
+        os.link(bases[number % len(bases)], place / f"{number:06}.jpg")
+
+
+def random_model(path: Path) -> Path:
+    torch.manual_seed(0)
+    spec = ModelSpec("mobilenet_v3_small", image_size=(96, 96))
+    state = create_model(spec.arch, 1, spec.image_size).state_dict()
+    save_checkpoint(path, {"spec": spec.to_dict(), "state_dict": state})
+    return path
+
+
+def run(
+    folder: Path, model: Path, output: str, *flags: str, kill_after: float = float("inf")
+) -> tuple[float, list[float]]:
+    """Seconds and the megabytes of a run, which is killed after some seconds if it still runs then."""
+    command = [sys.executable, str(ROOT / "main.py"), "--predict", str(folder / "pictures"), *flags]
+    command += ["--resume", str(model), "--output", str(folder / output)]
+    began, memory = time.monotonic(), []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+            if "VmRSS:" in status:
+                memory.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
+            if time.monotonic() - began > kill_after:
+                process.send_signal(signal.SIGKILL)
+            time.sleep(0.5)
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise SystemExit(f"status {process.returncode}")
+    return time.monotonic() - began, memory
+
+
+def rows_of(path: Path) -> list[tuple[str, ...]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [tuple(row) for row in csv.reader(file)][1:]
+
+
+if __name__ == "__main__":
+    main()
