@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dataloader.image import decode, read_sized
 from deploy.engines.scorer import Scorer
 from deploy.results import Row
-from deploy.storage import is_url, open_url
+from deploy.storage import read_picture
 from models.spec import ModelSpec
 from utils.errors import ImageError
 
@@ -76,10 +75,7 @@ def score_paths(
 def decode_path(path: str, scorer: Scorer, fit: tuple[int, int] | None) -> Decoded:
     """The crops of the picture in `path`; any fault of the file's becomes an `error`."""
     try:
-        if is_url(path):
-            image, (width, height) = decode(open_url(path), path, fit)
-        else:
-            image, (width, height) = read_sized(path, fit)
+        image, (width, height) = read_picture(path, fit)
     except ImageError as error:
         return Decoded(path, None, error=str(error).removeprefix(f"{path}: "))
     return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines.scorer import Scorer
 from deploy.score_scale import score_ends
+from deploy.storage import read_picture
 
 MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
@@ -155,7 +155,7 @@ def draw_map_of_file(path: str, scorer: Scorer, folder: Path) -> Path:
 
     from utils.files import atomic_write
 
-    image = read_rgb(path)
+    image = read_picture(path)[0]
     score = float(scorer.score([image]).scores[0])
     # Two folders may hold pictures of one name: a checksum of the path keeps their maps apart.
     target = folder / f"{Path(path).stem}_{crc32(path.encode(errors='surrogateescape')):08x}.png"

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from dataloader.image import read_sized
 from deploy.optional import require
 from deploy.results import Row
+from deploy.storage import is_url, read_picture
 from models.spec import ModelSpec
 from utils.errors import ImageError
 from utils.files import write_text
@@ -131,6 +131,8 @@ def _link(path: str, parent: Path) -> str:
     """Where the page finds the picture: relative, so that folder and page can move together."""
     from urllib.parse import quote
 
+    if is_url(path):
+        return path
     try:
         return quote(os.fsencode(os.path.relpath(path, parent)))
     except ValueError:  # another drive
@@ -141,7 +143,7 @@ def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
     cards = []
     for row in rows:
         try:
-            image, _ = read_sized(row.path, (SIDE, SIDE))
+            image, _ = read_picture(row.path, (SIDE, SIDE))
         except ImageError as error:  # it was there when it was scored
             logging.warning("no thumbnail: %s", error)
             continue

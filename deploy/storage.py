@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from dataloader.image import IMAGE_SUFFIXES
+from PIL import Image
+
+from dataloader.image import IMAGE_SUFFIXES, decode, read_sized
 from deploy.optional import require
 from utils.errors import DataError, ImageError
 
@@ -44,12 +46,12 @@ def list_pictures(url: str) -> Iterator[str]:
             yield place.rstrip("/") + quote(inside) + (f"?{options}" if options else "")
 
 
-def open_url(url: str) -> IO[bytes]:
-    """The content of one picture.
+def read_picture(name: str, fit: tuple[int, int] | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """As `dataloader.image.read_sized`, of a path or a URL; raises ImageError as that does."""
+    return decode(_content(name), name, fit) if is_url(name) else read_sized(name, fit)
 
-    Raises:
-        ImageError: it can't be fetched.
-    """
+
+def _content(url: str) -> IO[bytes]:
     try:
         system, path = _open_system(url)
         with system.open_input_file(path) as file:
