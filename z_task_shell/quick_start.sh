@@ -60,5 +60,5 @@ What next:
   your own photographs:   $python utils/data_generate/live_generator.py --refs FOLDER --out data
   human labels:           $python main.py --train -a $arch --criterion regress --view patches --data DIR --resume $best
   curves:                 .venv/bin/tensorboard --logdir $out/logs
-  everything else:        README.md
+  everything else:        docs/guide.md
 END
