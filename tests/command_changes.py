@@ -1,0 +1,81 @@
+"""What tests/test_every_command.py changes in a documented command before it runs it, and why."""
+
+import re
+
+NOT_RUN = {  # start of a command: why no test runs it
+    "pip install": "installs packages, over the network",
+}
+
+NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
+    r"demos/web_app\.py|^curl": "gradio",
+    r"^ray |--cluster": "ray",
+    r"--export .*int8": "nncf",
+    r"run_tests\.sh": "mypy",
+}
+
+CHANGES = (  # pattern, replacement, reason; one after another; {names} are ports and folders of the run
+    (r"\bMODEL\b", "model.pth", "any model"),
+    (r"/shared/photos", "{place}/photos", "no disk that machines share"),
+    (r"s3://bucket/photos\?region=eu-west-1", "file://{place}/photos", "no network; another URL of pyarrow"),
+    (r"/tmp/out\b", "{place}/out", "no trace outside the folder"),
+    (r"tcp://FIRST_MACHINE:\d+", "tcp://127.0.0.1:{meeting}", "two processes on one machine"),
+    (r"^torchrun", "torchrun --master_port {torchrun}", "the usual port may be taken"),
+    (r"(demos/web_app\.py.*)", r"\1 --port {web}", "the usual port may be taken"),
+    (r"127\.0\.0\.1:7860", "127.0.0.1:{web}", "the same"),
+    (r"^curl", "curl -sS --fail-with-body", "an answer that says no shall fail"),
+    (r"--ray-client-server-port \d+", "--ray-client-server-port {client}", "the usual port may be taken"),
+    (r"HEAD:10001", "127.0.0.1:{client}", "the same"),
+    (r"HEAD:6379", "127.0.0.1:{ray}", "the same"),
+    (r"ray start --head", "ray start --head --port {ray} --include-dashboard=false --temp-dir={short}",
+        "the same; and its sockets need a short path"),
+    (r"^ray start", "ray start --block --num-cpus 1 --object-store-memory 100000000",
+        "a cluster that ends with the test"),
+    (r"--split 0\.[68] 0\.\d 0\.\d (?=.*--set all)", "--split 0.4 0.4 0.2 ", "judges want two scenes in val"),
+    (r"--types_per_scene 8", "--types_per_scene 3", "time"),
+    (r"(?<=--data )data/?(?= .*--criterion=regress)", "regress", "labels of another task than of rank"),
+    (r"generation\.py(.*) --count 8", r"generation.py\1 --count 1", "time"),
+    (r"(main\.py.*--train(?!.*--continue).*)", r"\1 -j 0 --image_size 64 64 --epochs 1", "time"),
+    (r"(--train --continue.*)", r"\1 --epochs 2", "the run that it continues has had its one epoch"),
+    (r"(--train --(?:gpus|procs_per_node|nodes).*|torchrun.*)", r"\1 -b 2 -a mobilenet_v3_small",
+        "twelve rows in four processes"),
+    (r"(distortion_order\.py.*)", r"\1 --count 1", "time"),
+    (r"(pseudo_mos\.py agreement.*)", r"\1 --count 1 --types live", "time"),
+    (r"(label_loading\.py.*)", r"\1 --repeats 1", "time"),
+    (r"--scenes 24 --unseen 12", "--scenes 3 --unseen 3", "as many as there are"),
+    (r"(experiments\.py.*)", r"\1 --scenes 8 --train_flags '-j 0 --epochs 1'", "time"),
+    (r"(pair_training\.py.*)", r"\1 --archs mobilenet_v3_small --steps 1 -b 8 --image_size 64 64", "time"),
+    (r"(run_tests\.sh)", r"\1 tests/test_labels.py", "a run of all tests would run itself"),
+)  # fmt: skip
+
+ANSWERS, PEER = "answers", "--rank 1"  # the server answers; the command that another one waits for
+BACKGROUND = {  # pattern: what tells that it is ready: one of these, or words of its output
+    r"demos/web_app\.py": ANSWERS,
+    r"^ray start": "Ray runtime started",
+    r"--rank 0": PEER,
+}
+
+SAYS = {  # pattern: words in the output
+    r"--gpus [14]\b": "CPU",
+    r"main\.py -e .*--criterion[ =]rank|-e --resume checkpoints/(mine/)?model_best": "pair accuracy",
+    r"-e --resume checkpoints/(mos|own)/": "SRCC",
+    r"--continue": "epoch 2/2",
+    r"--jit|--export": "largest difference",
+    r"^curl.*/health": "ok",
+    r"^curl.*/score": '"score"',
+    r"^curl.*/model": '"arch"',
+    r"--cluster": "pictures scored, 0 could not be read",
+    r"--skip_done": "5",
+    r"run_tests\.sh": "passed",
+    r"quick_start\.sh": "Done. What is where",
+}
+
+MAY_FAIL = {  # pattern: status, words
+    r"--find_lr": (2, "the loss falls at no rate"),  # thirty pictures of noise may not teach at any
+}
+
+
+def changed(command: str, names: dict[str, object]) -> str:
+    """The command as it is run."""
+    for pattern, replacement, _ in CHANGES:
+        command = re.sub(pattern, replacement.format_map(names), command)
+    return command
