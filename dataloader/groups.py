@@ -55,17 +55,20 @@ def _assign(images: np.ndarray, count: int, kept: np.ndarray) -> np.ndarray:
     inside = kept[images].all(axis=1)
     label = _components(images[inside], count)
     first = np.where(kept[images[:, 0]], images[:, 0], images[:, 1])
-    return np.unique(label[first], return_inverse=True)[1]
+    named = np.zeros(count, dtype=bool)
+    named[label[first]] = True
+    return (np.cumsum(named) - 1)[label[first]]
 
 
 def _hubs(images: np.ndarray, group: np.ndarray, kept: np.ndarray, count: int) -> np.ndarray:
-    """The kept image with most rows in each group."""
-    ends, owner = images.ravel(), np.repeat(group, 2)
-    ends, owner = ends[kept[ends]], owner[kept[ends]]
-    degree = np.bincount(ends, minlength=count)
-    order = np.lexsort((ends, -degree[ends], owner))
-    _, first = np.unique(owner[order], return_index=True)
-    return ends[order][first]
+    """The kept image with most rows in each group; all rows of a kept image are in one group."""
+    degree = np.bincount(images.ravel(), minlength=count)
+    owner = np.empty(count, dtype=group.dtype)
+    owner[images] = group[:, None]
+    named = np.flatnonzero(kept & (degree > 0))
+    order = np.lexsort((named, -degree[named], owner[named]))
+    _, first = np.unique(owner[named][order], return_index=True)
+    return named[order][first]
 
 
 def _cut(images: np.ndarray, group: np.ndarray, limit: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from deploy.limits import Limits
 from deploy.pipeline import percentile
 from utils.cores import usable_cores
 from utils.errors import ImageError
+from utils.memory import keep_freed_memory
 
 # Of strangers only pictures as cameras and editors write them: for EPS, Pillow would start Ghostscript.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", "HEIF")
@@ -31,6 +32,7 @@ class Service:
     """
 
     def __init__(self, scorer: Scorer, limits: Limits) -> None:
+        keep_freed_memory()
         self.scorer, self.limits = scorer, limits
         self._decoders = ThreadPoolExecutor(usable_cores(), "decode")
         self._batcher = Batcher(scorer)

@@ -14,6 +14,7 @@ from dataloader.views import View
 from models.spec import ModelSpec
 
 CHUNK = 4  # crops a forward: on CPUs more than this gains nothing, and a last chunk wastes less
+OPENVINO_CHUNK = 2  # is its fastest, by a few percent
 
 
 class Engine(Protocol):
@@ -53,11 +54,12 @@ class Scorer:
     Args:
         engine: runs the network.
         spec: from the same file.
-        chunk: crops a forward.
+        chunk: crops a forward; None: what suits the engine.
     """
 
-    def __init__(self, engine: Engine, spec: ModelSpec, chunk: int = CHUNK) -> None:
-        self.engine, self.spec, self.chunk = engine, spec, chunk
+    def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
+        self.engine, self.spec = engine, spec
+        self.chunk = chunk or (OPENVINO_CHUNK if engine.name == "openvino" else CHUNK)
         self.view = View(spec.view, spec.image_size, spec.patches)
 
     def score(self, images: Sequence[Image.Image]) -> Scores:
