@@ -7,11 +7,13 @@ so that the detail in them is real; a folder of photographs that large can be na
 """
 
 import argparse
+import multiprocessing
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -27,6 +29,7 @@ from deploy.engines.torch_modules import open_checkpoint  # noqa: E402
 from deploy.inputs import collect  # noqa: E402
 from deploy.pipeline import decode_path, score_paths  # noqa: E402
 from models.normalise import to_unit  # noqa: E402
+from models.spec import ModelSpec  # noqa: E402
 from utils.cores import usable_cores  # noqa: E402
 
 COUNT = 300
@@ -48,13 +51,20 @@ def make_pictures(photos: Path, folder: Path) -> None:
         sheet.save(folder / f"{number:03}.jpg", quality=int(rng.integers(85, 96)))
 
 
-def naive(paths: list[Path], module: torch.nn.Module, size: tuple[int, int]) -> None:
+def naive(paths: list[Path], model: Path) -> None:
     """What everybody writes: Pillow, resize, batch 1, eager."""
+    module, spec = opened(model)
+    size = spec.image_size
     with torch.no_grad():
         for path in paths:
             image = Image.open(path).convert("RGB").resize(size[::-1], Image.Resampling.BICUBIC)
             tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
             module(tensor[None])
+
+
+@lru_cache
+def opened(model: Path) -> tuple[torch.nn.Module, ModelSpec]:
+    return open_checkpoint(model)
 
 
 class Pictures(torch.utils.data.Dataset):
@@ -71,7 +81,9 @@ class Pictures(torch.utils.data.Dataset):
         return self.view.evaluate(read_rgb(self.paths[number]))
 
 
-def by_loader(paths: list[Path], module: torch.nn.Module, view: View, workers: int) -> None:
+def by_loader(paths: list[Path], model: Path, workers: int) -> None:
+    module, spec = opened(model)
+    view = View(spec.view, spec.image_size, spec.patches)
     loader = torch.utils.data.DataLoader(Pictures(paths, view), batch_size=32, num_workers=workers)
     with torch.inference_mode():
         for batch in loader:
@@ -104,7 +116,6 @@ def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> d
     best = dict.fromkeys(works, float("inf"))
     for _ in range(rounds):
         for name, (work, _) in works.items():
-            torch.set_num_threads(usable_cores())  # what --predict set for itself must not slow the others
             began = time.perf_counter()
             work()
             best[name] = min(best[name], time.perf_counter() - began)
@@ -113,15 +124,20 @@ def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> d
 
 def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> None:
     cores = usable_cores()
-    module, spec = open_checkpoint(model)
-    view = View(spec.view, spec.image_size, spec.patches)
+    spec = opened(model)[1]
     fast = load_scorer(model, threads=cores, engine="auto", streams=cores)
     forward_alone(64, fast, cores)  # warms up
     few = paths[:: max(1, len(paths) // 60)]
     every = len(paths)
+    # In a process of its own: what --predict asks of the C library must not help, nor hinder, the others.
+    others = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    others.submit(naive, few[:4], model).result()
     works: dict[str, tuple[Callable[[], None], int]] = {
-        "(a) naive loop": (lambda: naive(few, module, spec.image_size), len(few)),
-        "(b) DataLoader, batches of 32": (lambda: by_loader(paths, module, view, cores), every),
+        "(a) naive loop": (lambda: others.submit(naive, few, model).result(), len(few)),
+        "(b) DataLoader, batches of 32": (
+            lambda: others.submit(by_loader, paths, model, cores).result(),
+            every,
+        ),
         f"--predict, {fast.engine.name}": (lambda: by_predict(paths, fast, cores), every),
         "decode alone": (lambda: decode_alone(paths, fast, cores), every),
         "forward alone": (lambda: forward_alone(every, fast, cores), every),
@@ -132,6 +148,7 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
         works["--predict, INT8"] = (lambda: by_predict(paths, quick, cores), every)
         works["forward alone, INT8"] = (lambda: forward_alone(every, quick, cores), every)
     rates = rates_of(works, rounds)
+    others.shutdown()
     loop, loader, ours, decode, forward = list(rates.values())[:5]
     bound = 1 / (1 / decode + 1 / forward)
     print(f"{spec.arch}, {spec.view}, {len(paths)} pictures, {cores} cores; pictures a second:")
