@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -162,6 +163,8 @@ def slow(port: int) -> list[int | str]:
     end = time.monotonic() + UPLOAD_SECONDS + 5
     for client in clients:
         client.settimeout(0.1)
+        with suppress(OSError):
+            client.sendall(b"\r\nX-Slow: ")
     while clients and time.monotonic() < end:
         for client in list(clients):
             try:

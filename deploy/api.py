@@ -48,6 +48,8 @@ def create_app(scorer: Scorer, limits: Limits | None = None, key: str | None = N
         yield
         service.close()
 
+    # It writes a line for each wrong byte, so that a bad client could fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = _described(lifespan)
     app.state.service = service
     app.add_middleware(Gate, limits=limits, key=key, unguarded=(HEALTH,), keyless=(PAGE_UPLOAD,))
