@@ -24,8 +24,8 @@ STATUSES = {
     400: "not a form",
     401: "the header X-API-Key is missing or wrong",
     408: "the request did not arrive in time",
-    413: "too many files, or too many bytes",
-    422: "no picture at all, or none that could be read",
+    413: "too many bytes",
+    422: "no picture at all, too many, or none that could be read",
     429: "too many requests at once",
     500: "a fault of the server",
     503: "not answered in time",
@@ -110,7 +110,7 @@ def _guarded(service: Service, with_key: bool) -> APIRouter:
 async def _answer(service: Service, files: list[UploadFile]) -> Any:
     limits = service.limits
     if len(files) > limits.files:
-        return _refusal(413, f"{len(files)} files, at most {limits.files} are taken")
+        return _refusal(422, f"{len(files)} files, at most {limits.files} are taken")
     work = asyncio.gather(*(service.row(upload) for upload in files))
     try:
         rows = await asyncio.wait_for(work, limits.score_seconds)

@@ -62,7 +62,7 @@ def test_scores_are_the_scorers(port: int, model: Path) -> None:
         ([("a.exe", b"MZ" + bytes(99))], 422, "not a picture"),
         ([("a.png", b"")], 422, "empty"),
         ([("a.png", bytes(210_000))], 422, "210000 bytes"),
-        ([("a.png", GOOD)] * 4, 413, "4 files"),
+        ([("a.png", GOOD)] * 4, 422, "4 files"),
         ([("../../../etc/passwd", b"x")], 422, "passwd"),
         ([("/etc/passwd", b"")], 422, "passwd: an empty file"),
     ],
