@@ -8,5 +8,7 @@ echo "== ruff"
 "$python" -m ruff format --check .
 echo "== mypy"
 "$python" -m mypy .
+# The tests' networks are small and their processes many: threads of each would only wait for each other.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 echo "== pytest"
 "$python" -m pytest "$@"
