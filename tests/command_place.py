@@ -70,11 +70,11 @@ def environment(place: Path, _: list[str]) -> None:
         (place / f".venv/installed-{path.name}").write_bytes(whole + path.read_bytes())
 
 
-def photos(name: str, count: int = 5) -> Callable[[Path, list[str]], None]:
+def photos(name: str, count: int = 5, blur: float = 0.0) -> Callable[[Path, list[str]], None]:
     def make(place: Path, _: list[str]) -> None:
         (place / name).mkdir(parents=True)
         for number in range(count):
-            picture(number, 0.0, SIZE).save(place / name / f"{number}.png")
+            picture(number, number * blur, SIZE).save(place / name / f"{number}.png")
 
     return make
 
@@ -191,8 +191,8 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
         *(labels("data", "rank"), labels("regress", "regress"), resumed),
     ),
     "datasets.md": (tid2013, live, koniq, package_index, label_files),
-    "deployment.md": (photos("photos"), model("model.pth", "checkpoints/model_best_efficientnet_b0.pth"),
-        uploads, clip),
+    "deployment.md": (photos("photos", 12, 0.2), uploads, clip,
+        model("model.pth", "checkpoints/model_best_efficientnet_b0.pth")),
     "distortions.md": (photos("photos", 3), photos("DIR", 2), rated_copies, waterloo_list),
     "distributed.md": (labels("data", "rank"),),
     "experiments.md": (photos("PHOTOS", 8), rated_sets),

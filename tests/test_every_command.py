@@ -21,6 +21,7 @@ import pytest
 from tests.command_changes import (
     ANSWERS,
     BACKGROUND,
+    BENCHMARKS,
     CHANGES,
     MAY_FAIL,
     NEEDS,
@@ -30,7 +31,7 @@ from tests.command_changes import (
     changed,
 )
 from tests.command_place import make_place
-from tests.conftest import free_port
+from tests.conftest import ROOT, free_port
 from tests.rest_client import until_up
 from tests.test_pages import PAGES, blocks
 
@@ -54,6 +55,7 @@ def test_the_tables_hold_nothing_that_no_page_has() -> None:
     commands += [changed(command, names) for command in commands]
     for pattern in [*(pattern for pattern, _, _ in CHANGES), *SAYS]:
         assert any(re.search(pattern, command) for command in commands), pattern
+    assert all((ROOT / "benchmarks" / start.split()[0]).is_file() for start in BENCHMARKS)
 
 
 @pytest.fixture
