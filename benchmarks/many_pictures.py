@@ -46,13 +46,12 @@ def main() -> None:
         model = args.resume or random_model(folder / "a.pth")
         seconds, memory = run(folder, model, "whole.csv")
         tenth = max(1, len(memory) // 10)
-        parts = [
-            statistics.mean(memory[start : start + tenth]) for start in (tenth, len(memory) // 2, -tenth)
-        ]
+        starts = (tenth, len(memory) // 2, len(memory) - tenth)
+        parts = [statistics.mean(memory[start : start + tenth]) for start in starts]
         print(f"{args.count} pictures, {args.count / seconds:.0f} a second")
         print("MB after a tenth, in the middle, at the end: " + ", ".join(f"{part:.0f}" for part in parts))
-        run(folder, model, "parts.csv", kill_after=seconds * 0.4)
-        left = (folder / "parts.csv.partial").read_bytes().count(b"\n")
+        run(folder, model, "parts.csv", kill_at=args.count * 2 // 5)
+        left = rows_so_far(folder / "parts.csv")
         print(f"killed after {left} rows; parts.csv is there: {(folder / 'parts.csv').exists()}")
         run(folder, model, "parts.csv", "--skip_done")
         whole, parts_rows = rows_of(folder / "whole.csv"), rows_of(folder / "parts.csv")
@@ -83,9 +82,9 @@ def random_model(path: Path) -> Path:
 
 
 def run(
-    folder: Path, model: Path, output: str, *flags: str, kill_after: float = float("inf")
+    folder: Path, model: Path, output: str, *flags: str, kill_at: int | None = None
 ) -> tuple[float, list[float]]:
-    """Seconds and the megabytes of a run, which is killed after some seconds if it still runs then."""
+    """Seconds and the megabytes of a run, which is killed when it has so many rows."""
     command = [sys.executable, str(ROOT / "main.py"), "--predict", str(folder / "pictures"), *flags]
     command += ["--resume", str(model), "--output", str(folder / output)]
     began, memory = time.monotonic(), []
@@ -94,12 +93,17 @@ def run(
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
             if "VmRSS:" in status:
                 memory.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
-            if time.monotonic() - began > kill_after:
+            if kill_at is not None and rows_so_far(folder / output) >= kill_at:
                 process.send_signal(signal.SIGKILL)
             time.sleep(0.5)
     if process.returncode not in (0, -signal.SIGKILL):
         raise SystemExit(f"status {process.returncode}")
     return time.monotonic() - began, memory
+
+
+def rows_so_far(output: Path) -> int:
+    journal = output.with_name(f"{output.name}.partial")
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
 def rows_of(path: Path) -> list[tuple[str, ...]]:
