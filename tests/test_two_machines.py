@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,7 @@ def start(machine: str, rank: int, *flags: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": f"cable{rank}"},
     )
 
@@ -85,5 +88,6 @@ def test_a_cut_cable_ends_both_within_a_minute(machines: list[str], workplace: C
         assert epochs_done("checkpoints") >= 1
     finally:
         for node in nodes:
-            node.kill()
+            with suppress(ProcessLookupError):  # a launcher that is killed alone leaves its workers
+                os.killpg(node.pid, signal.SIGKILL)
             node.communicate()

@@ -27,20 +27,30 @@ class Heartbeat:
     def __init__(self, init_method: str, rank: int, world: int, limit: float = LIMIT) -> None:
         self._rank, self._world, self._limit = rank, world, limit
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, args=(_address(init_method),), daemon=True)
+        self._answered = time.monotonic()  # when the store last did
+        self._beating = threading.Thread(target=self._beat, args=(_address(init_method),), daemon=True)
+        # A cut cable leaves the other thread in a call that never returns.
+        self._watching = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> "Heartbeat":
-        self._thread.start()
+        self._beating.start()
+        self._watching.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join(BEAT)
+        self._beating.join(BEAT)
+        self._watching.join(BEAT)
 
-    def _watch(self, address: tuple[str, int]) -> None:
+    def _watch(self) -> None:
+        """The store is kept by process 0: where it does not answer, that one is lost."""
+        while not self._done.wait(min(BEAT, self._limit / 4)):
+            if time.monotonic() - self._answered > self._limit and not self._done.is_set():
+                _give_up(0, self._limit)
+
+    def _beat(self, address: tuple[str, int]) -> None:
         store = None
         heard = dict.fromkeys(range(self._world), (b"", time.monotonic()))
-        failing = time.monotonic()
         while not self._done.wait(min(BEAT, self._limit / 4)):
             now = time.monotonic()
             try:
@@ -51,12 +61,10 @@ class Heartbeat:
                     sign = store.get(key) if store.check([key]) else b""
                     if sign != heard[rank][0]:
                         heard[rank] = sign, now
-                failing = now
+                self._answered = now
             except RuntimeError:  # the one that keeps the store is gone, or not there yet
                 store = None
             silent = [rank for rank, (_, since) in heard.items() if now - since > self._limit]
-            if now - failing > self._limit:
-                silent = [0]
             if silent and not self._done.is_set():
                 _give_up(silent[0], self._limit)
 
