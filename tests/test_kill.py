@@ -65,7 +65,7 @@ def killed_equals_whole(task: str, workers: str, kills: int, epochs: str, proces
     hits = kill_until_done([*run, "--checkpoint_dir", "parts"], kills, processes)
     assert different("whole", "parts") == []
     best = [load_checkpoint(f"{folder}/model_best_mobilenet_v3_small.pth") for folder in ("whole", "parts")]
-    assert best[0]["figures"] == best[1]["figures"]
+    assert repr(best[0]["figures"]) == repr(best[1]["figures"])  # a figure may be nan
     return hits
 
 
@@ -79,13 +79,13 @@ def test_killed_runs_end_with_the_same_weights(workplace: Callable[..., Path]) -
 @pytest.mark.parametrize("task", ["rank", "emd", "regress"])
 def test_killed_at_twenty_moments(task: str, workers: str, workplace: Callable[..., Path]) -> None:
     workplace(task)
-    assert killed_equals_whole(task, workers, kills=20, epochs="120", processes=[]) == 20
+    assert killed_equals_whole(task, workers, kills=20, epochs="60", processes=[]) == 20
 
 
 @pytest.mark.slow
 def test_two_processes_killed_at_twenty_moments(workplace: Callable[..., Path]) -> None:
     workplace("regress", scenes=3)  # 9 rows: one process has no row in the last step of an epoch
-    assert killed_equals_whole("regress", "0", 20, "80", ["--procs_per_node", "2"]) == 20
+    assert killed_equals_whole("regress", "0", 20, "60", ["--procs_per_node", "2"]) == 20
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
