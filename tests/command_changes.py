@@ -49,7 +49,7 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "freed_memory.py": "--archs mobilenet_v3_small --rounds 1 -b 4",
     "frozen_features.py": "--scenes 3 --unseen 3",
     "generation.py": "--count 1",
-    "input_pipeline.py": "--count 2 --turns 1 -b 8",
+    "input_pipeline.py": "--count 2 --turns 1 -a mobilenet_v3_small",
     "label_loading.py": "--repeats 1",
     "many_pictures.py": "--count 40",
     "pair_training.py": "--steps 1 -b 30 --image_size 64 64",
@@ -74,7 +74,7 @@ SAYS = {  # pattern: words in the output
     r"^curl.*/score": '"score"',
     r"^curl.*/model": '"arch"',
     r"--cluster": "pictures scored, 0 could not be read",
-    r"--skip_done": "12 pictures scored",
+    r"--skip_done": "12 of 12 pictures are done",
     r"run_tests\.sh": "passed",
     r"quick_start\.sh": "Done. What is where",
 }

@@ -241,6 +241,13 @@ def test_references_need_no_rating_but_a_pair() -> None:
     assert check("data", "--ignore", "unlabelled,tiny") == (0, set())
 
 
+def test_the_generators_sheet_needs_no_label() -> None:
+    save("data/train/a.png")
+    save("data/train/contact_sheet.png")  # where live_generator --data data/train/refimgs draws it
+    labels("data/train/label.txt", "data/train/a.png,3.5")
+    assert check("data") == (0, set())
+
+
 def test_a_list_of_all_beside_the_splits_is_no_leakage() -> None:
     for split in ("train", "val"):
         save(f"data/{split}/{split}.png")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from utils.data_generate.contact_sheet import NAME as SHEET
 from utils.image_checks.faults import Finding
 from utils.image_checks.label_files import LabelFile
 
@@ -69,7 +70,8 @@ def _same_bytes(first: str, second: str) -> bool:
 def unlabelled(labels: Sequence[LabelFile], found: Mapping[str, str]) -> Iterator[Finding]:
     """Pictures below the folder of a label file that no label file names.
 
-    References are there to make the others from: where the rows are no pairs, they need no label.
+    References are there to make the others from: where the rows are no pairs, they need no label. The sheet
+    that the generator draws is for people.
 
     Args:
         labels: the label files.
@@ -79,7 +81,7 @@ def unlabelled(labels: Sequence[LabelFile], found: Mapping[str, str]) -> Iterato
     covers = [(os.path.abspath(file.file.parent) + os.sep, file) for file in labels]  # noqa: PTH100
     for key, path in found.items():
         above = [file for folder, file in covers if key.startswith(folder)]
-        if key in named or not above:
+        if key in named or not above or Path(key).name == SHEET:
             continue
         if REFERENCES in Path(key).parts and not any(file.pairs for file in above):
             continue
