@@ -14,7 +14,9 @@ NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the
 }
 
 CHANGES = (  # pattern, replacement, reason; one after another; {names} are ports and folders of the run
-    (r"\bMODEL\b", "model.pth", "any model"),
+    (r"\bMODEL(\.pth|\b)", "model.pth", "any model"),
+    (r"\bMODEL_int8\.xml", "checkpoints/mobilenet_v3_small_int8.xml", "the one that --export has left"),
+    (r"(scoring\.py.*) --photos DIR", r"\1 --rounds 1 --pictures photos", "it would tile 300 large ones"),
     (r"/shared/photos", "{place}/photos", "no disk that machines share"),
     (r"s3://bucket/photos\?region=eu-west-1", "file://{place}/photos", "no network; another URL of pyarrow"),
     (r"/tmp/out\b", "{place}/out", "no trace outside the folder"),
@@ -53,6 +55,7 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "label_loading.py": "--repeats 1",
     "many_pictures.py": "--count 40",
     "pair_training.py": "--steps 1 -b 30 --image_size 64 64",
+    "parity.py": "--archs mobilenet_v3_small --int8 --pictures 12",
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
 }
