@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def link_pictures(photos: Path, folder: Path, count: int) -> None:
-    bases = []
+    bases: list[Path] = []
     for path in itertools.islice(find_pictures(photos), 300):
         bases.append(folder / f"{len(bases)}.jpg")
         picture = read_rgb(path)
