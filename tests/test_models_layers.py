@@ -66,19 +66,20 @@ def test_efficientnet_learns_what_the_packages_own_would(size):
     """The package pads and activates more slowly; outputs, gradients and statistics are the same."""
     from efficientnet_pytorch import EfficientNet
 
-    theirs = EfficientNet.from_name("efficientnet-b0", num_classes=2, image_size=None).train()
-    ours = create_model("efficientnet_b0", 2, size).train()
+    torch.manual_seed(0)
+    theirs = EfficientNet.from_name("efficientnet-b0", num_classes=2, image_size=None).double().train()
+    ours = create_model("efficientnet_b0", 2, size).double().train()
     ours.load_state_dict(theirs.state_dict())
-    images = torch.randn(4, 3, *size)
+    images = torch.randn(4, 3, *size, dtype=torch.float64)
     scores = []
     for network in (ours, theirs):
         torch.manual_seed(3)  # of dropout and of the layers that are left out
         scores.append(network(images))
         scores[-1].square().sum().backward()
-    torch.testing.assert_close(scores[0], scores[1], rtol=1e-5, atol=1e-6)
-    expected = dict(theirs.named_parameters())
+    torch.testing.assert_close(scores[0], scores[1], rtol=1e-9, atol=1e-12)
+    expected = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+    largest = max(float(gradient.abs().max()) for gradient in expected.values())
     for name, parameter in ours.named_parameters():
-        scale = float(expected[name].grad.abs().max())
-        torch.testing.assert_close(parameter.grad, expected[name].grad, rtol=1e-4, atol=1e-4 * scale + 1e-7)
+        torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-7, atol=1e-10 * largest)
     for name, value in ours.named_buffers():
-        torch.testing.assert_close(value, theirs.state_dict()[name], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(value, theirs.state_dict()[name], rtol=1e-9, atol=1e-12)
