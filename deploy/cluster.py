@@ -16,6 +16,7 @@ from utils.progress import progress_bar
 
 PART = 2000  # pictures of a file of the output: what a run that ends in the middle does again
 PIECE = 50  # pictures that an actor takes at once: what a dead worker's successor does again
+CLIENT_WAVE = 10  # of those through a client port, where a wave's rows come together
 WAVE = 250  # parts that are handed to Ray together; actors start anew for the next half million pictures
 
 
@@ -96,7 +97,8 @@ def score_on_cluster(
 def _finished_parts(paths: Iterable[str], output: Path, actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:
     """The files of all parts, as they are finished."""
     parts = _chunks(paths, PART)
-    while wave := list(islice(parts, WAVE)):
+    size = CLIENT_WAVE if ray.util.client.ray.is_connected() else WAVE
+    while wave := list(islice(parts, size)):
         names = {output / f"part-{_digest(part)}.parquet": part for part in wave}
         todo = {path: part for path, part in names.items() if not path.is_file()}
         yield from (path for path in names if path not in todo)
@@ -111,6 +113,24 @@ def _score_parts(todo: dict[Path, list[str]], actor: tuple[Any, ...], ray: Any) 
         for piece in _chunks(part, PIECE)
     ]
     actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    scored: Iterable[dict[str, str]] = _score_pieces(pieces, actor, actors)
+    if ray.util.client.ray.is_connected():
+        # Ray Data can't be driven through a client port: a task on the cluster drives it, and answers whole.
+        task = ray.remote(num_cpus=0)(lambda *given: list(_score_pieces(*given)))
+        scored = ray.get(task.remote(pieces, actor, actors))
+    rows: dict[Path, list[Row]] = defaultdict(list)
+    for piece in scored:
+        path = Path(piece["part"])
+        rows[path] += map(from_line, piece["rows"].splitlines())
+        if len(rows[path]) == len(todo[path]):
+            write_rows(path, sorted(rows.pop(path), key=lambda row: row.path))
+            yield path
+
+
+def _score_pieces(
+    pieces: list[dict[str, Any]], actor: tuple[Any, ...], actors: int
+) -> Iterator[dict[str, str]]:
+    """What the actors give, piece by piece."""
     scored = require("ray.data", "--cluster", "ray[data]").from_items(
         pieces, override_num_blocks=len(pieces)
     ).map(
@@ -121,13 +141,7 @@ def _score_parts(todo: dict[Path, list[str]], actor: tuple[Any, ...], ray: Any) 
         max_restarts=-1,
         max_task_retries=-1,
     )  # fmt: skip
-    rows: dict[Path, list[Row]] = defaultdict(list)
-    for piece in scored.iter_rows():
-        path = Path(piece["part"])
-        rows[path] += map(from_line, piece["rows"].splitlines())
-        if len(rows[path]) == len(todo[path]):
-            write_rows(path, sorted(rows.pop(path), key=lambda row: row.path))
-            yield path
+    yield from scored.iter_rows()
 
 
 def _connect(ray: Any, address: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from deploy import cluster
 from deploy.results import Row, read_rows
 from main import main
-from tests.conftest import picture
+from tests.conftest import free_port, picture
 from tests.test_export import write_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -39,7 +39,8 @@ def two_nodes() -> Iterator[Any]:
     pytest.importorskip("ray", reason="ray[data] is an optional install of requirements-deploy.txt")
     from ray.cluster_utils import Cluster
 
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    head = {"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": free_port()}
+    nodes = Cluster(initialize_head=True, head_node_args=head)
     nodes.add_node(num_cpus=1)
     nodes.wait_for_nodes()
     os.environ["RAY_ADDRESS"] = nodes.address
@@ -50,7 +51,7 @@ def two_nodes() -> Iterator[Any]:
 
         ray.shutdown()
         nodes.shutdown()
-        del os.environ["RAY_ADDRESS"]
+        os.environ.pop("RAY_ADDRESS", None)
 
 
 def rows_of(folder: Path) -> dict[str, Row]:
@@ -100,6 +101,16 @@ def test_two_nodes_of_which_one_is_killed(
         part: when for part, when in times.items() if part != gone
     }
     assert_same(rows_of(output), place)
+
+
+def test_the_client_port(place: Path, two_nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CLIENT_WAVE", 2)
+    monkeypatch.setattr(cluster, "PART", 100)
+    monkeypatch.delenv("RAY_ADDRESS")
+    port = two_nodes.head_node._ray_params.ray_client_server_port
+    run = ["--predict", "photos", "--resume", "a.pth", "--cluster", f"ray://127.0.0.1:{port}"]
+    assert main([*run, "--output", "scores"]) == 1
+    assert_same(rows_of(place / "scores"), place)
 
 
 def test_urls_of_a_file_system(place: Path) -> None:
