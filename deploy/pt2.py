@@ -20,7 +20,7 @@ from utils.errors import ExportError, WeightsError
 # and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds
 # that `write_pt2` leaves in it.
 _OPERATOR = re.compile(r"torch\.ops\.aten\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|floordiv|ge|le|eq|ne)")
-_NAME = re.compile(r"[\w.+]*")
+_NAME = re.compile(r"[\w.+-]*")  # RegNet calls its blocks block4-5
 _SIZE = re.compile(
     r"(?:Symbol\('[su]\d+', positive=True, integer=True\)|Integer\(\d+\)|[su]\d+|\d+|Max|Min|Mod"
     r"|FloorDiv|Add|Mul|PythonMod|CeilDiv|[\s+*/(),-])*"

@@ -265,3 +265,9 @@ def test_half_precision_that_changes_scores_is_not_written(tmp_path: Path) -> No
     with pytest.raises(ExportError, match="differs from the model"):
         export(network, ModelSpec("mobilenet_v3_small", image_size=(48, 64)), "half", tmp_path / "a_half.pth")
     assert not list(tmp_path.iterdir())
+
+
+def test_names_with_hyphens_open_as_pt2(tmp_path: Path) -> None:
+    spec = ModelSpec("regnet_y_400mf", image_size=(32, 32))
+    assert export(lively(spec.arch, 1, spec.image_size), spec, "pt2", tmp_path / "a.pt2") < 1e-4
+    assert open_pt2(tmp_path / "a.pt2")[1] == spec
