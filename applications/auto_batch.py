@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -20,6 +19,7 @@ from models.normalise import place
 from optim.precision import make_precision
 from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
+from utils.memory import available_memory
 
 STEPS = (4, 32, 128, 512)  # pictures in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
@@ -144,29 +144,3 @@ def trial_step(config: Config, device: str, pictures: int) -> None:
         optimizer.zero_grad(set_to_none=True)
         logits.float().square().mean().backward()
         optimizer.step()
-
-
-def available_memory() -> float:
-    """Bytes that this process may still take: of the machine, or of its control group if that is less."""
-    free = [_meminfo()]
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            group = Path("/sys/fs/cgroup")
-            free.append(float((group / limit).read_text()) - float((group / used).read_text()))
-        except (OSError, ValueError):  # no such group, or no limit ("max")
-            continue
-    return min(free)
-
-
-def _meminfo() -> float:
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("MemAvailable:"):
-                return float(line.split()[1]) * 1024
-    except OSError:
-        pass
-    # not Linux: half of what is installed is a cautious guess of what is free
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2

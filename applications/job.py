@@ -23,7 +23,7 @@ from optim.optimizers import create_optimizer
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from utils.distributed import Process
-from utils.memory import available_memory, keep_freed_memory
+from utils.memory import available_memory
 from utils.run_log import RunLog
 from utils.signals import StopSignals
 from utils.step_profile import StepProfile
@@ -89,8 +89,6 @@ def make_job(
         log: gets the figures of the steps.
         stop: the user's wish to stop.
     """
-    if process.device == "cpu":
-        keep_freed_memory()
     siamese = config.pairing == "siamese" and config.criterion == "rank"
     batches = RowBatches(
         labels.images,
@@ -151,7 +149,7 @@ def _cache(config: Config, process: Process, pictures: int) -> PictureCache | No
         return None
     size = config.cache_size
     if size is None:
-        size = min(MOST_CACHE, available_memory() // 4) if config.cache == "ram" else MOST_CACHE
+        size = min(MOST_CACHE, int(available_memory()) // 4) if config.cache == "ram" else MOST_CACHE
     capacity = size * config.nodes // process.world
     return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
 

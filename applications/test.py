@@ -30,7 +30,6 @@ from models.spec import ModelSpec
 from utils.distributed import Process, choose_device, run_processes
 from utils.faults import explain_torch_faults
 from utils.files import atomic_write
-from utils.memory import keep_freed_memory
 from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 
@@ -118,8 +117,6 @@ def label_logits(
     config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
 ) -> np.ndarray:
     """(M, N) logits of the pictures of `labels`, by all processes together."""
-    if process.device == "cpu":
-        keep_freed_memory()
     loader = eval_loader(
         labels.paths,
         View(spec.view, spec.image_size, spec.patches, config.full_decode),

@@ -25,13 +25,27 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def available_memory() -> int:
-    """Bytes that this process could still take: free ones of the machine, at most its container's limit."""
-    free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 * 2**30
-    with suppress(OSError, ValueError, IndexError):
-        free = (
-            int(Path("/proc/meminfo").read_text(encoding="ascii").split("MemAvailable:")[1].split()[0]) * 1024
-        )
-    with suppress(OSError, ValueError):  # "max": no limit
-        free = min(free, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return free
+def available_memory() -> float:
+    """Bytes that this process may still take: of the machine, or of its control group if that is less."""
+    free = [_meminfo()]
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            group = Path("/sys/fs/cgroup")
+            free.append(float((group / limit).read_text()) - float((group / used).read_text()))
+        except (OSError, ValueError):  # no such group, or no limit ("max")
+            continue
+    return min(free)
+
+
+def _meminfo() -> float:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * 1024
+    except OSError:
+        pass
+    # not Linux: half of what is installed is a cautious guess of what is free
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
