@@ -25,13 +25,13 @@ if __package__ in (None, ""):
 
 import numpy as np
 
+from benchmarks.measure import resident
 from dataloader.image import find_pictures
 from tests.conftest import free_port
 from tests.rest_client import ask, begun, bomb, form, until_up
 
 ROOT = Path(__file__).resolve().parents[1]
 UPLOAD_SECONDS = 2  # so that slow clients don't take half a minute each
-Answer = tuple[int, str]
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
 
 def load(port: int, pid: int, photos: list[bytes], clients: int, seconds: float) -> str:
     """The cells of the table: rate, median and 99th percentile of the waiting time, statuses, memory."""
-    before, end = memory(pid), time.monotonic() + seconds
+    before, end = resident(pid), time.monotonic() + seconds
     waited: list[float] = []
     statuses: Counter[int] = Counter()
 
@@ -82,22 +82,22 @@ def load(port: int, pid: int, photos: list[bytes], clients: int, seconds: float)
     rate = len(waited) / (time.monotonic() - began)
     middle, last = (1000 * float(np.percentile(waited, share)) for share in (50, 99))
     said = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
-    return f"{rate:.1f} | {middle:.0f} | {last:.0f} | {said} | {before:.0f} | {memory(pid):.0f}"
+    return f"{rate:.1f} | {middle:.0f} | {last:.0f} | {said} | {before:.0f} | {resident(pid):.0f}"
 
 
 def abuse(port: int, pid: int, good: bytes, rounds: int) -> None:
     print("\n| abuse | statuses | a good request after it | MB before | MB after |\n|" + " --- |" * 5)
-    start = memory(pid)
+    start = resident(pid)
     for name, bad in abuses(port, good).items():
-        before = memory(pid)
+        before = resident(pid)
         heard, after = Counter(), Counter()  # type: ignore[var-annotated]
         for _ in range(rounds):
             heard.update(bad())
             after[post(port, ("a.png", good))] += 1
         said = [", ".join(f"{key}: {count}" for key, count in counts.items()) for counts in (heard, after)]
-        print(f"| {name} | {said[0]} | {said[1]} | {before:.0f} | {memory(pid):.0f} |", flush=True)
+        print(f"| {name} | {said[0]} | {said[1]} | {before:.0f} | {resident(pid):.0f} |", flush=True)
     time.sleep(UPLOAD_SECONDS + 1)
-    print(f"\nmemory before all of it {start:.0f} MB, after it {memory(pid):.0f} MB")
+    print(f"\nmemory before all of it {start:.0f} MB, after it {resident(pid):.0f} MB")
 
 
 def abuses(port: int, good: bytes) -> dict[str, Callable[[], list[int | str]]]:
@@ -178,12 +178,6 @@ def slow(port: int) -> list[int | str]:
             client.close()
             clients.remove(client)
     return [*heard, *["served for ever"] * len(clients)]
-
-
-def memory(pid: int) -> float:
-    """Resident megabytes."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def _options() -> argparse.Namespace:

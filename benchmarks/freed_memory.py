@@ -7,10 +7,14 @@ over rounds of the median step, lowest and highest, and the peak of resident mem
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks.measure import spread
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = """
@@ -53,8 +57,7 @@ def main() -> None:
                 values.append((speed, memory))
         for name, values in found.items():
             speeds, memories = zip(*values, strict=True)
-            spread = f"{statistics.median(speeds):.1f} ({min(speeds):.1f}-{max(speeds):.1f})"
-            print(f"| {arch} | {name} | {spread} | {max(memories):.0f} |", flush=True)
+            print(f"| {arch} | {name} | {spread(speeds)} | {max(memories):.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.experiments import LIVE_LIKE
 from dataloader.image import read_rgb
 from dataloader.labels import load_labels
 from dataloader.views import View
-from distortions.sets import SETS
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc
 from models import create_model, load_pretrained
@@ -34,7 +34,7 @@ from models.normalise import Normalise, to_unit
 from models.spec import HALF
 from utils.data_generate.pairs_of_manifest import read_manifest
 from utils.data_generate.pseudo_mos import fit_mapping, rated
-from utils.data_generate.tables import REFERENCE, Record, ordered_pairs
+from utils.data_generate.tables import Record, ordered_pairs
 from utils.progress import progress_bar
 
 ARCH = "efficientnet_lite0"
@@ -47,7 +47,6 @@ VIEWS = {
 COLUMNS = ("unseen: pairs in order", "unseen: SRCC", "LIVE sample: SRCC (95%)", "TUI at 512 lines: SRCC")
 WIDTH = 2 * 1280  # features of the last layer
 STRENGTHS = 10.0 ** np.arange(-3, 5)
-LIVE_LIKE = (*SETS["live"], *SETS["waterloo"], REFERENCE)
 METRICS = ("vsi", "mdsi", "haarpsi")  # the columns of the manifest, by live_generator's default
 
 

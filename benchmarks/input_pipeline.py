@@ -28,6 +28,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from benchmarks.measure import spread
 from dataloader.image import find_pictures, read_rgb
 from dataloader.views import View
 
@@ -195,11 +196,6 @@ def large_photos(photos: Path, folder: Path, count: int) -> list[Path]:
         paths.append(folder / f"{number}.jpg")
         page.save(paths[-1], quality=90)
     return paths
-
-
-def spread(values: list[float]) -> str:
-    """Median, lowest and highest."""
-    return f"{statistics.median(values):.1f} ({min(values):.1f}-{max(values):.1f})"
 
 
 def _options() -> argparse.Namespace:

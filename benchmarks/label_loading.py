@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import platform
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks.measure import spread
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIRS, PATHS, SCENE = 1_400_000, 100_000, 100
@@ -135,11 +139,6 @@ def measure(root: Path, rows: int, repeats: int) -> Iterator[tuple[str, list[flo
             values.append((float(seconds), float(megabytes)))
     for reader, values in results.items():
         yield reader, [second for second, _ in values], [megabyte for _, megabyte in values]
-
-
-def spread(values: list[float], digits: int) -> str:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
 def _options() -> argparse.Namespace:

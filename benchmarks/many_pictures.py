@@ -23,6 +23,7 @@ if __package__ in (None, ""):
 
 import torch
 
+from benchmarks.measure import resident
 from dataloader.image import find_pictures, read_rgb
 from models import create_model
 from models.spec import ModelSpec
@@ -90,9 +91,8 @@ def run(
     began, memory = time.monotonic(), []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-            if "VmRSS:" in status:
-                memory.append(int(status.split("VmRSS:")[1].split()[0]) / 1024)
+            if (megabytes := resident(process.pid)) is not None:
+                memory.append(megabytes)
             if kill_at is not None and rows_so_far(folder / output) >= kill_at:
                 process.send_signal(signal.SIGKILL)
             time.sleep(0.5)

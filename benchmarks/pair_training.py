@@ -23,6 +23,8 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from benchmarks.measure import spread
+
 ROOT = Path(__file__).resolve().parents[1]
 PAIRINGS = ("siamese", "dedup")
 HEADER = ("network", "rows a step", "pictures a step", "rows a second, two branches", "each once", "ratio")
@@ -46,7 +48,7 @@ def main() -> None:
                     speeds[name].append(rows / (time.perf_counter() - start))
         ratio = statistics.median(speeds["dedup"]) / statistics.median(speeds["siamese"])
         counts = f"{pictures['siamese']} and {pictures['dedup']}"
-        said = arch, str(args.batch_size), counts, *[spread(speeds[name]) for name in PAIRINGS]
+        said = arch, str(args.batch_size), counts, *[spread(speeds[name], 2) for name in PAIRINGS]
         print(f"| {' | '.join(said)} | {ratio:.2f} |", flush=True)
 
 
@@ -140,10 +142,6 @@ def trained(arch: str, pairing: str, args: argparse.Namespace) -> list[dict[str,
         subprocess.run(command, check=True, capture_output=True)
         [path] = Path(folder).glob("*/metrics.jsonl")
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def _options() -> argparse.Namespace:

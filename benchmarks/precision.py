@@ -19,6 +19,7 @@ if __package__ in (None, ""):
 import torch
 from torch import nn
 
+from benchmarks.measure import spread
 from models import create_model
 from optim.precision import make_precision
 from utils.memory import keep_freed_memory
@@ -46,9 +47,8 @@ def main() -> None:
         first = 0.0
         for name, (speeds, start) in measured(arch, args.batch_size, args.rounds, args.compile).items():
             first = first or statistics.median(speeds)
-            spread = f"{statistics.median(speeds):.1f} ({min(speeds):.1f}-{max(speeds):.1f})"
             ratio = statistics.median(speeds) / first
-            print(f"| {arch} | {name} | {spread} | {ratio:.2f} | {start:.1f} |", flush=True)
+            print(f"| {arch} | {name} | {spread(speeds)} | {ratio:.2f} | {start:.1f} |", flush=True)
 
 
 def measured(arch: str, count: int, rounds: int, compiled: bool) -> dict[str, tuple[list[float], float]]:

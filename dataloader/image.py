@@ -1,5 +1,6 @@
 """Reading pictures: whatever the file holds becomes 8-bit RGB, or one typed error."""
 
+import os
 import struct
 import warnings
 import zlib
@@ -112,10 +113,16 @@ def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> 
         image.draft(None, (image.width // factor, image.height // factor))
 
 
+def is_picture(name: str) -> bool:
+    """Whether the name of a file, without its folder, is that of a picture, and not hidden."""
+    # os.path answers faster, and folders may hold a million
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
+
+
 def find_pictures(folder: str | Path) -> Iterator[Path]:
     """Every file below `folder` with a picture's suffix, hidden ones left out, in sorted order."""
     for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file():
+        if is_picture(path.name) and path.is_file():
             yield path
 
 

@@ -16,8 +16,8 @@ from utils.progress import progress_bar
 
 PART = 2000  # pictures of a file of the output: what a run that ends in the middle does again
 PIECE = 50  # pictures that an actor takes at once: what a dead worker's successor does again
-CLIENT_WAVE = 10  # of those through a client port, where a wave's rows come together
 WAVE = 250  # parts that are handed to Ray together; actors start anew for the next half million pictures
+CLIENT_WAVE = 10  # the same through a client port, where a wave's rows come together
 
 
 class ScoringActor:
@@ -97,15 +97,17 @@ def score_on_cluster(
 def _finished_parts(paths: Iterable[str], output: Path, actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:
     """The files of all parts, as they are finished."""
     parts = _chunks(paths, PART)
-    size = CLIENT_WAVE if ray.util.client.ray.is_connected() else WAVE
-    while wave := list(islice(parts, size)):
+    by_client = ray.util.client.ray.is_connected()
+    while wave := list(islice(parts, CLIENT_WAVE if by_client else WAVE)):
         names = {output / f"part-{_digest(part)}.parquet": part for part in wave}
         todo = {path: part for path, part in names.items() if not path.is_file()}
         yield from (path for path in names if path not in todo)
-        yield from _score_parts(todo, actor, ray) if todo else ()
+        yield from _score_parts(todo, actor, ray, by_client) if todo else ()
 
 
-def _score_parts(todo: dict[Path, list[str]], actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:
+def _score_parts(
+    todo: dict[Path, list[str]], actor: tuple[Any, ...], ray: Any, by_client: bool
+) -> Iterator[Path]:
     """Score parts and write each when its last piece has come; pieces come in any order."""
     pieces = [
         {"part": str(path), "paths": b"\0".join(map(os.fsencode, piece))}
@@ -114,7 +116,7 @@ def _score_parts(todo: dict[Path, list[str]], actor: tuple[Any, ...], ray: Any) 
     ]
     actors = max(1, int(ray.cluster_resources().get("CPU", 1)))
     scored: Iterable[dict[str, str]] = _score_pieces(pieces, actor, actors)
-    if ray.util.client.ray.is_connected():
+    if by_client:
         # Ray Data can't be driven through a client port: a task on the cluster drives it, and answers whole.
         task = ray.remote(num_cpus=0)(lambda *given: list(_score_pieces(*given)))
         scored = ray.get(task.remote(pieces, actor, actors))

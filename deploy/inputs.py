@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dataloader.image import IMAGE_SUFFIXES
+from dataloader.image import is_picture
 from deploy.storage import is_url, list_pictures
 from utils.errors import DataError
 
@@ -100,19 +100,15 @@ def walk_pictures(folder: str) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     if not entry.name.startswith("."):
                         todo.append(entry.path)
-                elif _is_picture(entry.name) and entry.is_file():
+                elif is_picture(entry.name) and entry.is_file():
                     yield entry.path
-
-
-def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
 
 
 def _matches(pattern: str) -> Iterator[str]:
     for path in glob.iglob(pattern, recursive=True):  # noqa: PTH207  # absolute patterns too
         if Path(path).is_dir():
             yield from walk_pictures(path)
-        elif _is_picture(Path(path).name):
+        elif is_picture(Path(path).name):
             yield path
 
 

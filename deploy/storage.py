@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from PIL import Image
 
-from dataloader.image import IMAGE_SUFFIXES, decode, read_sized
+from dataloader.image import decode, is_picture, read_sized
 from deploy.optional import require
 from utils.errors import DataError, ImageError
 
@@ -42,7 +42,7 @@ def list_pictures(url: str) -> Iterator[str]:
     for entry in found:
         inside = entry.path.removeprefix(path.rstrip("/"))
         hidden = any(part.startswith(".") for part in inside.split("/"))
-        if entry.is_file and not hidden and f".{entry.extension}".lower() in IMAGE_SUFFIXES:
+        if entry.is_file and not hidden and is_picture(entry.base_name):
             yield place.rstrip("/") + quote(inside) + (f"?{options}" if options else "")
 
 
