@@ -42,6 +42,7 @@ class Config:
     view: str
     patches: int
     batch_size: int
+    rows_together: int
     auto_batch: bool
     workers: int
     pairing: str
@@ -174,6 +175,10 @@ def _refuse_conflicts(config: Config) -> None:
             f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
             "whose scores differ by less than 1; give a margin below 1"
         )
+    if config.criterion == "rank" and config.rows_together > 1:
+        raise ConfigError(
+            "--rows_together is for regress and emd: rank keeps rows that share pictures together by itself"
+        )
     if config.continue_from is not None and not config.train:
         raise ConfigError("--continue goes on with a training run: main.py --train --continue [FILE]")
     if config.train and config.continue_from is not None and config.resume:
@@ -261,6 +266,8 @@ def _data(parser: argparse.ArgumentParser) -> None:
         help="fit: crop to the aspect ratio and resize; patches: crops at native resolution")
     add("--patches", type=positive_int, default=5, metavar="N", help="crops a picture in evaluation")
     add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step")
+    add("--rows_together", type=positive_int, default=1, metavar="N",
+        help="regress, emd: N rows of label.txt that follow each other stay in one step: a scene's versions")
     add("--auto_batch", action="store_true", help="with --train: the largest -b that fits in memory")
     add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
     add("--pairing", choices=("dedup", "siamese"), default="dedup",

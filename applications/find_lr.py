@@ -44,7 +44,7 @@ def run(config: Config) -> int:
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
     seed_everything(config.seed, config.deterministic)
     labels = split_labels(config, "train")
-    network, spec = new_model(config)
+    network, spec = new_model(config, labels.targets)
     place(network, process.device, config.channels_last)
     folder = new_run_folder(config.logdir, "find_lr", spec.arch, config.criterion)
     with (

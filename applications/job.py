@@ -98,6 +98,7 @@ def make_job(
         process.world,
         process.rank,
         grouped=not siamese,
+        together=config.rows_together,
     )
     loader = train_loader(
         labels,

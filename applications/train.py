@@ -75,7 +75,7 @@ def train(process: Process, config: Config) -> int:
     # Read by each process for itself: tensors that travel to new processes would share their memory.
     checkpoint = None if config.continue_from is None else load_checkpoint(config.continue_from)
     if checkpoint is None:
-        network, spec = new_model(config)
+        network, spec = new_model(config, train_labels.targets)
         state = TrainState(
             run_folder=str(new_run_folder(config.logdir, "train", spec.arch, config.criterion))
         )

@@ -38,6 +38,8 @@ class RowBatches:
         seed: of the order.
         world, rank: number of processes, and which this is.
         grouped: False shuffles single rows.
+        together: rows that follow each other and are a group, where a row has one image: the versions of a
+            picture, say. A loss on the order of a batch's rows then compares what should be compared.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class RowBatches:
         world: int = 1,
         rank: int = 0,
         grouped: bool = True,
+        together: int = 1,
     ) -> None:
-        largest = max(1, batch_size // GROUPS_A_BATCH)
-        self._groups = row_groups(images, count, largest) if grouped else np.arange(len(images))
+        self._groups = np.arange(len(images)) // together
+        if grouped and images.shape[1] == 2:
+            self._groups = row_groups(images, count, max(1, batch_size // GROUPS_A_BATCH))
         self._batch_size, self._seed, self._world, self._rank = batch_size, seed, world, rank
         self._epoch = self._start = 0
 

@@ -4,21 +4,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class PatientBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm2d that falls back on its running statistics where a channel has one value.
+class _Patient(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation that falls back on its running statistics where a channel has one value.
 
     A batch of one image, such as a short last one, leaves one value a channel where the map is 1x1: after
     global pooling (ResNeSt's split attention), or at the end of a small input. One value has no variance, and
-    BatchNorm2d raises. The running statistics stay what they are.
+    PyTorch's own raises. The running statistics stay what they are.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same shape."""
+        """(B, C) or (B, C, H, W) -> the same shape."""
         if self.training and x.numel() == x.shape[1]:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
         return super().forward(x)
+
+
+class PatientBatchNorm1d(_Patient, nn.BatchNorm1d):
+    """BatchNorm1d of (B, C) that takes a batch of one."""
+
+
+class PatientBatchNorm2d(_Patient, nn.BatchNorm2d):
+    """BatchNorm2d that takes a batch of one value a channel."""
 
 
 def patient(network: nn.Module) -> nn.Module:

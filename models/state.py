@@ -102,7 +102,7 @@ def _keep_own_head(
 ) -> list[str]:
     """Put the network's own head into `fitted` where the stored one is not there or does not fit."""
     name, head = head_of(model)
-    keys = [key for key in (f"{name}.weight", f"{name}.bias") if key in own]
+    keys = [key for key in own if key.startswith(f"{name}.")]
     stored = [fitted[key] for key in keys if key in fitted]
     if len(stored) == len(keys) and all(fitted[key].shape == own[key].shape for key in keys):
         return []

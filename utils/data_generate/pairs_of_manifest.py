@@ -1,15 +1,18 @@
-"""Ranked pairs of pictures that live_generator has made with other labels: nothing is distorted again.
+"""Other labels for pictures that live_generator has made with a pseudo-MOS: nothing is distorted again.
 
     python utils/data_generate/live_generator.py --refs photos --out data/mos --set all --label regress
     python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/pairs [--across_types]
+    python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/ladders --ladders
 
 Writes OUT/{train,val,test}/label.txt with rows better,worse, and a copy of the manifest, by which evaluation
-tells the types apart.
+tells the types apart. With --ladders rows stay path,mos; in train/ each type of a scene is a ladder of six
+rows, the clean picture and its five levels, for `main.py --criterion regress --rows_together 6`.
 """
 
 import argparse
 import csv
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -18,13 +21,14 @@ if __package__ in (None, ""):
 
 from utils.argument_types import share
 from utils.data_generate.plan import SPLITS
-from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
+from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types, rated
 from utils.data_generate.tables import (
     COLUMNS,
     LABELS,
     MANIFEST,
     Record,
     label_path,
+    ladders_of,
     ordered_pairs,
     write_rows,
 )
@@ -44,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     add("--min_gap", type=share, default=0.15, metavar="SHARE",
         help="how far apart a pair across types is for every metric (default: %(default)s)")  # fmt: skip
+    add("--ladders", action="store_true", help="path,mos: the clean picture before the levels of each type")
     args = parser.parse_args(argv)
     try:
         splits = [split for split in SPLITS if (args.data / split / MANIFEST).is_file()]
@@ -52,8 +57,12 @@ def main(argv: list[str] | None = None) -> int:
         if args.out.resolve() == args.data.resolve():
             raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
         for split in splits:
-            gap = args.min_gap if args.across_types else None
-            print(f"{args.out / split}: {write_pairs(args.data / split, args.out / split, gap)} rows")
+            if args.ladders:
+                rows = write_ladders(args.data / split, args.out / split, repeat=split == SPLITS[0])
+            else:
+                gap = args.min_gap if args.across_types else None
+                rows = write_pairs(args.data / split, args.out / split, gap)
+            print(f"{args.out / split}: {rows} rows")
     except RankIQAError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -74,13 +83,34 @@ def write_pairs(source: Path, folder: Path, gap: float | None) -> int:
     pairs = ordered_pairs(records)
     if gap is not None:
         pairs += pairs_across_types(records, load_mapping(source / MAPPING), gap)
+    _write(source, folder, ((label_path(better.path), label_path(worse.path)) for better, worse in pairs))
+    return len(pairs)
+
+
+def write_ladders(source: Path, folder: Path, repeat: bool) -> int:
+    """Write label.txt with rows path,mos and manifest.csv into `folder`; how many rows.
+
+    Args:
+        source: a folder with the generator's manifest and its map to a pseudo-MOS.
+        repeat: the clean picture before the levels of each type of its scene, six rows together; else every
+            picture once.
+
+    Raises:
+        DataError: manifest or map can't be read.
+    """
+    records = read_manifest(source / MANIFEST)
+    mapping = load_mapping(source / MAPPING)
+    shown = [record for ladder in ladders_of(records) for record in ladder] if repeat else records
+    rows = rated(shown, mapping)
+    _write(source, folder, ((label_path(record.path), f"{mos:.4f}") for record, mos in rows))
+    return len(rows)
+
+
+def _write(source: Path, folder: Path, rows: Iterable[Sequence[object]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (source / MANIFEST).open(encoding="utf-8", newline="") as file:
         write_rows(folder / MANIFEST, list(csv.reader(file)))
-    write_rows(
-        folder / LABELS, ((label_path(better.path), label_path(worse.path)) for better, worse in pairs)
-    )
-    return len(pairs)
+    write_rows(folder / LABELS, rows)
 
 
 def read_manifest(path: Path) -> list[Record]:

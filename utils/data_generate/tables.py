@@ -44,18 +44,24 @@ def label_path(path: Path) -> str:
     return full.relative_to(here).as_posix() if full.is_relative_to(here) else full.as_posix()
 
 
-def ordered_pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """All (better, worse) pairs within a scene and type; the reference stands above every level."""
+def ladders_of(records: Sequence[Record]) -> list[list[Record]]:
+    """For each scene and type the reference and the levels, mildest first."""
     references = {record.scene: record for record in records if record.kind == REFERENCE}
     ladders: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.kind != REFERENCE:
             ladders.setdefault((record.scene, record.kind), [references[record.scene]]).append(record)
-    pairs = []
-    for ladder in ladders.values():
-        ladder.sort(key=lambda record: record.level)
-        pairs += [(better, worse) for i, better in enumerate(ladder) for worse in ladder[i + 1 :]]
-    return pairs
+    return [sorted(ladder, key=lambda record: record.level) for ladder in ladders.values()]
+
+
+def ordered_pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """All (better, worse) pairs within a scene and type; the reference stands above every level."""
+    return [
+        (better, worse)
+        for ladder in ladders_of(records)
+        for place, better in enumerate(ladder)
+        for worse in ladder[place + 1 :]
+    ]
 
 
 def recipe_of(parameters: dict[str, object]) -> str:
