@@ -4,7 +4,9 @@
 
 One architecture of each family, with random weights whose batch statistics come from the photos and whose
 scores of them have a deviation of 1, so that a difference of 1e-4 is one ten-thousandth of what separates
-pictures. Every file is opened from itself by `load_scorer`, and scores photos and noise, one and seven at a
+pictures. Such networks tell pictures apart by small parts of large numbers, which magnifies rounding: the
+column "rounding" is how far PyTorch in float32 lies from itself in float64, and an engine can't do better.
+Every file is opened from itself by `load_scorer`, and scores photos and noise, one and seven at a
 time. INT8 is calibrated on photos and judged on others; its speed is that of the float file in the same run.
 """
 
@@ -12,6 +14,7 @@ import argparse
 import itertools
 import sys
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 if __package__ in (None, ""):
@@ -29,6 +32,7 @@ from deploy.engines.scorer import Scorer
 from deploy.engines.torch_modules import open_checkpoint
 from deploy.exporting import export
 from deploy.int8 import export_int8
+from deploy.module import ExportModule
 from models import create_model
 from models.factory import normalisation
 from models.head import head_of
@@ -49,7 +53,8 @@ JUDGED = 8
 def main() -> None:
     args = _options()
     photos = [read_rgb(path) for path in itertools.islice(find_pictures(args.photos), args.pictures)]
-    print(f"| network | view | {' | '.join(SUFFIXES)} |\n|{' --- |' * (len(SUFFIXES) + 2)}")
+    columns = ("network", "view", "rounding", *SUFFIXES)
+    print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     if args.resume:
         module, spec = open_checkpoint(args.resume)
         view = View(spec.view, spec.image_size, spec.patches)
@@ -81,10 +86,10 @@ def network_of(arch: str, view: View, crops: np.ndarray) -> tuple[nn.Module, Mod
     """Random weights that tell pictures apart: the scores of `crops` have mean 0 and deviation 1."""
     torch.manual_seed(0)
     spec = ModelSpec(arch, 1, view.size, view.name, view.patches, *normalisation(arch), criterion="regress")
-    network = create_model(arch, 1, view.size).train()
+    network = create_model(arch, 1, view.size).eval()
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None  # the mean of all batches
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001
+            module.train().momentum = None  # the mean of all batches
     inputs = Normalise(spec.mean, spec.std)(to_unit(torch.from_numpy(crops[:, 0])))
     with torch.no_grad():
         network(inputs)
@@ -102,7 +107,7 @@ def network_of(arch: str, view: View, crops: np.ndarray) -> tuple[nn.Module, Mod
 
 
 def differences(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> list[float]:
-    """The largest difference of each kind of file from the checkpoint in PyTorch."""
+    """From the checkpoint in PyTorch: of PyTorch in float64, then of each kind of file, the largest one."""
     noise = np.random.default_rng(0).integers(0, 256, (8, *crops.shape[1:]), np.uint8)
     batches = [crops[:1], crops[1:], noise[:1], noise[1:]]
     worst = []
@@ -110,11 +115,19 @@ def differences(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> list[
         path = Path(folder) / "a.pth"
         save_checkpoint(path, {"spec": spec.to_dict(), "state_dict": network.state_dict()})
         expected = scores_of(load_scorer(path), batches)
+        worst.append(float(np.abs(in_float64(network, spec, np.concatenate(batches)) - expected).max()))
         for name, suffix in SUFFIXES.items():
             export(network, spec, name, path.with_suffix(suffix), tolerance=float("inf"))
             got = scores_of(load_scorer(path.with_suffix(suffix)), batches)
             worst.append(float(np.abs(got - expected).max()))
     return worst
+
+
+def in_float64(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> np.ndarray:
+    """(M,) scores of (M, P, 3, H, W) crops by a network of one output."""
+    module = deepcopy(ExportModule(network, spec)).double().eval()
+    with torch.inference_mode():
+        return np.array([float(module(torch.from_numpy(own).double() / 255)[1].mean()) for own in crops])
 
 
 def scores_of(scorer: Scorer, batches: list[np.ndarray]) -> np.ndarray:

@@ -32,7 +32,7 @@ def row_groups(images: np.ndarray, count: int, limit: int) -> np.ndarray:
         limit: rows a group, at least 1.
     """
     rows = len(images)
-    if limit <= 1:
+    if images.shape[1] == 1 or limit <= 1:
         return np.arange(rows)
     kept = np.ones(count, dtype=bool)
     for _ in range(_PASSES):

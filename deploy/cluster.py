@@ -17,6 +17,8 @@ from utils.progress import progress_bar
 PART = 2000  # pictures of a file of the output: what a run that ends in the middle does again
 PIECE = 50  # pictures that an actor takes at once: what a dead worker's successor does again
 WAVE = 250  # parts that are handed to Ray together; actors start anew for the next half million pictures
+CONNECTIONS = 4  # to a client port, which gives up after 30 s if a busy head takes longer to start a server
+SLOW_START = "Initialization failure from server"  # how it says so
 CLIENT_WAVE = 10  # the same through a client port, where a wave's rows come together
 
 
@@ -154,12 +156,14 @@ def _connect(ray: Any, address: str) -> None:
     # Workers import this project: by the same path on one machine, sent along to others.
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     environment: dict[str, Any] = {"env_vars": {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}}
-    try:
-        ray.init(where, runtime_env=environment, ignore_reinit_error=True, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ConfigError(
-            f"--cluster {address}: no cluster answers there ({str(error).splitlines()[0]})"
-        ) from error
+    for tries_left in reversed(range(CONNECTIONS)):
+        try:
+            ray.init(where, runtime_env=environment, ignore_reinit_error=True, log_to_driver=False)
+            return
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            if SLOW_START not in str(error) or not tries_left:
+                reason = str(error).splitlines()[0]
+                raise ConfigError(f"--cluster {address}: no cluster answers there ({reason})") from error
 
 
 def _chunks(paths: Iterable[str], size: int) -> Iterator[list[str]]:

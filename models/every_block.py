@@ -66,8 +66,8 @@ class EveryBlock(EfficientNet):  # type: ignore[misc]
 
 
 def moments(maps: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, 2 C) float32: the mean and the standard deviation of each channel over its map."""
-    maps = maps.float()
+    """(B, C, H, W) -> (B, 2 C): mean and deviation of each channel over its map, in float32 or more."""
+    maps = maps.float() if maps.dtype.itemsize < 4 else maps
     mean = maps.mean((2, 3), keepdim=True)
     variance = (maps - mean).square().mean((2, 3))
     return torch.cat([mean.flatten(1), (variance + FLAT).sqrt()], dim=1)

@@ -201,6 +201,24 @@ def test_pairs_of_a_manifest_are_those_that_the_generator_makes_itself(photos, a
         )
 
 
+def test_ladders_are_the_clean_picture_and_its_levels_with_the_same_labels(photos):
+    common = ["--refs", str(photos), "--types", "wn,gblur", "--split", "0.6", "0.2", "0.2", "-j", "1"]
+    assert live_generator.main([*common, "--out", "mos", "--label", "regress", "--metric", "gmsd"]) == 0
+    assert pairs_of_manifest.main(["--data", "mos", "--out", "ladders", "--ladders"]) == 0
+    for split in ("val", "test"):
+        assert labels_of(Path(f"ladders/{split}/label.txt")) == labels_of(Path(f"mos/{split}/label.txt"))
+    rows = labels_of(Path("ladders/train/label.txt"))
+    known = dict(labels_of(Path("mos/train/label.txt")))
+    assert len(rows) == 12 and all(known[path] == mos for path, mos in rows)
+    for ladder in (rows[:6], rows[6:]):
+        assert ladder[0][0].startswith("mos/train/refimgs/") and ladder[0][1] == "5.0000"
+        kinds = {Path(path).parts[2] for path, _ in ladder[1:]}
+        levels = [Path(path).parts[3] for path, _ in ladder[1:]]
+        assert len(kinds) == 1 and levels == [f"{next(iter(kinds))}{level}" for level in range(1, 6)]
+    labels = load_labels("ladders/train/label.txt", "regress")
+    assert len(labels.paths) == 11 and len(labels.targets) == 12  # the clean one is read once a step
+
+
 def test_pairs_of_no_manifest_say_what_is_missing(photos, capsys):
     assert pairs_of_manifest.main(["--data", "photos", "--out", "pairs"]) == 2
     assert "photos: holds no train/manifest.csv" in capsys.readouterr().err

@@ -86,6 +86,16 @@ def test_the_order_follows_from_seed_and_epoch():
     assert len({tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}) == 9
 
 
+def test_rows_that_are_to_stay_together_do():
+    images = np.arange(72)[:, None]
+    batches = RowBatches(images, 72, 24, seed=1, together=6)
+    steps = [step.rows.reshape(-1, 6) for step in batches]
+    assert all((np.diff(ladder) == 1).all() and ladder[0] % 6 == 0 for step in steps for ladder in step)
+    assert sorted(np.concatenate(steps)[:, 0]) == list(range(0, 72, 6))
+    batches.set_position(1)
+    assert [step.rows.tolist() for step in batches] != [step.ravel().tolist() for step in steps]
+
+
 @pytest.mark.parametrize("start", [0, 1, 5, 12, 13])
 def test_position_gives_the_tail_of_the_epoch(start):
     images = chains(20)  # 100 rows, 13 steps of 8

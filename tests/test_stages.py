@@ -95,6 +95,27 @@ def demo_scores(model: str, names: list[str]) -> dict[str, float]:
     return {name: float(score) for score, name in rows}
 
 
+def test_regress_starts_at_the_mean_of_the_labels(workplace: Callable[..., Path]) -> None:
+    folder = workplace("rank")
+    still = ["--lr", "1e-9", "--wd", "0"]
+    best = Path("checkpoints/model_best_resnet18.pth")
+
+    def bias() -> float:
+        return float(load_checkpoint(best)["state_dict"]["fc.bias"])
+
+    assert main(["--train", *SMALL, *still]) == 0
+    ranked = bias()
+    for split in ("train", "val"):
+        write_split(folder, split, "regress", 2)  # MOS of 4.5, 3 and 1.5
+    best.rename("rank.pth")
+    regress = ["--train", *SMALL, *still, "--criterion", "regress"]
+    assert main([*regress, "--resume", "rank.pth"]) == 0
+    assert bias() == pytest.approx(ranked + 3, abs=1e-5)
+    best.rename("mos.pth")
+    assert main([*regress, "--resume", "mos.pth"]) == 0  # it has an origin
+    assert bias() == pytest.approx(ranked + 3, abs=1e-5)
+
+
 def test_evaluation_repeats_bit_for_bit(workplace: Callable[..., Path]) -> None:
     workplace("regress")
     assert main(["--train", *SMALL, "--criterion", "regress", "--lr", "1e-3"]) == 0

@@ -1,0 +1,64 @@
+"""The head on the moments of every block, against its definition by hooks and NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models import create_model, load_pretrained
+from models.batch_norm import PatientBatchNorm2d
+
+ARCH = "efficientnet_lite0_every_block"
+
+
+def blocks_of(network: torch.nn.Module, images: Tensor) -> list[np.ndarray]:
+    """What leaves each block, and the last layer after its ReLU6, as float64."""
+    found: list[Tensor] = []
+    hooks = [block.register_forward_hook(lambda *given: found.append(given[2])) for block in network._blocks]
+    hooks.append(network._bn1.register_forward_hook(lambda *given: found.append(given[2].clamp(0, 6))))
+    network(images)
+    for hook in hooks:
+        hook.remove()
+    return [maps.double().numpy() for maps in found]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("training", [False, True])
+def test_the_output_is_that_of_the_definition(training: bool) -> None:
+    torch.manual_seed(0)
+    network, plain = create_model(ARCH, 2), create_model("efficientnet_lite0", 2)
+    assert "the head (_fc) starts anew" in load_pretrained(network, ARCH, folder="no such folder")
+    load_pretrained(plain, "efficientnet_lite0", folder="no such folder")
+    network._fc.norm.running_mean.normal_(1)
+    network._fc.norm.running_var.uniform_(0.5, 2)
+    network._fc.dropout = 0
+    before = network._fc.norm.running_mean.numpy().copy(), network._fc.norm.running_var.numpy().copy()
+    network.eval()
+    network._fc.train(training)
+    images = torch.rand(3, 3, 97, 128) * 2 - 1
+    maps = blocks_of(plain.eval(), images)
+    moments = np.concatenate(
+        [part for one in maps for part in (one.mean((2, 3)), np.sqrt(one.var((2, 3)) + 1e-6))], axis=1
+    )
+    mean, variance = (moments.mean(0), moments.var(0)) if training else before
+    standard = (moments - mean) / np.sqrt(variance + 1e-5) / np.sqrt(moments.shape[1])
+    weight, bias = network._fc.weight.double().numpy(), network._fc.bias.double().numpy()
+    assert moments.shape == (3, 2 * (1808 + 1280))
+    np.testing.assert_allclose(network(images).numpy(), standard @ weight.T + bias, atol=2e-4)
+
+
+def test_one_flat_picture_has_finite_gradients() -> None:
+    network = create_model(ARCH, 1)
+    network(torch.zeros(1, 3, 64, 64)).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_no_block_is_left_out_in_training() -> None:
+    network = create_model(ARCH, 1).train()
+    for module in network.modules():
+        if isinstance(module, PatientBatchNorm2d):
+            module.eval()
+    network._fc.dropout = 0
+    images = torch.rand(4, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(network(images), network(images))
