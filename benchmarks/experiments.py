@@ -5,8 +5,8 @@
     python benchmarks/rated_sets.py --rated DIR --out RATED
     python benchmarks/experiments.py --data DATA --rated RATED --out OUT [--only NAME ...]
 
-A configuration of experiments.yaml trains EfficientNet-Lite0 on a few of DATA's training scenes by main.py.
-It is judged first on scenes that none of them saw, then on rated pictures. Prints a row each; what is done is
+A configuration of experiments.yaml trains EfficientNet-Lite0, or what its -a says, on a few of DATA's
+training scenes by main.py. It is judged first on scenes that none of them saw, then on rated pictures. Prints a row each; what is done is
 not done again.
 """
 
@@ -31,7 +31,7 @@ from distortions.sets import SETS
 from main import main as rankiqa
 from utils.data_generate.pairs_of_manifest import read_manifest, write_pairs
 from utils.data_generate.pseudo_mos import fit_mapping, rated
-from utils.data_generate.tables import REFERENCE, Record, label_path, write_rows
+from utils.data_generate.tables import REFERENCE, Record, label_path, ladders_of, write_rows
 from utils.files import write_text
 
 ARCH = "efficientnet_lite0"
@@ -92,7 +92,9 @@ def prepare(data: Path, out: Path, scenes: int) -> None:
     judged = [_one(record, metrics.index("haarpsi")) for record in few]
     alone = fit_mapping(["haarpsi"], judged)
     write_mos(out / "haarpsi/train", ((record.path, mos) for record, mos in rated(judged, alone)))
-    for place in ("mos/val", "haarpsi/val", "live/val", "unseen_mos/test"):
+    ladder_rows = rated([record for ladder in ladders_of(few) for record in ladder], whole)
+    write_mos(out / "ladders/train", ((record.path, mos) for record, mos in ladder_rows))
+    for place in ("mos/val", "ladders/val", "haarpsi/val", "live/val", "unseen_mos/test"):
         names = judging if place.startswith("unseen") else validating
         shown = [record for record in records["val"] if record.scene in names]
         write_mos(out / place, ((record.path, mos) for record, mos in rated(shown, whole)))
@@ -152,17 +154,24 @@ def row(name: str, stages: list[str], out: Path, rated_sets: Path, common: str) 
 
 def train(stages: list[str], folder: Path, out: Path, common: str) -> Path:
     """All stages, one after another; the best weights of the last."""
-    places = {name: str(out / name) for name in ("mos", "haarpsi", "live", "pairs", "across")}
+    places = {name: str(out / name) for name in ("mos", "ladders", "haarpsi", "live", "pairs", "across")}
+    arch = arch_of(stages)
     weights: Path | None = None
     for number, stage in enumerate(stages):
         own = folder / f"stage{number}"
         resume = ["--resume", str(weights)] if weights else []
         flags = [part.format(**places) for part in shlex.split(f"{stage} {common}")]
-        run("--train", "-a", ARCH, "--warmup", "0", "--schedule", "cosine", *flags, *resume,
+        run("--train", "-a", arch, "--warmup", "0", "--schedule", "cosine", *flags, *resume,
             "--checkpoint_dir", str(own), "--logdir", str(folder / "logs"))  # fmt: skip
-        weights = own / f"model_best_{ARCH}.pth"
+        weights = own / f"model_best_{arch}.pth"
     assert weights is not None
     return weights
+
+
+def arch_of(stages: list[str]) -> str:
+    """What -a of the first stage says."""
+    flags = stages[0].split()
+    return flags[flags.index("-a") + 1] if "-a" in flags else ARCH
 
 
 def judge(weights: Path, folder: Path, out: Path, rated_sets: Path) -> dict[str, object]:

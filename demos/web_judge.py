@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Judge:
         from PIL import Image
 
         buffer = io.BytesIO()
-        draw_map(quality_map(image, scorer), "", buffer)
+        draw_map(replace(quality_map(image, scorer), meaning=""), "", buffer)  # the page says it
         shown = gr.update(value=Image.open(buffer), visible=True)
         return shown, hint(_say(request)[scorer.spec.view])
 
@@ -110,7 +111,7 @@ class Judge:
             result, (width, height) = self._score(path)
             image = self._open(path, THUMBNAIL)
         except (ImageError, TimeoutError) as error:
-            return ["", _name(path), "", "", "", "", _reason(error, path) or say["busy"]]
+            return ["", _name(path), "", "", "", "", _reason(error, path, say)]
         score = float(result.scores[0])
         share = self._service.percentile(score)
         return [
@@ -144,14 +145,15 @@ def _name(path: str) -> str:
     return Path(path).name
 
 
-def _reason(error: Exception, path: str) -> str:
-    return str(error).removeprefix(f"{_name(path)}: ")
+def _reason(error: Exception, path: str, say: dict[str, Any]) -> str:
+    if not isinstance(error, ImageError):
+        return str(say["busy"])
+    return str(say["reason"].format(str(error).removeprefix(f"{_name(path)}: ")))
 
 
 def _problem(error: Exception, path: str, say: dict[str, Any]) -> str:
-    if isinstance(error, ImageError):
-        return problem(say["refused"].format(_name(path), _reason(error, path)))
-    return problem(say["busy"])
+    reason = _reason(error, path, say)
+    return problem(say["refused"].format(_name(path), reason) if isinstance(error, ImageError) else reason)
 
 
 def _inline(image: Any) -> str:

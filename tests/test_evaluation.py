@@ -180,9 +180,10 @@ def test_folds_of_pairs_without_a_table(workplace: Callable[..., Path]) -> None:
         (["-e", "--resume", "m.pth", "--folds", "3"], "--folds belongs to --train"),
         (["--train", "--folds", "3", "--continue"], "leave --continue"),
         (["--train", "--folds", "50", "-g", "0"], "there are only"),
+        (["--train", "--rows_together", "6"], "--rows_together is for regress and emd"),
     ],
 )
-def test_folds_that_cannot_be(
+def test_runs_that_cannot_be(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], flags: list[str], words: str
 ) -> None:
     workplace("rank")

@@ -160,7 +160,9 @@ def test_resnest_trains_on_one_image():
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("arch", ["efficientnet_b0", "efficientnet_lite0_every_block", "vit_b_32", "resnet18"])
+@pytest.mark.parametrize(
+    "arch", ["efficientnet_b0", "efficientnet_lite0_every_block", "vit_b_32", "resnet18"]
+)
 def test_tracing_warns_of_nothing_but_its_deprecation(arch):
     with warnings.catch_warnings(record=True) as caught, torch.no_grad():
         warnings.simplefilter("always")

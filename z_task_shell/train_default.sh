@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements.txt
 
 photos="${1:?usage: bash z_task_shell/train_default.sh PHOTOS [OUT]}"
 out="${2:-default_model}"
-arch=efficientnet_lite0
+arch=efficientnet_lite0_every_block
 best=model_best_$arch.pth
 data="$out/mos"
 
@@ -18,7 +18,7 @@ train() { # NAME, flags: train into OUT/NAME unless that is done, going on with 
     if [ -f "$out/$name/checkpoint_$arch.pth" ]; then
         "$python" main.py --train -a $arch --continue --checkpoint_dir "$out/$name"
     else
-        "$python" main.py --train -a $arch --view patches --patches 1 --warmup 0 --schedule cosine --lr 5e-4 -j 1 \
+        "$python" main.py --train -a $arch --view patches --patches 1 --warmup 0 --schedule cosine -j 1 \
             --amp "${AMP:-no}" --save_every 50 --checkpoint_dir "$out/$name" --logdir "$out/logs" "$@"
     fi
     touch "$out/$name/done"
@@ -28,13 +28,14 @@ echo "== 1/6 distorted copies in 48 types with pseudo-MOS of full-reference metr
 "$python" utils/data_generate/live_generator.py --refs "$photos" --out "$data" --split 0.8 0.1 0.1 --set all \
     --types_per_scene 8 --label regress
 "$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/pairs"
+"$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/ladders" --ladders
 
 echo "== 2/6 rank"
-train ck_rank --pretrained --criterion rank --data "$out/pairs" -b 60 --epochs 1
+train ck_rank --pretrained --criterion rank --data "$out/pairs" -b 60 --epochs 1 --lr 5e-4
 
 echo "== 3/6 regress on the pseudo-MOS, from the rank model"
-train ck_regress --resume "$out/ck_rank/$best" --criterion regress --rank_weight 1 --data "$data" -b 32 --epochs 3 \
-    --ema 0.99
+train ck_regress --resume "$out/ck_rank/$best" --criterion regress --rank_weight 1 --rows_together 6 \
+    --data "$out/ladders" -b 48 --epochs 6 --lr 1e-3 --ema 0.99
 
 echo "== 4/6 calibrate: percentiles with five crops a picture"
 "$python" main.py --calibrate --resume "$out/ck_regress/$best" --patches 5 --data "$data" --checkpoint_dir "$out"
