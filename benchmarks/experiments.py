@@ -6,8 +6,8 @@
     python benchmarks/experiments.py --data DATA --rated RATED --out OUT [--only NAME ...]
 
 A configuration of experiments.yaml trains EfficientNet-Lite0, or what its -a says, on a few of DATA's
-training scenes by main.py. It is judged first on scenes that none of them saw, then on rated pictures. Prints a row each; what is done is
-not done again.
+training scenes by main.py. It is judged first on scenes that none of them saw, then on rated pictures. Prints
+a row each; what is done is not done again.
 """
 
 import argparse

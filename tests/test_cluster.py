@@ -120,3 +120,29 @@ def test_urls_of_a_file_system(place: Path) -> None:
     assert f"{url}/broken%20one.png" in found
     named = {Path(path.replace("%20", " ")).name: row for path, row in found.items()}
     assert_same(named, place)
+
+
+def test_s3(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = pytest.importorskip("moto.server", reason="imitates S3: pip install 'moto[server]'")
+    from pyarrow import fs
+
+    port = free_port()
+    for name, value in {
+        "ACCESS_KEY_ID": "a",
+        "SECRET_ACCESS_KEY": "b",
+        "EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    imitation = server.ThreadedMotoServer("127.0.0.1", port)
+    imitation.start()
+    try:
+        host = f"127.0.0.1:{port}"
+        store = fs.S3FileSystem(endpoint_override=host, scheme="http", allow_bucket_creation=True)
+        store.create_dir("bucket")
+        fs.copy_files(str(place / "photos"), "bucket/my photos", destination_filesystem=store)
+        url = f"s3://bucket/my%20photos?endpoint_override={host}&scheme=http&region=us-east-1"
+        assert main(["--predict", url, "--resume", "a.pth", "--output", "by_s3.jsonl"]) == 1
+    finally:
+        imitation.stop()
+    rows = read_rows(Path("by_s3.jsonl"))
+    assert_same({Path(row.path.partition("?")[0].replace("%20", " ")).name: row for row in rows}, place)
