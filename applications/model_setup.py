@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from applications.head_scale import start_at_labels
 from config import Config
-from models import canonical_arch, create_model, fit_state, head_of, load_pretrained, normalisation
+from models import canonical_arch, create_model, fit_state, load_pretrained, normalisation
 from models.spec import ModelSpec
 from utils.checkpoint import find_file, load_checkpoint
 from utils.errors import ConfigError, WeightsError
@@ -18,11 +19,8 @@ from utils.versions import package_versions
 def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Module, ModelSpec]:
     """The network that the flags describe, with the weights of --resume or --pretrained in it.
 
-    For regress its scores start around the mean of `targets`, unless the weights were trained by regress: a
-    new head knows no origin, and a rank model's is arbitrary. Else many first steps go into one number.
-
     Args:
-        targets: what the labels hold, of (R,) MOS for regress.
+        targets: what the labels hold; scores of regress start near them.
 
     Raises:
         ConfigError: --arch contradicts the file of --resume.
@@ -46,9 +44,8 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
             logging.warning("--pretrained has no effect beside --resume")
     elif config.pretrained:
         logging.info("%s", load_pretrained(network, spec.arch, advprop=config.advprop))
-    known = stored is not None and stored.criterion == "regress"
-    if targets is not None and spec.criterion == "regress" and spec.num_classes == 1 and not known:
-        head_of(network)[1].bias.data += float(targets.mean())
+    if targets is not None and spec.criterion == "regress" and spec.num_classes == 1:
+        start_at_labels(network, stored, targets)
     return network, spec
 
 

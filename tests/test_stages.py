@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from applications.head_scale import start_at_labels
 from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines import load_scorer
@@ -95,25 +97,55 @@ def demo_scores(model: str, names: list[str]) -> dict[str, float]:
     return {name: float(score) for score, name in rows}
 
 
-def test_regress_starts_at_the_mean_of_the_labels(workplace: Callable[..., Path]) -> None:
+def test_regress_starts_at_the_labels(workplace: Callable[..., Path]) -> None:
     folder = workplace("rank")
     still = ["--lr", "1e-9", "--wd", "0"]
     best = Path("checkpoints/model_best_resnet18.pth")
 
-    def bias() -> float:
-        return float(load_checkpoint(best)["state_dict"]["fc.bias"])
+    def scores() -> np.ndarray:
+        return np.array(load_checkpoint(best)["spec"]["score_percentiles"])
 
     assert main(["--train", *SMALL, *still]) == 0
-    ranked = bias()
+    ranked = scores()
     for split in ("train", "val"):
         write_split(folder, split, "regress", 2)  # MOS of 4.5, 3 and 1.5
     best.rename("rank.pth")
     regress = ["--train", *SMALL, *still, "--criterion", "regress"]
     assert main([*regress, "--resume", "rank.pth"]) == 0
-    assert bias() == pytest.approx(ranked + 3, abs=1e-5)
+    fitted = scores()
+    assert fitted.mean() == pytest.approx(3, abs=0.1)
+    assert abs(ranked.mean()) < 1 and fitted.std() < 0.1  # too little of its own to be stretched
     best.rename("mos.pth")
-    assert main([*regress, "--resume", "mos.pth"]) == 0  # it has an origin
-    assert bias() == pytest.approx(ranked + 3, abs=1e-5)
+    assert main([*regress, "--resume", "mos.pth"]) == 0  # on the labels' scale already
+    assert scores() == pytest.approx(fitted, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "low", "high", "stretched"),
+    [
+        ("regress", 1, 5, True),
+        ("rank", -3, 3, True),
+        ("rank", -60, 60, False),
+        ("rank", 0.5, 0.51, False),
+        ("regress", 0, 100, None),
+    ],
+)
+def test_the_head_is_brought_to_labels_of_another_scale(
+    criterion: str, low: float, high: float, stretched: bool | None
+) -> None:
+    """Oracle: NumPy's mean and deviation of what the validation scores become."""
+    before = np.linspace(low, high, 101)
+    spec = ModelSpec("resnet18", 1, (64, 64), "fit", 5, (0.5,) * 3, (0.5,) * 3, criterion=criterion)
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1))
+    network[0].weight.data[:], network[0].bias.data[:] = 1, 0  # its scores are its inputs
+    targets = np.linspace(10, 90, 50)
+    start_at_labels(network, spec.with_(score_percentiles=tuple(before)), targets)
+    after = network(torch.tensor(before, dtype=torch.float32)[:, None])[:, 0].detach().numpy()
+    if stretched is None:
+        assert after == pytest.approx(before, rel=1e-5)
+        return
+    assert after.mean() == pytest.approx(50, abs=1e-3)
+    assert after.std() == pytest.approx(targets.std() if stretched else before.std(), rel=1e-4)
 
 
 def test_evaluation_repeats_bit_for_bit(workplace: Callable[..., Path]) -> None:

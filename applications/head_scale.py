@@ -1,0 +1,47 @@
+"""Where the scores of a regress run start: near the labels, not at zero or on the scale of another run."""
+
+import logging
+
+import numpy as np
+from torch import nn
+
+from models import head_of
+from models.spec import ModelSpec
+
+ALIKE = 2.0  # times: spreads that differ by less are left to training
+TELLS_NOTHING = 0.1  # a deviation of scores that is noise: stretched, it would stay noise, but a large one
+
+
+def start_at_labels(network: nn.Module, stored: ModelSpec | None, targets: np.ndarray) -> None:
+    """Shift and, where it must be, scale the last layer, so that scores start where the labels lie.
+
+    Else many first steps go into one number, and thousands into the spread of MOS of 0 to 100. A new head's
+    scores lie around 0; those of weights from a rank or regress run are known from its validation. A regress
+    model whose scores fit the labels already is left as it is.
+
+    Args:
+        network: of one output.
+        stored: of the weights that it starts from; None: its head is new.
+        targets: (R,) MOS.
+    """
+    head = head_of(network)[1]
+    mean, spread = float(targets.mean()), float(targets.std())
+    scores = None if stored is None or stored.num_classes > 1 else stored.score_percentiles
+    if scores is None:
+        head.bias.data += mean
+        return
+    own_spread = float(np.std(scores))
+    stretch = min(own_spread, spread) >= TELLS_NOTHING and not 1 / ALIKE <= spread / own_spread <= ALIKE
+    ratio = spread / own_spread if stretch else 1.0
+    fits = ratio == 1 and scores[0] <= mean <= scores[-1]
+    if stored.criterion == "regress" and fits:
+        return
+    head.weight.data *= ratio
+    head.bias.data = (head.bias.data - float(np.mean(scores))) * ratio + mean
+    logging.info(
+        "the head's scores, %.3g to %.3g in validation, are brought to the labels: mean %.3g, deviation %.3g",
+        scores[0],
+        scores[-1],
+        mean,
+        spread,
+    )
