@@ -26,10 +26,10 @@ def start_at_labels(network: nn.Module, stored: ModelSpec | None, targets: np.nd
     """
     head = head_of(network)[1]
     mean, spread = float(targets.mean()), float(targets.std())
-    scores = None if stored is None or stored.num_classes > 1 else stored.score_percentiles
-    if scores is None:
+    if stored is None or stored.num_classes > 1 or stored.score_percentiles is None:
         head.bias.data += mean
         return
+    scores = stored.score_percentiles
     own_spread = float(np.std(scores))
     stretch = min(own_spread, spread) >= TELLS_NOTHING and not 1 / ALIKE <= spread / own_spread <= ALIKE
     ratio = spread / own_spread if stretch else 1.0

@@ -6,7 +6,7 @@ brightness, noise, the strength of edges. Deep layers know the scene that these 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import torch
 from efficientnet_pytorch import EfficientNet
@@ -37,7 +37,7 @@ class StandardisedLinear(nn.Linear):
         return super().forward(F.dropout(scaled, self.dropout, self.training))
 
 
-class EveryBlock(EfficientNet):  # type: ignore[misc]
+class EveryBlock(EfficientNet):
     """`EfficientNet` with a `StandardisedLinear` on the moments of all blocks.
 
     State dicts have the keys of the plain network, and `_fc.norm.*`.
@@ -51,10 +51,11 @@ class EveryBlock(EfficientNet):  # type: ignore[misc]
     def __init__(self, stages: list[BlockArgs], options: GlobalParams) -> None:
         super().__init__(stages, options._replace(drop_connect_rate=0.0))
         widths = [block._block_args.output_filters for block in self._blocks]
-        features = 2 * (sum(widths) + self._fc.in_features)
-        self._fc = StandardisedLinear(features, options.num_classes, options.dropout_rate)
+        self._fc: StandardisedLinear = StandardisedLinear(
+            2 * (sum(widths) + self._conv_head.out_channels), options.num_classes, options.dropout_rate
+        )
 
-    def forward(self, inputs: Tensor) -> Any:
+    def forward(self, inputs: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, num_classes)."""
         maps = self._swish(self._bn0(self._conv_stem(inputs)))
         features = []
@@ -62,7 +63,7 @@ class EveryBlock(EfficientNet):  # type: ignore[misc]
             maps = block(maps)
             features.append(moments(maps))
         features.append(moments(self._swish(self._bn1(self._conv_head(maps)))))
-        return self._fc(torch.cat(features, dim=1))
+        return cast(Tensor, self._fc(torch.cat(features, dim=1)))
 
 
 def moments(maps: Tensor) -> Tensor:
