@@ -14,6 +14,7 @@ from deploy.engines.loading import choose_engine, engine_of_module
 from deploy.exporting import export_module
 from deploy.inputs import collect
 from deploy.journal import Journal
+from deploy.optional import require
 from deploy.pipeline import score_paths
 from deploy.results import Row
 from utils.checkpoint import find_file
@@ -27,6 +28,7 @@ from utils.signals import StopSignals
 def run(config: Config) -> int:
     """Score what the arguments name; 0, or 1 when some pictures could not be scored, 130 when interrupted."""
     model = model_file(config)
+    _require_packages(config)
     if config.cluster:
         from deploy.cluster import score_on_cluster
 
@@ -112,6 +114,15 @@ class _Counts:
             bad = sum(bool(row.error) for row in group)
             self.good, self.bad = self.good + len(group) - bad, self.bad + bad
             yield group
+
+
+def _require_packages(config: Config) -> None:
+    """What the outputs need, before the long work and not after it."""
+    if config.output is not None and config.output.suffix.lower() == ".parquet":
+        require("pyarrow", f"--output {config.output}")
+    if config.report is not None:
+        for package in ("jinja2", "plotly"):
+            require(package, "--report")
 
 
 def _open_journal(config: Config) -> Journal | None:

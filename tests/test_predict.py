@@ -190,6 +190,23 @@ def test_no_model_says_how_to_get_one(
 
 
 @pytest.mark.parametrize(
+    ("flags", "package"), [(["--report", "a.html"], "plotly"), (["--output", "a.parquet"], "pyarrow")]
+)
+def test_a_missing_package_is_named_before_the_work(
+    flags: list[str],
+    package: str,
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as Python marks what can't be imported
+    before = set(place.iterdir())
+    assert main(["--predict", "photos", "--resume", "a.pth", *flags]) == 2
+    assert f"pip install {package}" in capsys.readouterr().err
+    assert set(place.iterdir()) == before
+
+
+@pytest.mark.parametrize(
     ("argv", "words"),
     [
         (["--predict", "x", "--output", "a.xls"], ".csv, .jsonl, .parquet"),

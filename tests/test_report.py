@@ -46,8 +46,6 @@ def test_summary_counts_what_numpy_counts(count: int, tmp_path: Path) -> None:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    for package in ("jinja2", "plotly"):
-        pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
     rows = some_rows(tmp_path, 10_000)
     path = tmp_path / "report.html"
     write_report(path, lambda: iter(rows), ModelSpec("x", licence="<b>CC0"))
