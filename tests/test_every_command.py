@@ -127,10 +127,11 @@ class PageRun:
 
     def _stop(self) -> None:
         for process, log in reversed(self._beside):
+            said = log.read_text()  # what Ray says when it is ended from outside is its own matter
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
                 process.wait(60)
-            assert "Traceback" not in log.read_text(), log.read_text()
+            assert "Traceback" not in said, said
         self._beside.clear()
 
     def _run(self, command: str, assignments: str) -> None:
