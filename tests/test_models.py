@@ -37,7 +37,7 @@ def test_static_names_are_those_of_the_libraries():
     theirs = set(torchvision.models.list_models(module=torchvision.models)) - set(ELSEWHERE)
     theirs |= {name.replace("-", "_") for name in VALID_MODELS} - {"efficientnet_l2"}
     theirs |= {name for name in (*plain.__all__, *ablation.__all__) if callable(getattr(resnest.torch, name))}
-    theirs |= {f"efficientnet_lite{size}" for size in range(5)}
+    theirs |= {f"efficientnet_lite{size}{head}" for size in range(5) for head in ("", "_every_block")}
     assert set(list_models()) == theirs
     assert TIMM not in list_models()
 
@@ -80,7 +80,8 @@ def test_unknown_names_suggest_near_ones(name, near):
 
 def test_patterns():
     assert list_models("RESNEXT*") == ["resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d"]
-    assert list_models("lite") == [f"efficientnet_lite{size}" for size in range(5)]
+    assert list_models("efficientnet-lite?") == [f"efficientnet_lite{size}" for size in range(5)]
+    assert list_models("every_block") == [f"efficientnet_lite{size}_every_block" for size in range(5)]
     assert list_models("efficientnet-b?") == [f"efficientnet_b{size}" for size in range(9)]
     assert "timm/resnet10t" in list_models("timm/resnet1*")
     assert all(name.startswith("timm/") and "swin" in name for name in list_models("timm/swin"))
