@@ -35,22 +35,31 @@ def plan_tasks(
     seed: int,
     metrics: tuple[str, ...] = (),
     types_per_scene: int | None = None,
+    always: Sequence[str] = (),
 ) -> list[Task]:
-    """All tasks; references first, so that a broken one is found before the long work starts."""
+    """All tasks; references first, so that a broken one is found before the long work starts.
+
+    Args:
+        kinds: the types; of these each scene gets `types_per_scene`, and `always` besides.
+    """
     first = [Task(scene, "", levels, seed, metrics) for scene in scenes]
     return first + [
         Task(scene, kind, levels, seed, metrics)
         for scene in scenes
-        for kind in _drawn(scene.name, kinds, types_per_scene, seed)
+        for kind in _drawn(scene.name, kinds, types_per_scene, seed, always)
     ]
 
 
-def _drawn(scene: str, kinds: Sequence[str], count: int | None, seed: int) -> Sequence[str]:
-    """`count` of `kinds`, in their order; they depend on the scene's name alone, not on other scenes."""
-    if count is None or count >= len(kinds):
+def _drawn(
+    scene: str, kinds: Sequence[str], count: int | None, seed: int, always: Sequence[str]
+) -> Sequence[str]:
+    """`count` of `kinds`, and `always`, in the order of `kinds`; other scenes do not matter."""
+    choice = [kind for kind in kinds if kind not in always]
+    if count is None or count >= len(choice):
         return kinds
-    places = np.random.default_rng(seed_of(scene, "types", 0, seed)).permutation(len(kinds))[:count]
-    return [kinds[place] for place in sorted(places)]
+    places = np.random.default_rng(seed_of(scene, "types", 0, seed)).permutation(len(choice))[:count]
+    drawn = {choice[place] for place in places}
+    return [kind for kind in kinds if kind in drawn or kind in always]
 
 
 def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:

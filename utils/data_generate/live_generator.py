@@ -65,7 +65,7 @@ def main(
 
 
 def _generate(args: argparse.Namespace) -> None:
-    kinds = kinds_of(args.types)
+    kinds = list(dict.fromkeys([*kinds_of(args.types), *_always(args)]))
     metrics = parse_metrics(args.metric) if args.label == "regress" or args.across_types else ()
     scenes = _scenes(args)
     todo: dict[Path, str] = {}
@@ -129,6 +129,10 @@ def _labels(
     return [(label_path(better.path), label_path(worse.path)) for better, worse in pairs], PAIRS
 
 
+def _always(args: argparse.Namespace) -> list[str]:
+    return kinds_of(args.always) if args.always else []
+
+
 def _scenes(args: argparse.Namespace) -> list[Scene]:
     suffix = f".{args.format}"
     if args.data is not None:
@@ -157,7 +161,9 @@ def _records(
     from tqdm import tqdm
 
     journals = {folder: Journal(folder, recipe) for folder, recipe in recipes.items()}
-    tasks = plan_tasks(scenes, kinds, args.levels, args.seed, metrics, args.types_per_scene)
+    tasks = plan_tasks(
+        scenes, kinds, args.levels, args.seed, metrics, args.types_per_scene, _always(args)
+    )
     found = {
         (task.scene, task.kind): records
         for task in tasks
@@ -190,7 +196,7 @@ def _parameters(args: argparse.Namespace, kinds: list[str], scenes: list[Scene])
         "working directory": str(Path.cwd()),
         "ladders": {kind: find_distortion(kind).ladder for kind in kinds},
         "levels": args.levels,
-        "types of a scene": args.types_per_scene,
+        "types of a scene": [args.types_per_scene, *_always(args)] if args.always else args.types_per_scene,
         "seed": args.seed,
         "references": [
             (str(scene.reference), str(scene.source), stat.st_size, stat.st_mtime_ns) for scene, stat in stats

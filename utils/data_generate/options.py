@@ -52,6 +52,8 @@ def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
     add("--types_per_scene", type=positive_int, metavar="N",
         help="draw so many of the distortions for each reference, by the seed: many photos, all types, and "
         "yet few pictures (default: all)")  # fmt: skip
+    add("--always", default="", metavar="LIST",
+        help="distortions that every reference gets besides those drawn by --types_per_scene")  # fmt: skip
     add("--levels", type=_levels, default=5, metavar="N",
         help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
     add("--label", choices=("rank", "regress"), default="rank",

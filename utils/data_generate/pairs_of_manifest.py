@@ -2,15 +2,18 @@
 
     python utils/data_generate/live_generator.py --refs photos --out data/mos --set all --label regress
     python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/pairs [--across_types]
-    python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/ladders --ladders
+    python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/ladders --ladders [--least_step 0.2]
 
 Writes OUT/{train,val,test}/label.txt with rows better,worse, and a copy of the manifest, by which evaluation
 tells the types apart. With --ladders rows stay path,mos; in train/ each type of a scene is a ladder of six
-rows, the clean picture and its five levels, for `main.py --criterion regress --rows_together 6`.
+rows, the clean picture and its five levels, for `main.py --criterion regress --rows_together 6`. Metrics
+hardly mind some damage that people see, such as a change of brightness: --least_step lowers the labels of a
+ladder of train/ so far that each level is worse than the one before by that much.
 """
 
 import argparse
 import csv
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,9 +22,9 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.argument_types import share
+from utils.argument_types import bounded_float, share
 from utils.data_generate.plan import SPLITS
-from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types, rated
+from utils.data_generate.pseudo_mos import LOW, MAPPING, load_mapping, pairs_across_types, rated
 from utils.data_generate.tables import (
     COLUMNS,
     LABELS,
@@ -49,7 +52,12 @@ def main(argv: list[str] | None = None) -> int:
     add("--min_gap", type=share, default=0.15, metavar="SHARE",
         help="how far apart a pair across types is for every metric (default: %(default)s)")  # fmt: skip
     add("--ladders", action="store_true", help="path,mos: the clean picture before the levels of each type")
+    add("--least_step", type=bounded_float(0, 1), default=0.0, metavar="MOS",
+        help="with --ladders: from level to level a label of train/ falls by at least this "
+        "(default: %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
+    if args.least_step and not args.ladders:
+        parser.error("--least_step goes with --ladders")
     try:
         splits = [split for split in SPLITS if (args.data / split / MANIFEST).is_file()]
         if not splits:
@@ -58,7 +66,10 @@ def main(argv: list[str] | None = None) -> int:
             raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
         for split in splits:
             if args.ladders:
-                rows = write_ladders(args.data / split, args.out / split, repeat=split == SPLITS[0])
+                learnt = split == SPLITS[0]
+                rows = write_ladders(
+                    args.data / split, args.out / split, learnt, args.least_step if learnt else 0.0
+                )
             else:
                 gap = args.min_gap if args.across_types else None
                 rows = write_pairs(args.data / split, args.out / split, gap)
@@ -87,23 +98,39 @@ def write_pairs(source: Path, folder: Path, gap: float | None) -> int:
     return len(pairs)
 
 
-def write_ladders(source: Path, folder: Path, repeat: bool) -> int:
+def write_ladders(source: Path, folder: Path, repeat: bool, least_step: float = 0.0) -> int:
     """Write label.txt with rows path,mos and manifest.csv into `folder`; how many rows.
 
     Args:
         source: a folder with the generator's manifest and its map to a pseudo-MOS.
         repeat: the clean picture before the levels of each type of its scene, six rows together; else every
             picture once.
+        least_step: what a label lies below that of the milder level at least, never below 1; with `repeat`.
 
     Raises:
         DataError: manifest or map can't be read.
     """
     records = read_manifest(source / MANIFEST)
     mapping = load_mapping(source / MAPPING)
-    shown = [record for ladder in ladders_of(records) for record in ladder] if repeat else records
-    rows = rated(shown, mapping)
+    if repeat:
+        ladders = [rated(ladder, mapping) for ladder in ladders_of(records)]
+        rows = [row for ladder in ladders for row in falling(ladder, least_step)]
+    else:
+        rows = rated(records, mapping)
     _write(source, folder, ((label_path(record.path), f"{mos:.4f}") for record, mos in rows))
     return len(rows)
+
+
+def falling(ladder: Sequence[tuple[Record, float]], least_step: float) -> list[tuple[Record, float]]:
+    """A ladder with its pseudo-MOS, mildest first, of which each lies `least_step` below the one before it.
+
+    What falls by more stays; nothing falls below the worst label, 1.
+    """
+    lowered, before = [], math.inf
+    for record, mos in ladder:
+        before = max(LOW, min(mos, before - least_step)) if least_step else mos
+        lowered.append((record, before))
+    return lowered
 
 
 def _write(source: Path, folder: Path, rows: Iterable[Sequence[object]]) -> None:

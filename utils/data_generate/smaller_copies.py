@@ -1,0 +1,78 @@
+"""References at two sizes: every photograph, and a copy that is scaled down.
+
+    python utils/data_generate/smaller_copies.py --refs photos --out refs
+
+A model that has seen clean pictures of one size alone takes a change of size for a change of quality. The
+copy `NAME_small.png` stands beside `NAME.png`; its scale is drawn between --scale LOW HIGH by the name of the
+photo. live_generator keeps the two in one split, because they look alike. What is there already stays.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+if __package__ in (None, ""):
+    # run as a file, Python puts this folder first, where the project's packages are not
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+import numpy as np
+
+from utils.argument_types import share
+from utils.errors import ConfigError, RankIQAError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the copies; 0, or 2 after a fault that the user can mend (told in one line)."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("--refs", type=Path, required=True, metavar="DIR", help="sharp, clean photographs")
+    add("--out", type=Path, required=True, metavar="DIR", help="for both sizes of them")
+    add("--scale", type=share, nargs=2, default=(0.45, 0.8), metavar=("LOW", "HIGH"),
+        help="of the copies' sides (default: 0.45 0.8)")  # fmt: skip
+    args = parser.parse_args(argv)
+    try:
+        count = write_both(args.refs, args.out, *args.scale)
+    except RankIQAError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(f"{args.out}: {count} photographs at two sizes")
+    return 0
+
+
+def write_both(refs: Path, out: Path, low: float, high: float) -> int:
+    """Write each picture of `refs` and its smaller copy as PNG into `out`; how many pictures `refs` holds.
+
+    Raises:
+        ConfigError: `out` is `refs`, or not 0 < low <= high.
+        DataError, ImageError: no pictures, or one that can't be read.
+    """
+    from PIL import Image
+
+    from dataloader.image import read_rgb
+    from distortions import seed_of
+    from utils.data_generate.generate import write_image
+    from utils.data_generate.plan import find_references
+    from utils.progress import progress_bar
+
+    if out.resolve() == refs.resolve():
+        raise ConfigError(f"--out {out} is --refs; the copies would be taken for photographs of their own")
+    if not 0 < low <= high:
+        raise ConfigError(f"--scale {low:g} {high:g}: expected LOW and HIGH with 0 < LOW <= HIGH <= 1")
+    paths = find_references(refs)
+    with progress_bar(total=len(paths), desc="copies", unit="image") as bar:
+        for path in paths:
+            whole, small = out / f"{path.stem}.png", out / f"{path.stem}_small.png"
+            if not small.is_file() or small.stat().st_mtime < path.stat().st_mtime:
+                image = read_rgb(path)
+                scale = np.random.default_rng(seed_of(path.stem, "scale", 0, 0)).uniform(low, high)
+                size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+                write_image(whole, np.asarray(image))
+                write_image(small, np.asarray(image.resize(size, Image.Resampling.LANCZOS)))
+            bar.update()
+    return len(paths)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
