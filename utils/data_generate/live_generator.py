@@ -161,9 +161,7 @@ def _records(
     from tqdm import tqdm
 
     journals = {folder: Journal(folder, recipe) for folder, recipe in recipes.items()}
-    tasks = plan_tasks(
-        scenes, kinds, args.levels, args.seed, metrics, args.types_per_scene, _always(args)
-    )
+    tasks = plan_tasks(scenes, kinds, args.levels, args.seed, metrics, args.types_per_scene, _always(args))
     found = {
         (task.scene, task.kind): records
         for task in tasks

@@ -2,7 +2,7 @@
 
     python utils/data_generate/live_generator.py --refs photos --out data/mos --set all --label regress
     python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/pairs [--across_types]
-    python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/ladders --ladders [--least_step 0.2]
+    python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/ladders --ladders
 
 Writes OUT/{train,val,test}/label.txt with rows better,worse, and a copy of the manifest, by which evaluation
 tells the types apart. With --ladders rows stay path,mos; in train/ each type of a scene is a ladder of six
