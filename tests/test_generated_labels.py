@@ -13,7 +13,7 @@ from PIL import Image
 
 from dataloader.labels import load_labels
 from tests.conftest import ROOT
-from utils.data_generate import live_generator, pairs_of_manifest, tid2013_generator
+from utils.data_generate import live_generator, pairs_of_manifest, smaller_copies, tid2013_generator
 
 
 @pytest.fixture
@@ -217,6 +217,57 @@ def test_ladders_are_the_clean_picture_and_its_levels_with_the_same_labels(photo
         assert len(kinds) == 1 and levels == [f"{next(iter(kinds))}{level}" for level in range(1, 6)]
     labels = load_labels("ladders/train/label.txt", "regress")
     assert len(labels.paths) == 11 and len(labels.targets) == 12  # the clean one is read once a step
+
+
+def test_types_that_every_scene_gets_come_besides_those_drawn(photos):
+    argv = ["--data", str(photos), "--set", "live", "--levels", "1", "--types_per_scene", "2", "-j", "1"]
+    assert live_generator.main([*argv, "--always", "brighten,wn"]) == 0
+    rows = rows_of(photos.with_name("photos_distorted") / "manifest.csv")
+    for scene in ("scene0", "scene1", "scene2"):
+        kinds = {row["type"] for row in rows if row["scene"] == scene} - {"reference"}
+        assert {"brighten", "wn"} < kinds and len(kinds) == 4
+
+
+def test_least_step_lowers_the_labels_that_fall_by_less(photos, capsys):
+    """Oracle: the labels of the unchanged ladder, lowered one after another by hand."""
+    common = ["--refs", str(photos), "--types", "brighten,wn", "--split", "0.6", "0.2", "0.2", "-j", "1"]
+    assert live_generator.main([*common, "--out", "mos", "--label", "regress", "--metric", "gmsd"]) == 0
+    argv = ["--data", "mos", "--ladders", "--out"]
+    assert pairs_of_manifest.main([*argv, "plain"]) == 0
+    assert pairs_of_manifest.main([*argv, "steps", "--least_step", "0.4"]) == 0
+    for split in ("val", "test"):
+        assert labels_of(Path(f"steps/{split}/label.txt")) == labels_of(Path(f"plain/{split}/label.txt"))
+    plain, steps = (labels_of(Path(f"{name}/train/label.txt")) for name in ("plain", "steps"))
+    assert [path for path, _ in plain] == [path for path, _ in steps] and plain != steps
+    for start in range(0, len(plain), 6):
+        lowest = 5.9
+        for (_, before), (_, after) in zip(plain[start : start + 6], steps[start : start + 6], strict=True):
+            lowest = max(1.0, min(float(before), lowest - 0.4))
+            assert float(after) == pytest.approx(lowest, abs=2e-4)
+    with pytest.raises(SystemExit) as stop:
+        pairs_of_manifest.main(["--data", "mos", "--out", "pairs", "--least_step", "0.2"])
+    assert stop.value.code == 2 and "--least_step goes with --ladders" in capsys.readouterr().err
+
+
+def test_smaller_copies_stand_beside_the_photographs(photos, capsys):
+    argv = ["--refs", str(photos), "--out", "both", "--scale", "0.5", "0.75"]
+    assert smaller_copies.main(argv) == 0
+    for name in ("scene0", "scene1", "scene2"):
+        with Image.open(photos / f"{name}.png") as photo, Image.open(f"both/{name}.png") as whole:
+            assert np.array_equal(np.asarray(photo), np.asarray(whole))
+        with Image.open(f"both/{name}_small.png") as small:
+            assert 64 <= small.width <= 96 and small.height == pytest.approx(small.width * 0.75, abs=1)
+    kept = {path: path.stat().st_mtime_ns for path in Path("both").iterdir()}
+    assert len(kept) == 6 and smaller_copies.main(argv) == 0
+    assert {path: path.stat().st_mtime_ns for path in Path("both").iterdir()} == kept
+    common = ["--refs", "both", "--out", "data", "--types", "wn", "--levels", "1", "-j", "1"]
+    assert live_generator.main([*common, "--split", "0.34", "0.33", "0.33"]) == 0
+    for split in ("train", "val", "test"):
+        first, second = sorted(path.stem for path in Path("data", split, "refimgs").iterdir())
+        assert second == f"{first}_small"
+    capsys.readouterr()
+    assert smaller_copies.main(["--refs", str(photos), "--out", str(photos)]) == 2
+    assert "is --refs" in capsys.readouterr().err and len(list(photos.iterdir())) == 3
 
 
 def test_pairs_of_no_manifest_say_what_is_missing(photos, capsys):

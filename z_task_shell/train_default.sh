@@ -24,19 +24,18 @@ train() { # NAME, flags: train into OUT/NAME unless that is done, going on with 
     touch "$out/$name/done"
 }
 
-echo "== 1/6 photos at two sizes, copies distorted in 48 types with pseudo-MOS of full-reference metrics, ranked pairs"
-"$python" utils/data_generate/smaller_copies.py --refs "$photos" --out "$out/refs"
-"$python" utils/data_generate/live_generator.py --refs "$out/refs" --out "$data" --split 0.8 0.1 0.1 --set all \
-    --types_per_scene 5 --always brighten,darken,mean_shift --label regress
+echo "== 1/6 distorted copies in 48 types with pseudo-MOS of full-reference metrics, and ranked pairs of the same"
+"$python" utils/data_generate/live_generator.py --refs "$photos" --out "$data" --split 0.8 0.1 0.1 --set all \
+    --types_per_scene 8 --label regress
 "$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/pairs"
-"$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/ladders" --ladders --least_step 0.2
+"$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/ladders" --ladders
 
 echo "== 2/6 rank"
 train ck_rank --pretrained --criterion rank --data "$out/pairs" -b 60 --epochs 1 --lr 5e-4
 
 echo "== 3/6 regress on the pseudo-MOS, from the rank model"
 train ck_regress --resume "$out/ck_rank/$best" --criterion regress --rank_weight 1 --rows_together 6 \
-    --data "$out/ladders" -b 48 --epochs 4 --lr 1e-3 --ema 0.99
+    --data "$out/ladders" -b 48 --epochs 6 --lr 1e-3 --ema 0.99
 
 echo "== 4/6 calibrate: percentiles with five crops a picture"
 "$python" main.py --calibrate --resume "$out/ck_regress/$best" --patches 5 --data "$data" --checkpoint_dir "$out"
