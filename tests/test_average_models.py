@@ -1,0 +1,59 @@
+"""The mean of models, through its command line; NumPy is the oracle."""
+
+import numpy as np
+import pytest
+import torch
+
+from models import create_model
+from models.spec import ModelSpec
+from utils import average_models
+from utils.checkpoint import load_checkpoint, save_checkpoint
+
+
+def write(path, seed, **spec):
+    torch.manual_seed(seed)
+    chosen = ModelSpec(
+        **{"arch": "mobilenet_v3_small", "score_range": (0.0, 1.0), "image_size": (64, 64), **spec}
+    )
+    network = create_model(chosen.arch, chosen.num_classes, chosen.image_size)
+    save_checkpoint(path, {"state_dict": network.state_dict(), "spec": chosen.to_dict()})
+    return path
+
+
+def test_every_weight_is_the_mean_and_the_file_scores(tmp_path, capsys):
+    paths = [write(tmp_path / f"{seed}.pth", seed) for seed in range(3)]
+    out = tmp_path / "mean.pth"
+    assert average_models.main([*map(str, paths), "--out", str(out)]) == 0
+    states = [load_checkpoint(path)["state_dict"] for path in paths]
+    mean = load_checkpoint(out)
+    assert mean["state_dict"].keys() == states[0].keys() and mean["spec"]["score_range"] is None
+    for name, value in mean["state_dict"].items():
+        wanted = np.mean([state[name].numpy() for state in states], axis=0, dtype=np.float64)
+        np.testing.assert_allclose(value.numpy(), wanted, rtol=1e-5, atol=1e-6)
+    assert "--calibrate" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "spec, said",
+    [
+        ({"arch": "resnet18"}, "second.pth: its arch is resnet18, that of"),
+        ({"num_classes": 10, "criterion": "emd"}, "second.pth: its num_classes is 10"),
+        ({"view": "patches"}, "second.pth: its view is patches"),
+    ],
+)
+def test_models_that_do_not_match_are_told(tmp_path, capsys, spec, said):
+    first, second = write(tmp_path / "first.pth", 0), write(tmp_path / "second.pth", 1, **spec)
+    out = tmp_path / "mean.pth"
+    assert average_models.main([str(first), str(second), "--out", str(out)]) == 2
+    assert said in capsys.readouterr().err and not out.exists()
+
+
+def test_what_is_no_model_is_told(tmp_path, capsys):
+    first, out = write(tmp_path / "first.pth", 0), tmp_path / "mean.pth"
+    assert average_models.main([str(first), "--out", str(out)]) == 2
+    assert "needs two models" in capsys.readouterr().err
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "bare.pth")
+    for other, said in (("bare.pth", "no ModelSpec"), ("none.pth", "no such file")):
+        assert average_models.main([str(first), str(tmp_path / other), "--out", str(out)]) == 2
+        assert said in capsys.readouterr().err
+    assert not out.exists()

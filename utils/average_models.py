@@ -1,0 +1,88 @@
+"""One model from several of one architecture: the mean of their weights.
+
+    python utils/average_models.py first.pth second.pth --out averaged.pth
+
+Models that were trained from the same initial weights, on different data or by different recipes, often lie
+in one valley of the loss; their mean then generalises better than each, at the cost of one (Wortsman et al.,
+*Model soups*, ICML 2022, section 3: the uniform soup). Scores lie elsewhere afterwards: `main.py --calibrate`
+takes the percentiles anew.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):
+    # run as a file, Python puts this folder first, where the project's packages are not
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from utils.errors import ConfigError, RankIQAError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ALIKE = ("arch", "num_classes", "image_size", "view", "mean", "std", "criterion")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the mean; 0, or 2 after a fault that the user can mend (told in one line)."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("models", type=Path, nargs="+", metavar="MODEL.pth", help="two or more, as --resume takes them")
+    add("--out", type=Path, required=True, metavar="FILE.pth", help="the mean, in float32")
+    args = parser.parse_args(argv)
+    try:
+        write_mean(args.models, args.out)
+    except RankIQAError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(f"{args.out}: the mean of {len(args.models)} models; take its percentiles by main.py --calibrate")
+    return 0
+
+
+def write_mean(paths: Sequence[Path], out: Path) -> None:
+    """Write the mean of the weights and of the statistics of batch normalisation to `out`.
+
+    The spec is that of the first, without its percentiles.
+
+    Raises:
+        ConfigError: fewer than two files, or two that differ in architecture, task, view or preprocessing.
+        WeightsError: one that can't be read, or says nothing about itself; or `out` can't be written.
+    """
+    from models.spec import ModelSpec
+    from utils.checkpoint import load_checkpoint, save_checkpoint
+
+    if len(paths) < 2:
+        raise ConfigError(f"{paths[0]}: a mean needs two models or more")
+    files = [load_checkpoint(path) for path in paths]
+    specs = [
+        ModelSpec.from_dict(file.get("spec", {}), str(path)) for path, file in zip(paths, files, strict=True)
+    ]
+    for path, spec in zip(paths[1:], specs[1:], strict=True):
+        for name in ALIKE:
+            first, other = getattr(specs[0], name), getattr(spec, name)
+            if other != first:
+                raise ConfigError(f"{path}: its {name} is {other}, that of {paths[0]} is {first}")
+    state = mean_state([file["state_dict"] for file in files])
+    spec = specs[0].with_(score_range=None, score_percentiles=None)
+    save_checkpoint(out, {"state_dict": state, "spec": spec.to_dict()})
+
+
+def mean_state(states: "Sequence[dict[str, Tensor]]") -> "dict[str, Tensor]":
+    """The mean of tensors of one name and shape, in float32; whole numbers (counters) are the first's."""
+    import torch
+
+    return {
+        name: torch.stack([state[name].float() for state in states]).mean(dim=0)
+        if value.is_floating_point()
+        else value
+        for name, value in states[0].items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
