@@ -48,6 +48,15 @@ def test_models_that_do_not_match_are_told(tmp_path, capsys, spec, said):
     assert said in capsys.readouterr().err and not out.exists()
 
 
+def test_weights_of_other_shapes_are_told(tmp_path, capsys):
+    first, second = write(tmp_path / "first.pth", 0), write(tmp_path / "second.pth", 1)
+    file = load_checkpoint(second)
+    file["state_dict"].popitem()
+    save_checkpoint(second, file)
+    assert average_models.main([str(first), str(second), "--out", str(tmp_path / "mean.pth")]) == 2
+    assert "second.pth: its weights have other names or shapes" in capsys.readouterr().err
+
+
 def test_what_is_no_model_is_told(tmp_path, capsys):
     first, out = write(tmp_path / "first.pth", 0), tmp_path / "mean.pth"
     assert average_models.main([str(first), "--out", str(out)]) == 2

@@ -12,13 +12,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from utils.errors import ConfigError, RankIQAError
+from utils.errors import ConfigError, RankIQAError, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,23 +53,28 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
         ConfigError: fewer than two files, or two that differ in architecture, task, view or preprocessing.
         WeightsError: one that can't be read, or says nothing about itself; or `out` can't be written.
     """
-    from models.spec import ModelSpec
     from utils.checkpoint import load_checkpoint, save_checkpoint
 
     if len(paths) < 2:
         raise ConfigError(f"{paths[0]}: a mean needs two models or more")
     files = [load_checkpoint(path) for path in paths]
-    specs = [
-        ModelSpec.from_dict(file.get("spec", {}), str(path)) for path, file in zip(paths, files, strict=True)
-    ]
-    for path, spec in zip(paths[1:], specs[1:], strict=True):
-        for name in ALIKE:
-            first, other = getattr(specs[0], name), getattr(spec, name)
-            if other != first:
-                raise ConfigError(f"{path}: its {name} is {other}, that of {paths[0]} is {first}")
+    for path, file in zip(paths, files, strict=True):
+        if "arch" not in file.get("spec", {}):
+            raise WeightsError(f"{path}: holds no ModelSpec with an 'arch'")
+        _check_alike(paths[0], files[0], path, file)
     state = mean_state([file["state_dict"] for file in files])
-    spec = specs[0].with_(score_range=None, score_percentiles=None)
-    save_checkpoint(out, {"state_dict": state, "spec": spec.to_dict()})
+    spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None}
+    save_checkpoint(out, {"state_dict": state, "spec": spec})
+
+
+def _check_alike(first_path: Path, first: dict[str, Any], path: Path, other: dict[str, Any]) -> None:
+    for name in ALIKE:
+        wanted, found = first["spec"].get(name), other["spec"].get(name)
+        if found != wanted:
+            raise ConfigError(f"{path}: its {name} is {found}, that of {first_path} is {wanted}")
+    shapes = [{name: value.shape for name, value in file["state_dict"].items()} for file in (first, other)]
+    if shapes[0] != shapes[1]:
+        raise ConfigError(f"{path}: its weights have other names or shapes than those of {first_path}")
 
 
 def mean_state(states: "Sequence[dict[str, Tensor]]") -> "dict[str, Tensor]":
