@@ -29,6 +29,22 @@ def worse(image: Image.Image, rng: np.random.Generator) -> Iterator[tuple[str, I
     yield "to a third and back", _scaled(image, 1 / 3).resize(image.size, Image.Resampling.BICUBIC)
 
 
+def look_alike(image: Image.Image, rng: np.random.Generator, least_side: int) -> Image.Image:
+    """An RGB picture that people would judge like `image`: smaller, saved with little loss, or both.
+
+    Args:
+        least_side: pixels that the shorter side keeps; a picture that has no more keeps its size.
+    """
+    least = max(0.45, least_side / min(image.size))
+    scaled = least < 0.95 and rng.random() < 0.7
+    if scaled:
+        image = _scaled(image, rng.uniform(least, 0.95))
+    if scaled and rng.random() < 0.5:
+        return image
+    form, quality = rng.choice(["JPEG", "WEBP"]), int(rng.integers(92, 99))
+    return _coded(image, str(form), quality=quality)
+
+
 def _coded(image: Image.Image, form: str, **options: int) -> Image.Image:
     file = io.BytesIO()
     image.save(file, form, **options)

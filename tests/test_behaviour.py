@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from applications.behaviour import judge, report
 from deploy.engines.scorer import Scorer
 from distortions import list_distortions
+from distortions.variants import look_alike
 from main import main
 from metrics.behaviour import Behaviour
 from models import create_model
@@ -95,3 +97,18 @@ def test_errors(
     save_checkpoint("m.pth", {"state_dict": create_model(spec.arch).state_dict(), "spec": spec.to_dict()})
     assert main(argv.split()) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_look_alike_is_a_little_smaller_or_little_changed_and_holds_a_crop():
+    """Oracle: the picture itself, scaled by another program's area mean to the size of its look-alike."""
+    photo = picture(0, 2.0, (384, 512))
+    drawn = [look_alike(photo, np.random.default_rng(seed), 224) for seed in range(40)]
+    sizes = {one.size for one in drawn}
+    assert photo.size in sizes and len(sizes) > 10
+    for one in drawn:
+        assert min(one.size) >= 224 and one.width / 512 == pytest.approx(one.height / 384, abs=0.01)
+        wanted = cv2.resize(np.asarray(photo), one.size, interpolation=cv2.INTER_AREA)
+        assert np.abs(np.asarray(one, float) - wanted).mean() < 6
+    again = look_alike(photo, np.random.default_rng(3), 224)
+    assert np.array_equal(np.asarray(again), np.asarray(drawn[3]))
+    assert look_alike(photo.resize((200, 150)), np.random.default_rng(0), 224).size == (200, 150)

@@ -246,7 +246,24 @@ def test_least_step_lowers_the_labels_that_fall_by_less(photos, capsys):
             assert float(after) == pytest.approx(lowest, abs=2e-4)
     with pytest.raises(SystemExit) as stop:
         pairs_of_manifest.main(["--data", "mos", "--out", "pairs", "--least_step", "0.2"])
-    assert stop.value.code == 2 and "--least_step goes with --ladders" in capsys.readouterr().err
+    assert stop.value.code == 2 and "go with --ladders" in capsys.readouterr().err
+
+
+def test_a_look_alike_is_the_second_row_of_a_training_ladder_and_an_equal_of_the_first(photos):
+    common = ["--refs", str(photos), "--types", "wn,gblur", "--split", "0.6", "0.2", "0.2", "-j", "1"]
+    assert live_generator.main([*common, "--out", "mos", "--label", "regress", "--metric", "gmsd"]) == 0
+    argv = ["--data", "mos", "--ladders", "-j", "2", "--out"]
+    assert pairs_of_manifest.main([*argv, "plain"]) == 0
+    assert pairs_of_manifest.main([*argv, "equals", "--look_alikes"]) == 0
+    assert labels_of(Path("equals/val/label.txt")) == labels_of(Path("plain/val/label.txt"))
+    plain, equals = (labels_of(Path(f"{name}/train/label.txt")) for name in ("plain", "equals"))
+    assert [row for number, row in enumerate(equals) if number % 7 != 1] == plain
+    for clean, alike in zip(equals[::7], equals[1::7], strict=True):
+        assert alike[0].startswith("equals/train/alike/") and alike[1] == clean[1]
+        pixels = [np.asarray(Image.open(path), dtype=float) for path in (clean[0], alike[0])]
+        assert 0 < np.abs(pixels[0] - pixels[1]).mean() < 12  # 128 x 96 pixels can't be smaller: saved anew
+    labels = load_labels("equals/train/label.txt", "regress")
+    assert len(labels.paths) == 13 and len(labels.targets) == 14
 
 
 def test_smaller_copies_stand_beside_the_photographs(photos, capsys):

@@ -8,33 +8,25 @@ Writes OUT/{train,val,test}/label.txt with rows better,worse, and a copy of the 
 tells the types apart. With --ladders rows stay path,mos; in train/ each type of a scene is a ladder of six
 rows, the clean picture and its five levels, for `main.py --criterion regress --rows_together 6`. Metrics
 hardly mind some damage that people see, such as a change of brightness: --least_step lowers the labels of a
-ladder of train/ so far that each level is worse than the one before by that much.
+ladder of train/ so far that each level is worse than the one before by that much. --look_alikes puts a second
+clean picture into each ladder of train/, smaller or saved with little loss, of the same label: seven rows.
 """
 
 import argparse
-import csv
-import math
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.argument_types import bounded_float, share
+from utils.argument_types import bounded_float, positive_int, share
+from utils.cores import usable_cores
+from utils.data_generate.ladders import write_ladders, write_scores
+from utils.data_generate.manifest import read_manifest, relabel
 from utils.data_generate.plan import SPLITS
-from utils.data_generate.pseudo_mos import LOW, MAPPING, load_mapping, pairs_across_types, rated
-from utils.data_generate.tables import (
-    COLUMNS,
-    LABELS,
-    MANIFEST,
-    Record,
-    label_path,
-    ladders_of,
-    ordered_pairs,
-    write_rows,
-)
+from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
+from utils.data_generate.tables import MANIFEST, label_path, ordered_pairs
 from utils.errors import DataError, RankIQAError
 
 
@@ -55,9 +47,14 @@ def main(argv: list[str] | None = None) -> int:
     add("--least_step", type=bounded_float(0, 1), default=0.0, metavar="MOS",
         help="with --ladders: from level to level a label of train/ falls by at least this "
         "(default: %(default)s)")  # fmt: skip
+    add("--look_alikes", action="store_true",
+        help="with --ladders: each of train/ also holds a smaller or slightly compressed copy of its clean "
+        "picture, as its equal")  # fmt: skip
+    add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
+        help="processes that make look-alikes (default: all cores, %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
-    if args.least_step and not args.ladders:
-        parser.error("--least_step goes with --ladders")
+    if (args.least_step or args.look_alikes) and not args.ladders:
+        parser.error("--least_step and --look_alikes go with --ladders")
     try:
         splits = [split for split in SPLITS if (args.data / split / MANIFEST).is_file()]
         if not splits:
@@ -65,19 +62,21 @@ def main(argv: list[str] | None = None) -> int:
         if args.out.resolve() == args.data.resolve():
             raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
         for split in splits:
-            if args.ladders:
-                learnt = split == SPLITS[0]
-                rows = write_ladders(
-                    args.data / split, args.out / split, learnt, args.least_step if learnt else 0.0
-                )
-            else:
-                gap = args.min_gap if args.across_types else None
-                rows = write_pairs(args.data / split, args.out / split, gap)
-            print(f"{args.out / split}: {rows} rows")
+            print(f"{args.out / split}: {write_split(args, split)} rows")
     except RankIQAError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
+
+
+def write_split(args: argparse.Namespace, split: str) -> int:
+    """Label one of train, val and test as the flags ask; how many rows."""
+    source, folder = args.data / split, args.out / split
+    if not args.ladders:
+        return write_pairs(source, folder, args.min_gap if args.across_types else None)
+    if split != SPLITS[0]:
+        return write_scores(source, folder)
+    return write_ladders(source, folder, args.least_step, args.workers if args.look_alikes else 0)
 
 
 def write_pairs(source: Path, folder: Path, gap: float | None) -> int:
@@ -94,80 +93,8 @@ def write_pairs(source: Path, folder: Path, gap: float | None) -> int:
     pairs = ordered_pairs(records)
     if gap is not None:
         pairs += pairs_across_types(records, load_mapping(source / MAPPING), gap)
-    _write(source, folder, ((label_path(better.path), label_path(worse.path)) for better, worse in pairs))
-    return len(pairs)
-
-
-def write_ladders(source: Path, folder: Path, repeat: bool, least_step: float = 0.0) -> int:
-    """Write label.txt with rows path,mos and manifest.csv into `folder`; how many rows.
-
-    Args:
-        source: a folder with the generator's manifest and its map to a pseudo-MOS.
-        repeat: the clean picture before the levels of each type of its scene, six rows together; else every
-            picture once.
-        least_step: what a label lies below that of the milder level at least, never below 1; with `repeat`.
-
-    Raises:
-        DataError: manifest or map can't be read.
-    """
-    records = read_manifest(source / MANIFEST)
-    mapping = load_mapping(source / MAPPING)
-    if repeat:
-        ladders = [rated(ladder, mapping) for ladder in ladders_of(records)]
-        rows = [row for ladder in ladders for row in falling(ladder, least_step)]
-    else:
-        rows = rated(records, mapping)
-    _write(source, folder, ((label_path(record.path), f"{mos:.4f}") for record, mos in rows))
-    return len(rows)
-
-
-def falling(ladder: Sequence[tuple[Record, float]], least_step: float) -> list[tuple[Record, float]]:
-    """A ladder with its pseudo-MOS, mildest first, of which each lies `least_step` below the one before it.
-
-    What falls by more stays; nothing falls below the worst label, 1.
-    """
-    lowered, before = [], math.inf
-    for record, mos in ladder:
-        before = max(LOW, min(mos, before - least_step)) if least_step else mos
-        lowered.append((record, before))
-    return lowered
-
-
-def _write(source: Path, folder: Path, rows: Iterable[Sequence[object]]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (source / MANIFEST).open(encoding="utf-8", newline="") as file:
-        write_rows(folder / MANIFEST, list(csv.reader(file)))
-    write_rows(folder / LABELS, rows)
-
-
-def read_manifest(path: Path) -> list[Record]:
-    """The records of a manifest.csv.
-
-    Raises:
-        DataError: not a manifest of live_generator.
-    """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        metrics = [name for name in rows.fieldnames or () if name not in COLUMNS]
-        try:
-            return [_record(row, metrics) for row in rows]
-        except (KeyError, ValueError, TypeError) as error:
-            raise DataError(
-                f"{path}:{rows.line_num}: not a row of live_generator's manifest ({error}); generate it again"
-            ) from error
-
-
-def _record(row: dict[str, str], metrics: list[str]) -> Record:
-    return Record(
-        Path(row["path"]),
-        Path(row["reference"]),
-        row["scene"],
-        row["type"],
-        int(row["level"]),
-        int(row["seed"]) if row["seed"] else None,
-        float(row["psnr"] or "inf"),
-        float(row["ssim"]),
-        tuple(float(row[name]) for name in metrics),
+    return relabel(
+        source, folder, [(label_path(better.path), label_path(worse.path)) for better, worse in pairs]
     )
 
 
