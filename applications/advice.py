@@ -28,7 +28,7 @@ def on_epoch(task: str, margin: float, figures: dict[str, float]) -> Iterator[st
                 f"the loss of the whole epoch is the margin, {margin:g}: all scores are equal; "
                 "try --pretrained, a higher --lr, or --rank_activation none"
             )
-        if figures["pair_accuracy"] < 0.5 and not figures.get("ties"):
+        if figures["pair_accuracy"] < 0.5 and figures["score_gap"] < 0:  # all equal: ties
             yield (
                 f"validation pair accuracy is {figures['pair_accuracy']:.3f}, worse than chance: "
                 "are the rows of one of the label files turned round? They are better,worse"

@@ -58,9 +58,9 @@ def with_auto_batch(config: Config) -> Config:
 def _on_gpu(config: Config, device: str, most: int) -> tuple[int, str]:
     """(pictures that fit, reason): doubled until they do not, then halved steps in between, to a tenth."""
     low, high = 0, 1
-    while high <= most and _fits(config, device, high):
-        low, high = high, high * 2
-    while low and high <= most and high - low > max(1, low // 10):
+    while low < most and _fits(config, device, high):
+        low, high = high, min(high * 2, most)
+    while 0 < low < most and high - low > max(1, low // 10):
         middle = (low + high) // 2
         low, high = (middle, high) if _fits(config, device, middle) else (low, middle)
     kept = int(low * (1 - KEEP_FREE / 2)) if low < most else most

@@ -29,7 +29,7 @@ def run(config: Config) -> int:
         DataError: no picture of DATA/val could be read.
     """
     setup_console()
-    network, spec, _ = trained_model(config)
+    network, spec, flags = trained_model(config)
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
     labels = split_labels(config, "val", spec.criterion, spec.num_classes)
     with explain_torch_faults(config.batch_size, spec.image_size):
@@ -42,7 +42,8 @@ def run(config: Config) -> int:
         )
     spec = with_percentiles(spec, scores)
     path = config.checkpoint_dir / f"calibrated_{file_arch(spec.arch)}.pth"
-    save_checkpoint(path, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+    state = {"state_dict": network.state_dict(), "spec": spec.to_dict()}
+    save_checkpoint(path, {**state, "config": flags} if flags else state)
     logging.info(
         "%s: scores of %d pictures lie in %.3f to %.3f, median %.3f",
         *(path, len(scores), scores.min(), scores.max(), np.median(scores)),

@@ -1,6 +1,7 @@
 """`-e --compare A B`: two models on the same labels, and whether the difference could be luck."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
+from applications.intervals import FIT_RESAMPLES, figures_of_sums, scene_sums, with_fit
+from applications.manifest import scenes_of_rows
 from applications.model_setup import trained_model
 from applications.splits import split_labels
 from applications.tables import comparison_table
@@ -15,11 +18,11 @@ from applications.test import label_logits, objective
 from config import Config
 from criterions.factory import create_criterion
 from dataloader.labels import Labels
-from metrics.bootstrap import Interval, bootstrap_intervals
+from metrics.bootstrap import RESAMPLES, Interval, bootstrap_intervals
 from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
-from metrics.significance import Verdict, compare_correlations, compare_hits
-from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from metrics.significance import Verdict, compare_correlations, compare_scenes
+from metrics.task import emd_metrics, fitted_metrics, regress_metrics
 from utils.distributed import Process, choose_device
 from utils.errors import ConfigError
 from utils.run_log import RunLog, new_run_folder
@@ -36,6 +39,11 @@ def run(config: Config) -> int:
         network, spec, flags = trained_model(own)
         if labels is None:
             labels = split_labels(own, "test", spec.criterion, spec.num_classes)
+        elif spec.criterion == "emd" == labels.task and spec.num_classes != labels.targets.shape[1]:
+            raise ConfigError(
+                f"--compare: {files[0]} gives ratings 1..{labels.targets.shape[1]}, "
+                f"{file} 1..{spec.num_classes}; --criterion regress with labels path,mos compares both"
+            )
         elif spec.criterion != labels.task:
             raise ConfigError(
                 f"--compare: {files[0]} is a model for {labels.task}, {file} for {spec.criterion}; "
@@ -46,7 +54,7 @@ def run(config: Config) -> int:
         results.append(evaluate_logits(labels, logits, criterion))
     assert labels is not None
     differences, verdicts = differ(labels, *results)
-    figures = [result.figures for result in results]
+    figures = [with_fit(labels, result) for result in results]
     logging.info("A: %s\nB: %s", *files)
     logging.info("%s", comparison_table(figures[0], figures[1], differences, verdicts))
     with RunLog(new_run_folder(config.logdir, "compare", "two", labels.task)) as log:
@@ -69,36 +77,41 @@ def differ(
 ) -> tuple[dict[str, Interval], dict[str, Verdict]]:
     """Paired bootstrap intervals of the differences A - B, and tests, over the rows that both could read."""
     rows = np.intersect1d(first.rows, second.rows)
+    scenes = scenes_of_rows(labels, rows)
     images, targets = labels.images[rows], labels.targets[rows]
     if labels.task == "rank":
-        hits = [result.scores[images[:, 0]] > result.scores[images[:, 1]] for result in (first, second)]
-        verdicts = {
-            "pair_accuracy": compare_hits(int((hits[0] & ~hits[1]).sum()), int((hits[1] & ~hits[0]).sum()))
-        }
-        return bootstrap_intervals(
-            lambda pairs: _minus(*(rank_metrics(result.scores, pairs) for result in (first, second))), images
-        ), verdicts
+        assert scenes is not None
+        sums = [scene_sums(result.scores, images, scenes) for result in (first, second)]
+        intervals = bootstrap_intervals(
+            lambda *both: _minus(figures_of_sums(*both[:3]), figures_of_sums(*both[3:])), *sums[0], *sums[1]
+        )
+        return intervals, {"pair_accuracy": compare_scenes(sums[0][0], sums[1][0])}
+    measures: dict[Callable[..., dict[str, float]], int]
     if labels.task == "emd":
-        probs = [result.probs[images[:, 0]] for result in (first, second)]
-        scores, opinions = [mean_rating(one) for one in probs], mean_rating(targets)
-        intervals = bootstrap_intervals(
-            lambda a, b, wanted: _minus(emd_metrics(a, wanted), emd_metrics(b, wanted)), *probs, targets
-        )
+        said, measures = [result.probs[images[:, 0]] for result in (first, second)], {emd_metrics: RESAMPLES}
+        scores, opinions = [mean_rating(one) for one in said], mean_rating(targets)
     else:
-        scores, opinions = [result.scores[images[:, 0]] for result in (first, second)], targets
-        intervals = bootstrap_intervals(
-            lambda a, b, wanted: _minus(regress_metrics(a, wanted), regress_metrics(b, wanted)),
-            *scores,
-            opinions,
+        said = scores = [result.scores[images[:, 0]] for result in (first, second)]
+        opinions, measures = targets, {regress_metrics: RESAMPLES, fitted_metrics: FIT_RESAMPLES}
+    intervals = {}
+    for measure, resamples in measures.items():
+        intervals |= bootstrap_intervals(
+            lambda a, b, wanted, of=measure: _minus(of(a, wanted), of(b, wanted)),
+            *(*said, targets),
+            groups=scenes,
+            resamples=resamples,
         )
-    verdicts = {
+    return intervals, _tests(scores, opinions)
+
+
+def _tests(scores: Sequence[np.ndarray], opinions: np.ndarray) -> dict[str, Verdict]:
+    return {
         name: compare_correlations(
-            measure(scores[0], opinions), measure(scores[1], opinions), measure(*scores), len(rows)
+            measure(scores[0], opinions), measure(scores[1], opinions), measure(*scores), len(opinions)
         )
         for name, measure in (("srcc", srcc), ("plcc", plcc))
     }
-    return intervals, verdicts
 
 
 def _minus(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
-    return {name: value - second[name] for name, value in first.items()}
+    return {name: value - second[name] for name, value in first.items() if name in second}

@@ -21,11 +21,10 @@ SPLITS = ("train", "val", "test")
 
 
 class LabelRow(NamedTuple):
-    """A row of a label file: the name of its scene, its pictures, what they are, and the other fields."""
+    """A row of a label file: its pictures, the scene of each, what they are, and the other fields."""
 
-    scene: str
-    path: str
     pictures: list[str]
+    scenes: list[str]
     origins: list[Origin]
     targets: list[float]
 
@@ -33,21 +32,21 @@ class LabelRow(NamedTuple):
 def gather_rows(config: Config) -> list[LabelRow]:
     """All rows of the splits of --data that are there.
 
-    The scene is what the table beside the labels says; without one it is, for rank, all pictures that pairs
-    tie together, and otherwise the picture itself.
+    A picture's scene is what the table beside the labels says; without one it is, for rank, all pictures that
+    pairs of any split tie together, and otherwise the picture itself.
 
     Raises:
         LabelError: see `load_labels`.
         DataError: no split is there.
     """
-    rows: list[LabelRow] = []
     files = {split: split_file(config.data, split) for split in SPLITS}
-    for split, file in files.items():
-        if file.is_file():
-            rows += _rows_of(split_labels(config, split), file, split)
-    if not rows:
+    read = [(split_labels(config, split), file) for split, file in files.items() if file.is_file()]
+    if not read:
         raise DataError(f"--data {config.data}: holds none of {', '.join(map(str, files.values()))}")
-    if config.criterion != "rank" and not any(row.origins[0].scene for row in rows):
+    rows = [row for labels, file in read for row in _rows_of(labels, file)]
+    if config.criterion == "rank":
+        return _tied(rows)
+    if not any(row.origins[0].scene for row in rows):
         logging.warning(
             "no manifest.csv or table.csv tells the scenes: each picture is taken for a scene of its own"
         )
@@ -60,7 +59,7 @@ def cut(rows: Sequence[LabelRow], count: int, seed: int) -> dict[str, int]:
     Raises:
         DataError: fewer scenes than parts.
     """
-    scenes = sorted({row.scene for row in rows})
+    scenes = sorted({scene for row in rows for scene in row.scenes})
     if len(scenes) < count:
         raise DataError(f"--folds {count}: there are only {len(scenes)} scenes, and each fold needs its own")
     order = np.random.default_rng(seed).permutation(len(scenes))
@@ -68,39 +67,51 @@ def cut(rows: Sequence[LabelRow], count: int, seed: int) -> dict[str, int]:
 
 
 def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], number: int, count: int) -> None:
-    """Write {train,val,test}/label.txt and manifest.csv below `folder` for fold `number`, from 0."""
+    """Write {train,val,test}/label.txt and manifest.csv below `folder` for fold `number`, from 0.
+
+    A pair of two scenes that this fold puts into two splits is left out, with a notice of how many.
+    """
     roles = {number: "test", (number + 1) % count: "val"}
+    splits = [{roles.get(part[scene], "train") for scene in row.scenes} for row in rows]
     for split in SPLITS:
-        own = [row for row in rows if roles.get(part[row.scene], "train") == split]
+        own = [row for row, found in zip(rows, splits, strict=True) if found == {split}]
         known = {
-            picture: (picture, row.scene, origin.kind, origin.level)
+            picture: (picture, scene, origin.kind, origin.level)
             for row in own
-            for picture, origin in zip(row.pictures, row.origins, strict=True)
+            for picture, scene, origin in zip(row.pictures, row.scenes, row.origins, strict=True)
         }
         with atomic_write(folder / split / "manifest.csv", "w") as file:
             csv.writer(file).writerows([("path", "scene", "type", "level"), *known.values()])
         with atomic_write(folder / split / "label.txt", "w") as file:
             csv.writer(file).writerows([*row.pictures, *map(repr, row.targets)] for row in own)
+    apart = sum(len(found) > 1 for found in splits)
+    if apart:
+        logging.warning("%d of %d pairs join scenes of two splits and are left out here", apart, len(rows))
 
 
-def _rows_of(labels: Labels, file: Path, split: str) -> list[LabelRow]:
+def _rows_of(labels: Labels, file: Path) -> list[LabelRow]:
     table = read_origins(file)
-    tied = scenes_of(labels.images, len(labels.paths))
     # absolute, as the fold's label files lie in another folder
     pictures = [str(Path(path).absolute()) for path in labels.paths]
     origins = [table.get(name, Origin("", "", -1)) for name in labels.names]
-    rows = []
-    for images, target in zip(labels.images.tolist(), labels.targets.tolist(), strict=True):
-        first = images[0]
-        # without a table a picture that stands in two splits must still be one scene
-        alone = f"{split} {tied[first]}" if labels.task == "rank" else pictures[first]
-        rows.append(
-            LabelRow(
-                origins[first].scene or alone,
-                pictures[first],
-                [pictures[image] for image in images],
-                [origins[image] for image in images],
-                target if isinstance(target, list) else [target],
-            )
+    return [
+        LabelRow(
+            [pictures[image] for image in images],
+            [origins[image].scene or pictures[image] for image in images],
+            [origins[image] for image in images],
+            target if isinstance(target, list) else [target],
         )
-    return rows
+        for images, target in zip(labels.images.tolist(), labels.targets.tolist(), strict=True)
+    ]
+
+
+def _tied(rows: Sequence[LabelRow]) -> list[LabelRow]:
+    """The same, but pictures that no table knows and that pairs tie together are one scene."""
+    known: dict[str, str] = {}
+    for row in rows:
+        known.update(zip(row.pictures, (origin.scene for origin in row.origins), strict=True))
+    places = {picture: place for place, picture in enumerate(known)}
+    pairs = np.array([[places[picture] for picture in row.pictures] for row in rows])
+    tied = scenes_of(pairs, len(places))
+    scene = {picture: name or f"tied {tied[places[picture]]}" for picture, name in known.items()}
+    return [row._replace(scenes=[scene[picture] for picture in row.pictures]) for row in rows]

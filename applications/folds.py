@@ -35,7 +35,10 @@ def run(config: Config) -> int:
     count = config.folds or 0
     rows = gather_rows(config)
     part = cut(rows, count, config.seed)
-    _check_plan(config, [[row.path for row in rows if part[row.scene] == number] for number in range(count)])
+    parts: list[list[str]] = [[] for _ in range(count)]
+    for row in rows:
+        parts[part[row.scenes[0]]].append(row.pictures[0])
+    _check_plan(config, parts)
     figures = []
     for number in range(count):
         folder = config.checkpoint_dir / f"fold_{number + 1}"

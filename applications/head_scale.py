@@ -21,13 +21,17 @@ def start_at_labels(network: nn.Module, stored: ModelSpec | None, targets: np.nd
 
     Args:
         network: of one output.
-        stored: of the weights that it starts from; None: its head is new.
+        stored: of the weights that it starts from; None: its head is new. Scores of a rank model without
+            percentiles are taken to lie around 0, those of such a regress model to fit the labels.
         targets: (R,) MOS.
     """
     head = head_of(network)[1]
     mean, spread = float(targets.mean()), float(targets.std())
-    if stored is None or stored.num_classes > 1 or stored.score_percentiles is None:
+    if stored is None or stored.num_classes > 1:
         head.bias.data += mean
+        return
+    if stored.score_percentiles is None:
+        head.bias.data += 0.0 if stored.criterion == "regress" else mean
         return
     scores = stored.score_percentiles
     own_spread = float(np.std(scores))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from applications.evaluation import Predictions
-from dataloader.groups import scenes_of
+from applications.manifest import scenes_of_rows
 from dataloader.labels import Labels
 from metrics.bootstrap import Interval, bootstrap_intervals
 from metrics.task import emd_metrics, fitted_metrics, regress_metrics
@@ -14,24 +14,50 @@ FIT_RESAMPLES = 200  # each is a search of its own
 def with_intervals(labels: Labels, result: Predictions) -> tuple[dict[str, float], dict[str, Interval]]:
     """All figures of the task, and the 95% intervals of those that have one.
 
-    Images are drawn for emd and regress, whole scenes for rank: the pairs of a scene rise and fall together.
+    Whole scenes are drawn where they are known: a table beside the labels names them, or, for rank, pairs tie
+    their pictures together. Else pictures are drawn.
     """
     images, targets = labels.images[result.rows], labels.targets[result.rows]
+    scenes = scenes_of_rows(labels, result.rows)
     if labels.task == "rank":
-        scene = scenes_of(labels.images, len(labels.paths))[images[:, 0]]
-        right = result.scores[images[:, 0]] > result.scores[images[:, 1]]
-        return result.figures, _scene_intervals(right, scene)
+        assert scenes is not None
+        sums = scene_sums(result.scores, images, scenes)
+        found = bootstrap_intervals(figures_of_sums, *sums)
+        return result.figures, {"pair_accuracy": found["pair_accuracy"], "score_gap": found["score_gap"]}
     if labels.task == "emd":
-        return result.figures, bootstrap_intervals(emd_metrics, result.probs[images[:, 0]], targets)
+        probs = result.probs[images[:, 0]]
+        return result.figures, bootstrap_intervals(emd_metrics, probs, targets, groups=scenes)
     scores = result.scores[images[:, 0]]
-    figures = {**result.figures, **fitted_metrics(scores, targets)}
-    return figures, {
-        **bootstrap_intervals(regress_metrics, scores, targets),
-        **bootstrap_intervals(fitted_metrics, scores, targets, resamples=FIT_RESAMPLES),
+    return with_fit(labels, result), {
+        **bootstrap_intervals(regress_metrics, scores, targets, groups=scenes),
+        **bootstrap_intervals(fitted_metrics, scores, targets, groups=scenes, resamples=FIT_RESAMPLES),
     }
 
 
-def _scene_intervals(right: np.ndarray, scene: np.ndarray) -> dict[str, Interval]:
-    _, place = np.unique(scene, return_inverse=True)
-    counts = np.bincount(place, weights=right), np.bincount(place)
-    return bootstrap_intervals(lambda hits, pairs: {"pair_accuracy": hits.sum() / pairs.sum()}, *counts)
+def with_fit(labels: Labels, result: Predictions) -> dict[str, float]:
+    """The figures, for regress with those after the logistic fit."""
+    if labels.task != "regress":
+        return result.figures
+    scores = result.scores[labels.images[result.rows, 0]]
+    return {**result.figures, **fitted_metrics(scores, labels.targets[result.rows])}
+
+
+def scene_sums(scores: np.ndarray, pairs: np.ndarray, scenes: np.ndarray) -> list[np.ndarray]:
+    """Right pairs, score gaps and pairs of each scene, (S,) each: what figures of drawn scenes need.
+
+    Args:
+        scores: (M,) of the pictures.
+        pairs: (R, 2) places of the better and the worse one.
+        scenes: (R,) names or numbers.
+    """
+    better, worse = scores[pairs[:, 0]].astype(np.float64), scores[pairs[:, 1]]
+    _, place = np.unique(scenes, return_inverse=True)
+    return [np.bincount(place, weights=each) for each in (better > worse, better - worse)] + [
+        np.bincount(place)
+    ]
+
+
+def figures_of_sums(right: np.ndarray, gaps: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
+    """Pair accuracy and mean score gap of scenes whose `scene_sums` these are."""
+    count = pairs.sum()
+    return {"pair_accuracy": float(right.sum() / count), "score_gap": float(gaps.sum() / count)}

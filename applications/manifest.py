@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from applications.evaluation import Predictions
+from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
@@ -43,6 +44,19 @@ def origins_of(labels: Labels, label_file: Path) -> list[Origin]:
     table = read_origins(label_file)
     unknown = Origin("", "", -1)
     return [table.get(name, unknown) for name in labels.names]
+
+
+def scenes_of_rows(labels: Labels, rows: np.ndarray) -> np.ndarray | None:
+    """(R,) the scene of each of `rows`, as a table beside the labels names it for all; None: nobody says.
+
+    Without a table, pictures that pairs tie together are a scene.
+    """
+    images = labels.images[rows]
+    names = np.array([origin.scene for origin in origins_of(labels, labels.source)], dtype=np.str_)
+    of_row = names[images[:, 0]]
+    if len(of_row) and (of_row != "").all() and len(np.unique(of_row)) > 1:
+        return of_row
+    return scenes_of(labels.images, len(labels.paths))[images[:, 0]] if labels.task == "rank" else None
 
 
 def by_type_and_level(

@@ -93,6 +93,7 @@ def train(process: Process, config: Config) -> int:
     ):
         log.config(flags_of(config))
         _warn(on_labels(train_labels))
+        _warn(on_labels(val_labels))
         job = make_job(config, process, network, spec, train_labels, log, stop)
         if checkpoint is not None:
             restore_job(checkpoint, job)

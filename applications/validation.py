@@ -20,6 +20,8 @@ from models.spec import ModelSpec
 from utils.distributed import Process
 from utils.run_log import RunLog
 
+EQUAL = 1e-4  # scores that differ by less, or by less than this share of them, say nothing
+
 
 class Validator:
     """Called after an epoch with the network; `spec` then holds the range of the validation scores."""
@@ -68,7 +70,7 @@ class Validator:
             "val/scatter", scatter(self._labels.task, *scatter_axes(self._labels, result)), epoch + 1
         )
         lowest, highest = self.spec.score_range or (math.nan, math.nan)
-        if lowest == highest:
+        if highest - lowest <= EQUAL * max(1.0, abs(lowest)):
             logging.warning("every validation picture has the score %g: the model has collapsed", lowest)
         return result.figures
 

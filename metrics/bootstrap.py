@@ -6,12 +6,14 @@ from collections.abc import Callable
 import numpy as np
 
 Interval = tuple[float, float]
+RESAMPLES = 1000
 
 
 def bootstrap_intervals(
     measure: Callable[..., dict[str, float]],
     *arrays: np.ndarray,
-    resamples: int = 1000,
+    groups: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
@@ -20,6 +22,8 @@ def bootstrap_intervals(
     Args:
         measure: takes arrays of shape (N, ...) and gives {name: value}.
         arrays: (N, ...) each; the same rows are drawn from all.
+        groups: (N,) names of what is drawn as a whole, such as scenes: the rows of one rise and fall together,
+            and drawn one by one would make the interval too narrow (Field & Welsh, JRSS B 69(3), 2007).
         resamples: draws; the ones on which a figure is undefined are left out for it.
         level: of confidence.
         seed: of the draws, so that a report can be repeated.
@@ -28,15 +32,23 @@ def bootstrap_intervals(
         {name: (low, high)}, NaN twice for a figure that is undefined on more than half of the draws.
     """
     rng = np.random.default_rng(seed)
-    count = len(arrays[0])
+    draw = _drawer(len(arrays[0]), groups)
     draws: list[dict[str, float]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         names = list(measure(*arrays))
         for _ in range(resamples):
-            rows = rng.integers(0, count, count)
+            rows = draw(rng)
             draws.append(measure(*(array[rows] for array in arrays)))
     return {name: _interval([draw.get(name, np.nan) for draw in draws], level) for name in names}
+
+
+def _drawer(count: int, groups: np.ndarray | None) -> Callable[[np.random.Generator], np.ndarray]:
+    if groups is None:
+        return lambda rng: rng.integers(0, count, count)
+    _, place = np.unique(groups, return_inverse=True)
+    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    return lambda rng: np.concatenate([members[k] for k in rng.integers(0, len(members), len(members))])
 
 
 def _interval(values: list[float], level: float) -> Interval:

@@ -9,6 +9,8 @@ from scipy.special import expit
 
 from metrics.correlation import undefined
 
+WEAK = 0.5  # Pearson's r
+
 
 class LogisticFit(NamedTuple):
     """b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|)); see `fit_logistic`."""
@@ -42,17 +44,27 @@ def fit_logistic(predicted: np.ndarray, mos: np.ndarray) -> LogisticFit | None:
         return None
     # Scores of a ranker have no unit: fitting standardised ones spares the search a bad start.
     centre, spread = predicted.mean(), predicted.std()
-    rising = np.corrcoef(predicted, mos)[0, 1] >= 0
+    x = (predicted - centre) / spread
+    r = np.corrcoef(predicted, mos)[0, 1]
+    # One far outlier can turn the sign of a weak correlation: then both directions are tried.
+    directions = (r >= 0, r < 0) if abs(r) < WEAK else (r >= 0,)
+    found = [fit for rising in directions if (fit := _search(x, mos, rising)) is not None]
+    if not found:
+        warnings.warn("no logistic fit: the search does not converge", stacklevel=2)
+        return None
+    best = min(found, key=lambda fit: float(((_curve(x, *fit) - mos) ** 2).sum()))
+    return LogisticFit(best[0], best[1], best[2] * spread + centre, abs(best[3]) * spread)
+
+
+def _search(x: np.ndarray, mos: np.ndarray, rising: bool) -> np.ndarray | None:
     start = (mos.max(), mos.min(), 0.0, 1.0) if rising else (mos.min(), mos.max(), 0.0, 1.0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # overflow on the way to a step
-            best, _ = curve_fit(_curve, (predicted - centre) / spread, mos, p0=start, maxfev=20_000)
-    except RuntimeError as error:
-        warnings.warn(f"no logistic fit: {error}", stacklevel=2)
+            return curve_fit(_curve, x, mos, p0=start, maxfev=20_000)[0]
+    except RuntimeError:
         return None
-    return LogisticFit(best[0], best[1], best[2] * spread + centre, abs(best[3]) * spread)
 
 
 def _curve(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Oracles: simulated models of equal worth, Steiger's test, the figures of two runs of -e."""
 
+import itertools
 import json
 import math
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from scipy import stats
 
 from main import main
-from metrics.significance import compare_correlations, compare_hits
+from metrics.significance import compare_correlations, compare_scenes
 from models.spec import ModelSpec
 from tests.conftest import ROOT, lively
 from utils.checkpoint import save_checkpoint
@@ -45,10 +46,30 @@ def test_it_agrees_with_steigers_test_where_both_hold() -> None:
     assert turned.statistic == -ours.statistic
 
 
-def test_mcnemar_by_binomial_coefficients() -> None:
-    both_tails = 2 * sum(math.comb(12, k) for k in range(10, 13)) / 2**12
-    assert compare_hits(10, 2).p_value == pytest.approx(both_tails)
-    assert compare_hits(0, 0).p_value == 1
+def test_scenes_by_all_exchanges() -> None:
+    """Oracle: every way to exchange the two counts of some of the scenes, in a loop."""
+    first, second = np.array([9, 7, 8, 5, 9, 6, 7]), np.array([7, 7, 5, 6, 6, 5, 5])
+    differences = first - second
+    sums = [np.dot(signs, differences) for signs in itertools.product((1, -1), repeat=len(first))]
+    above = np.mean([each >= differences.sum() for each in sums])
+    ours = compare_scenes(first, second)
+    assert ours.p_value == pytest.approx(min(1, 2 * above)) and ours.statistic > 0
+    assert compare_scenes(second, first).statistic == -ours.statistic
+    assert compare_scenes(first, first) == (0, 1)
+    assert math.isnan(compare_scenes(first[:1], second[:1]).p_value)
+
+
+def test_equal_rankers_are_called_different_as_often_as_the_level_says() -> None:
+    """Pairs of a scene rise and fall together: single pairs would say "different" a third of the time."""
+    rng = np.random.default_rng(0)
+    called = []
+    for _ in range(150):
+        share = np.clip(0.8 + rng.normal(0, 0.12, (2, 10)), 0, 1)  # of each model in each of ten scenes
+        called.append(compare_scenes(*rng.binomial(60, share)).p_value < 0.05)
+    assert 0 < np.mean(called) < 0.11
+
+
+def test_correlations_that_are_undefined_have_no_verdict() -> None:
     assert math.isnan(compare_correlations(0.5, math.nan, 0.2, 50).p_value)
     assert math.isnan(compare_correlations(0.5, 0.4, 0.2, 3).p_value)
 
@@ -88,6 +109,39 @@ def test_a_model_against_itself_does_not_differ(workplace: Callable[..., Path]) 
     assert found["tests"]["pair_accuracy"]["p_value"] == 1
 
 
+def test_the_fit_is_compared_and_scenes_of_a_table_are_drawn(workplace: Callable[..., Path]) -> None:
+    """Oracle: the same difference with a bootstrap of its own, which draws scenes."""
+    workplace("regress", scenes=4)
+    for number, name in enumerate(("a.pth", "b.pth")):
+        model(name, number, "regress")
+    rows = ["path,scene,type,level"]
+    rows += [
+        f"data/test/scene{scene}_{level}.png,s{scene},gblur,{level}"
+        for scene in range(4)
+        for level in range(3)
+    ]
+    command = "-e --compare a.pth b.pth -g 0 -j 0 --logdir"
+    assert main([*command.split(), "alone"]) == 0
+    Path("data/test/manifest.csv").write_text("\n".join(rows) + "\n")
+    assert main([*command.split(), "scenes"]) == 0
+    spans = {}
+    for folder in ("alone", "scenes"):
+        found = json.loads(next(Path(folder).rglob("metrics.json")).read_text())
+        assert {"plcc_fit", "rmse_fit"} <= set(found["figures"][0]) | set(found["difference_intervals"])
+        spans[folder] = found["difference_intervals"]["mae"]
+    assert spans["alone"] != spans["scenes"]
+
+
+def test_other_numbers_of_ratings_are_told(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("emd")
+    model("a.pth", 0, "emd", 5)
+    model("b.pth", 1, "emd", 4)
+    assert main("-e --compare a.pth b.pth -g 0 -j 0".split()) == 2
+    assert "gives ratings 1..5, b.pth 1..4" in capsys.readouterr().err
+
+
 def test_models_for_other_tasks_are_refused(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,9 +166,9 @@ def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) 
 def test_advice_names_the_cause() -> None:
     from applications.advice import on_epoch
 
-    stuck = {"train_loss": 1.0, "pair_accuracy": 0.0, "ties": 40}
-    turned = {"train_loss": 0.7, "pair_accuracy": 0.2, "ties": 0}
-    fine = {"train_loss": 0.4, "pair_accuracy": 0.8, "ties": 0}
+    stuck = {"train_loss": 1.0, "pair_accuracy": 0.0, "ties": 40, "score_gap": 0.0}
+    turned = {"train_loss": 0.7, "pair_accuracy": 0.2, "ties": 1, "score_gap": -0.4}
+    fine = {"train_loss": 0.4, "pair_accuracy": 0.8, "ties": 0, "score_gap": 0.6}
     assert "is the margin" in " ".join(on_epoch("rank", 1.0, stuck))
     assert "worse than chance" in " ".join(on_epoch("rank", 1.0, turned))
     assert not list(on_epoch("rank", 1.0, fine))

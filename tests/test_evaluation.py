@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from applications.fold_data import cut, gather_rows, write_fold
+from config import parse_config
 from main import main
 from metrics.emd import calibration
 from models.spec import ModelSpec
-from tests.conftest import lively, write_split
+from tests.conftest import lively, picture, write_split
 from utils.checkpoint import save_checkpoint
 
 TEST = ["-e", "-g", "0", "-j", "0", "--logdir", "out"]
@@ -171,6 +173,55 @@ def test_folds_of_pairs_without_a_table(workplace: Callable[..., Path]) -> None:
     assert main([*argv, "--epochs", "1", "--logdir", "out"]) == 0
     report = json.loads(next(Path("out").glob("folds_*/metrics.json")).read_text())
     assert len(report["folds"]) == 3 and report["summary"]["pair_accuracy"]["folds"] == 3
+
+
+def folds_of(root: Path, count: int) -> list[dict[str, set[str]]]:
+    """The pictures of each split of each fold, as the label files of the folds name them."""
+    config = parse_config(["--train", "--folds", str(count), "--data", str(root / "data"), "-g", "0"])
+    rows = gather_rows(config)
+    part = cut(rows, count, config.seed)
+    found = []
+    for number in range(count):
+        write_fold(root / f"fold{number}", rows, part, number, count)
+        splits = {}
+        for split in ("train", "val", "test"):
+            with (root / f"fold{number}/{split}/label.txt").open(newline="") as file:
+                splits[split] = {Path(path).name for row in csv.reader(file) for path in row}
+        found.append(splits)
+    return found
+
+
+def write_pairs(root: Path, split: str, pairs: list[tuple[int, int]]) -> None:
+    folder = root / "data" / split
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in {number for pair in pairs for number in pair}:
+        picture(number, 1.0).save(root / f"{number}.png")
+    (folder / "label.txt").write_text("".join(f"{root}/{a}.png,{root}/{b}.png\n" for a, b in pairs))
+
+
+def test_folds_of_pairs_across_scenes_keep_a_picture_in_one_split(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(0)
+    drawn = {tuple(sorted(rng.choice(12, 2, replace=False).tolist())) for _ in range(60)}
+    pairs = [(int(a), int(b)) for a, b in sorted(drawn)]
+    write_pairs(tmp_path, "train", pairs)
+    told = "".join(f"{tmp_path}/{number}.png,scene{number // 2},wn,1\n" for number in range(12))
+    (tmp_path / "data/train/manifest.csv").write_text("path,scene,type,level\n" + told)
+    for splits in folds_of(tmp_path, 3):
+        scenes = {split: {int(name[:-4]) // 2 for name in names} for split, names in splits.items()}
+        assert all(scenes.values())
+        assert not scenes["test"] & (scenes["train"] | scenes["val"]) and not scenes["train"] & scenes["val"]
+    assert "pairs join scenes of two splits and are left out" in caplog.text
+
+
+def test_folds_of_pairs_tie_pictures_of_all_splits(tmp_path: Path) -> None:
+    write_pairs(tmp_path, "train", [(0, 1), (2, 3), (4, 5), (6, 7)])
+    write_pairs(tmp_path, "val", [(1, 8), (9, 10)])  # 0, 1 and 8 are one scene
+    for splits in folds_of(tmp_path, 3):
+        names = list(splits.values())
+        assert sum(map(len, names)) == len(set().union(*names)) == 11
+        assert any({"0.png", "1.png", "8.png"} <= own for own in names)
 
 
 @pytest.mark.parametrize(

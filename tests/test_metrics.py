@@ -144,7 +144,7 @@ def test_logistic_curve_by_hand():
         ([2] * 9, range(9), "all predictions equal 2"),
         (range(9), [3] * 9, "all opinions equal 3"),
         ([*range(8), np.nan], range(9), "not finite"),
-        (np.linspace(-3, 3, 300), np.exp(2 * np.linspace(-3, 3, 300)), "Optimal parameters not found"),
+        (np.linspace(-3, 3, 300), np.exp(2 * np.linspace(-3, 3, 300)), "does not converge"),
     ],
 )
 def test_no_logistic_fit_is_said_with_its_cause(x, y, cause):
@@ -242,6 +242,38 @@ def test_bootstrap_draws_the_same_rows_of_every_array():
         lambda a, b: {"gap": float(np.abs(a - b[:, 0]).max())}, x, x[:, None], resamples=50
     )
     assert found["gap"] == (0, 0)
+
+
+def test_bootstrap_of_groups_covers_the_true_mean_where_rows_rise_and_fall_together():
+    rng = np.random.default_rng(3)
+    hits = {True: 0, False: 0}
+    for _ in range(150):
+        groups = np.repeat(np.arange(25), 8)
+        values = 3 + rng.normal(size=25)[groups] + rng.normal(0, 0.3, 200)
+        for whole in hits:
+            found = bootstrap_intervals(mean_of, values, groups=groups if whole else None, resamples=150)
+            hits[whole] += found["mean"][0] <= 3 <= found["mean"][1]
+    assert 0.86 <= hits[True] / 150 <= 0.99
+    assert hits[False] / 150 < 0.7  # why rows are not drawn one by one
+
+
+def test_bootstrap_draws_whole_groups():
+    groups = np.array(["b", "a", "b", "c", "a", "a"])
+    seen = []
+    bootstrap_intervals(
+        lambda names: seen.append(names) or {"rows": float(len(names))}, groups, groups=groups, resamples=40
+    )
+    for names in seen:
+        assert sum(np.sum(names == name) // size for name, size in zip("abc", (3, 2, 1), strict=True)) == 3
+        assert all(np.sum(names == name) % size == 0 for name, size in zip("abc", (3, 2, 1), strict=True))
+
+
+def test_logistic_fit_is_not_turned_round_by_one_far_score():
+    quality = np.random.default_rng(0).uniform(1, 5, 46)
+    scores = quality + np.random.default_rng(1).normal(0, 0.3, 46)
+    scores[np.argmin(quality)] = 60
+    fit = fit_logistic(scores, quality)
+    assert pearson(scores, quality) < 0.1 and pearson(fit(scores), quality) > 0.8
 
 
 def test_bootstrap_of_an_undefined_figure_is_nan_in_silence(recwarn):

@@ -3,10 +3,10 @@
 #     bash z_task_shell/train_default.sh PHOTOS [OUT]
 # PHOTOS: a folder of sharp, clean photographs, a few hundred. OUT (default: default_model) gets everything.
 # Steps that are done are skipped; an interrupted training goes on where it stopped.
+photos="$(realpath "${1:?usage: bash z_task_shell/train_default.sh PHOTOS [OUT]}")"
+out="$(realpath -m "${2:-default_model}")"
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements.txt
 
-photos="${1:?usage: bash z_task_shell/train_default.sh PHOTOS [OUT]}"
-out="${2:-default_model}"
 arch=efficientnet_lite0_every_block
 best=model_best_$arch.pth
 data="$out/mos"
