@@ -18,6 +18,22 @@ from utils.argument_types import (
 from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
 from utils.errors import ConfigError
 
+_CONVERT = (
+    "the workers take it from the file; --export torchscript with this flag writes a file to score with"
+)
+_HELD = "the workers take it from the file of --resume; leave it out"
+_LOCAL = "leave it out, or score without --cluster"
+NOT_ON_CLUSTER = {
+    "report": _LOCAL,
+    "quality_map": _LOCAL,
+    "threads": "each worker has one core; leave it out",
+    "view": _CONVERT,
+    "image_size": _CONVERT,
+    "patches": _CONVERT,
+    "arch": _HELD,
+    "num_classes": _HELD,
+}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -225,6 +241,9 @@ def _refuse_deploy_conflicts(config: Config) -> None:
         raise ConfigError("INT8 needs --calibration DIR, a folder of a few hundred pictures")
     if config.output is not None and not config.cluster and config.output.suffix.lower() not in OUTPUTS:
         raise ConfigError(f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}")
+    for name, advice in NOT_ON_CLUSTER.items():
+        if config.cluster and name in config.given:
+            raise ConfigError(f"--{name} does not go with --cluster: {advice}")
     if config.skip_done and config.output is None:
         raise ConfigError("--skip_done needs --output FILE, whose rows say what is done")
     for name in ("output", "report", "quality_map", "skip_done", "cluster"):

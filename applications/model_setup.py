@@ -30,7 +30,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
     stored = _stored_spec(state, config.resume)
     spec = _spec_of_flags(config, pretrained=config.pretrained and state is None)
     if stored is not None:
-        _refuse_other(config, stored, ("arch",))
+        refuse_other(config, stored, ("arch",))
         _notice_other(config, stored, ("view", "image_size"))
         spec = spec.with_(arch=stored.arch, mean=stored.mean, std=stored.std)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
@@ -70,8 +70,8 @@ def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]
         logging.warning("%s holds weights alone; the flags say what they are", where)
         spec = _spec_of_flags(config, pretrained=False)
     else:
-        _refuse_other(config, spec, ("arch", "num_classes"))
-        spec = _overridden(config, spec)
+        refuse_other(config, spec, ("arch", "num_classes"))
+        spec = overridden(config, spec)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     misfits = fit_state(network, state["state_dict"], where)
     if misfits:
@@ -109,7 +109,8 @@ def _stored_spec(state: dict[str, Any] | None, path: Path | None) -> ModelSpec |
     return ModelSpec.from_dict(state["spec"], str(path))
 
 
-def _refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:
+def refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:
+    """Raise ConfigError where a flag of `names` was given and says other than the file of --resume."""
     for name in names:
         if name not in config.given:
             continue
@@ -127,7 +128,12 @@ def _notice_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> 
             logging.warning("%s was trained with --%s %s, this run uses %s", config.resume, name, held, used)
 
 
-def _overridden(config: Config, spec: ModelSpec) -> ModelSpec:
+def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
+    """The spec of the file of --resume, with what the flags say of its view put in its place, with a notice.
+
+    Raises:
+        ConfigError: --criterion emd, of a file that gives one number.
+    """
     for name in ("image_size", "view", "patches", "criterion"):
         asked, held = getattr(config, name), getattr(spec, name)
         if name in config.given and asked != held:

@@ -1,22 +1,23 @@
 """`--predict`: scores of pictures, as lines, as a file and as a page."""
 
+import io
 import logging
-from collections.abc import Iterable, Iterator
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from applications.model_setup import trained_model
+from applications.model_setup import overridden, refuse_other, trained_model
 from config import Config
 from deploy import names
 from deploy.engines import Scorer, load_scorer
 from deploy.engines.loading import choose_engine, engine_of_module
 from deploy.exporting import export_module
-from deploy.inputs import collect
+from deploy.inputs import PathQueue, collect
 from deploy.journal import Journal
 from deploy.optional import require
+from deploy.outputs import require_writable, writing
 from deploy.pipeline import score_paths
-from deploy.results import Row
+from deploy.results import Counts, Row
 from utils.checkpoint import find_file
 from utils.cores import usable_cores
 from utils.distributed import choose_device
@@ -26,27 +27,32 @@ from utils.signals import StopSignals
 
 
 def run(config: Config) -> int:
-    """Score what the arguments name; 0, or 1 when some pictures could not be scored, 130 when interrupted."""
+    """Score what the arguments name.
+
+    Returns:
+        0; 1 when a row of the whole output has an error or a folder could not be read; 130 when interrupted.
+    """
     model = model_file(config)
-    _require_packages(config)
+    _prepare_outputs(config)
     if config.cluster:
         from deploy.cluster import score_on_cluster
 
-        return score_on_cluster(config.predict or [], model, config.output, config.cluster, config.engine)
+        return score_on_cluster(
+            config.predict or [], model, config.output, config.cluster, config.engine, config.full_decode
+        )
     queue = collect(config.predict or [])
     threads = config.threads or usable_cores()
     scorer = open_scorer(config, model, threads)
     logging.info("%s", describe(scorer, model))
     journal = _open_journal(config)
+    counts = Counts()
     if config.skip_done and journal:
-        before = len(queue)
-        queue.leave_out(row.path for row in journal.rows())
-        logging.info("%d of %d pictures are done", before - len(queue), before)
+        _leave_done_out(queue, journal, counts)
     forwards = threads if scorer.engine.name == "openvino" else 1
     rows = score_paths(queue, scorer, threads, forwards, config.full_decode)
-    counts = _Counts()
     with StopSignals() as stop, progress_bar(total=len(queue), desc="score", unit="picture") as bar:
-        for group in counts.of(rows):
+        for group in rows:
+            counts.add(group)
             _put(group, journal, config)
             if config.quality_map:
                 _draw_maps(group, scorer, config.quality_map)
@@ -55,12 +61,10 @@ def run(config: Config) -> int:
                 break
     queue.close()
     if stop.requested:
-        if journal:
-            journal.close()
-            logging.warning("interrupted; --skip_done goes on with %s", journal.path)
+        _leave_journal(config, journal)
         return 130
     _finish(config, journal, scorer, counts)
-    return 1 if counts.bad else 0
+    return 1 if counts.bad or queue.unread else 0
 
 
 def model_file(config: Config) -> Path:
@@ -77,10 +81,18 @@ def model_file(config: Config) -> Path:
 
 
 def open_scorer(config: Config, model: Path, threads: int) -> Scorer:
-    """The scorer of --resume by --engine; flags may override the view of a checkpoint, with a notice."""
+    """The scorer of --resume by --engine; flags may override the view of the file, with a notice.
+
+    Raises:
+        ConfigError: --arch or --num_classes contradicts the file, or --image_size a converted one.
+        WeightsError: see `load_scorer`.
+    """
     device = choose_device(config.cuda, config.gpus)[0] if config.engine in ("auto", "torch") else "cpu"
     if model.suffix != ".pth":
-        return load_scorer(model, device, threads, config.engine, streams=threads)
+        scorer = load_scorer(model, device, threads, config.engine, streams=threads)
+        asked = replace(config, resume=model)
+        refuse_other(asked, scorer.spec, ("arch", "num_classes", "image_size"))
+        return Scorer(scorer.engine, overridden(asked, scorer.spec))
     kind = choose_engine(model, device, config.engine)
     network, spec, _ = trained_model(replace(config, resume=model))
     module = export_module(network, spec).to(device)
@@ -103,26 +115,21 @@ def describe(scorer: Scorer, model: Path) -> str:
     return f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale}"
 
 
-class _Counts:
-    """Counts rows that pass."""
-
-    def __init__(self) -> None:
-        self.good = self.bad = 0
-
-    def of(self, groups: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        for group in groups:
-            bad = sum(bool(row.error) for row in group)
-            self.good, self.bad = self.good + len(group) - bad, self.bad + bad
-            yield group
-
-
-def _require_packages(config: Config) -> None:
+def _prepare_outputs(config: Config) -> None:
     """What the outputs need, before the long work and not after it."""
     if config.output is not None and config.output.suffix.lower() == ".parquet":
         require("pyarrow", f"--output {config.output}")
     if config.report is not None:
         for package in ("jinja2", "plotly"):
             require(package, "--report")
+    if config.output is not None and not config.cluster:
+        require_writable("--output", config.output)
+    if config.report is not None:
+        require_writable("--report", config.report)
+    if config.quality_map is not None:
+        require_writable("--quality_map", config.quality_map / "map.png")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
 
 
 def _open_journal(config: Config) -> Journal | None:
@@ -133,9 +140,28 @@ def _open_journal(config: Config) -> Journal | None:
     return None
 
 
+def _leave_done_out(queue: PathQueue, journal: Journal, counts: Counts) -> None:
+    before = len(queue)
+    queue.leave_out(counts.paths_of(journal.rows()))
+    logging.info("%d of %d pictures are done", before - len(queue), before)
+    if counts.bad:
+        logging.warning("%d rows from before have an error; they are not tried again", counts.bad)
+
+
+def _leave_journal(config: Config, journal: Journal | None) -> None:
+    if journal is None:
+        return
+    journal.close()
+    if config.output is not None:
+        logging.warning("interrupted; --skip_done goes on with %s", journal.path)
+    else:
+        journal.path.unlink()
+
+
 def _put(group: list[Row], journal: Journal | None, config: Config) -> None:
     if journal:
-        journal.append(group)
+        with writing(journal.path):
+            journal.append(group)
     for row in group:
         if row.error:
             logging.error("%s: %s", row.path, row.error)
@@ -150,17 +176,20 @@ def _draw_maps(group: list[Row], scorer: Scorer, folder: Path) -> None:
 
     for row in group:
         if not row.error:
-            draw_map_of_file(row.path, scorer, folder)
+            with writing(folder):
+                draw_map_of_file(row.path, scorer, folder)
 
 
-def _finish(config: Config, journal: Journal | None, scorer: Scorer, counts: Any) -> None:
+def _finish(config: Config, journal: Journal | None, scorer: Scorer, counts: Counts) -> None:
     if journal and config.report is not None:
         from deploy.report import write_report
 
-        write_report(config.report, journal.rows, scorer.spec)
+        with writing(config.report):
+            write_report(config.report, journal.rows, scorer.spec)
         print(f"{config.report}: the page")
     if journal and config.output is not None:
-        journal.finish()
+        with writing(config.output):
+            journal.finish()
         print(f"{config.output}: {counts.good} pictures scored, {counts.bad} could not be read")
     elif journal:
         journal.close()

@@ -1,6 +1,7 @@
 """Scoring by Ray Data: the same scorer, in actors on one machine or many."""
 
 import hashlib
+import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,9 @@ from typing import Any
 
 from deploy.inputs import collect
 from deploy.optional import require
-from deploy.results import Row, from_line, read_rows, to_line, write_rows
+from deploy.outputs import require_writable, writing
+from deploy.part_files import MODEL_NOTE, outcomes, parts_in, require_same_model
+from deploy.results import Counts, Row, from_line, to_line, write_rows
 from utils.errors import ConfigError
 from utils.progress import progress_bar
 
@@ -29,9 +32,12 @@ class ScoringActor:
         model: name of the file, and its parts by suffix, so that machines need no shared disk for it.
         engine: see `deploy.engines.load_scorer`.
         cores: of this actor.
+        full_decode: see `score_paths`.
     """
 
-    def __init__(self, model: tuple[str, dict[str, bytes]], engine: str, cores: int) -> None:
+    def __init__(
+        self, model: tuple[str, dict[str, bytes]], engine: str, cores: int, full_decode: bool
+    ) -> None:
         import tempfile
 
         from deploy.engines import load_scorer
@@ -41,7 +47,7 @@ class ScoringActor:
             for suffix, content in parts.items():
                 (Path(folder) / name).with_suffix(suffix).write_bytes(content)
             self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine, streams=cores)
-        self._cores = cores
+        self._cores, self._full_decode = cores, full_decode
 
     def __call__(self, piece: dict[str, Any]) -> dict[str, Any]:
         """A part's name and some of its paths -> the name and their rows, as lines of JSON."""
@@ -49,17 +55,17 @@ class ScoringActor:
 
         forwards = self._cores if self._scorer.engine.name == "openvino" else 1
         paths = (os.fsdecode(path) for path in piece["paths"].split(b"\0"))
-        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, forwards))
+        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, forwards, self._full_decode))
         return {"part": piece["part"], "rows": "".join(map(to_line, rows))}
 
 
 def score_on_cluster(
-    arguments: list[str], model: Path, output: Path | None, address: str, engine: str
+    arguments: list[str], model: Path, output: Path | None, address: str, engine: str, full_decode: bool
 ) -> int:
     """Score what the arguments name into a folder of Parquet files, one for each PART of pictures.
 
-    A file that is there is done and is left out, so that the same command goes on after a stop; a worker that
-    dies has its pictures scored by another.
+    Pictures with a row in the folder are left out, so that the same command goes on after a stop, and takes
+    up what is new; a worker that dies has its pictures scored by another.
 
     Args:
         arguments: files, folders, patterns, lists and URLs, as for --predict; every machine must see them.
@@ -68,32 +74,36 @@ def score_on_cluster(
         address: "ray" for this machine, "ray://HOST:PORT" for a cluster's client port, "ray:auto" for the
             cluster that this machine is part of.
         engine: for every actor.
+        full_decode: see `score_paths`.
 
     Returns:
-        0, or 1 when some pictures could not be read.
+        0, or 1 when a row of the folder has an error or a folder of pictures could not be read.
 
     Raises:
-        ConfigError: no --output, or Ray is not installed.
+        ConfigError: no --output, or one that can't be written or holds another model's scores; no Ray.
     """
     if output is None:
         raise ConfigError("--cluster needs --output FOLDER, for its Parquet files")
     ray = require("ray", "--cluster", "ray[data]")
     require("pyarrow.parquet", "--cluster", "pyarrow")
+    parts = [model, model.with_suffix(".bin")] if model.suffix == ".xml" else [model]
+    files = {path.suffix: path.read_bytes() for path in parts if path.is_file()}
+    require_writable("--output", output / MODEL_NOTE)
+    require_same_model(output, model.name, files, full_decode)
     _connect(ray, address)
-    output.mkdir(parents=True, exist_ok=True)
-    queue = collect(
-        [str(Path(argument).resolve()) if Path(argument).exists() else argument for argument in arguments]
-    )
-    files = {path.suffix: path.read_bytes() for path in {model, model.with_suffix(".bin")} if path.is_file()}
-    done = bad = 0
+    queue = collect(arguments, absolute=True)
+    before, counts = len(queue), Counts()
+    queue.leave_out(counts.paths_of(chain.from_iterable(map(outcomes, parts_in(output)))))
+    logging.info("%d of %d pictures are done", before - len(queue), before)
+    actor = ((model.name, files), engine, 1, full_decode)
     with progress_bar(total=len(queue), desc="score", unit="picture") as bar:
-        for part in _finished_parts(queue, output, ((model.name, files), engine, 1), ray):
-            errors = [bool(row.error) for row in read_rows(part)]
-            done, bad = done + len(errors), bad + sum(errors)
-            bar.update(len(errors))
+        for part in _finished_parts(queue, output, actor, ray):
+            rows = list(outcomes(part))
+            counts.add(rows)
+            bar.update(len(rows))
     queue.close()
-    print(f"{output}: {done - bad} pictures scored, {bad} could not be read")
-    return 1 if bad else 0
+    print(f"{output}: {counts.good} pictures scored, {counts.bad} could not be read")
+    return 1 if counts.bad or queue.unread else 0
 
 
 def _finished_parts(paths: Iterable[str], output: Path, actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:
@@ -101,10 +111,8 @@ def _finished_parts(paths: Iterable[str], output: Path, actor: tuple[Any, ...], 
     parts = _chunks(paths, PART)
     by_client = ray.util.client.ray.is_connected()
     while wave := list(islice(parts, CLIENT_WAVE if by_client else WAVE)):
-        names = {output / f"part-{_digest(part)}.parquet": part for part in wave}
-        todo = {path: part for path, part in names.items() if not path.is_file()}
-        yield from (path for path in names if path not in todo)
-        yield from _score_parts(todo, actor, ray, by_client) if todo else ()
+        todo = {output / f"part-{_digest(part)}.parquet": part for part in wave}
+        yield from _score_parts(todo, actor, ray, by_client)
 
 
 def _score_parts(
@@ -127,7 +135,8 @@ def _score_parts(
         path = Path(piece["part"])
         rows[path] += map(from_line, piece["rows"].splitlines())
         if len(rows[path]) == len(todo[path]):
-            write_rows(path, sorted(rows.pop(path), key=lambda row: row.path))
+            with writing(path):
+                write_rows(path, sorted(rows.pop(path), key=lambda row: row.path))
             yield path
 
 

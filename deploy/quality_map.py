@@ -1,6 +1,7 @@
 """Where in a picture quality is lost: a heat map over it, with a scale."""
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from deploy.storage import read_picture
 
 MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
+CJK_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
+    "Microsoft YaHei", "PingFang SC", "Arial Unicode MS", "SimHei",
+)  # fmt: skip
+LONGEST_NAME = 50  # characters: in UTF-8 up to 200 bytes, of the 255 that a file's name may have
 LONGEST = 1200  # pixels of the drawn picture
 SMALLEST = 0.05  # of the model's scale: a smaller effect of covering is drawn pale
 
@@ -139,14 +145,24 @@ def draw_map(result: QualityMap, title: str, file: object) -> None:
     # red to blue: people who can't tell red from green read it too
     drawn = heat.imshow(np.asarray(values), cmap="RdYlBu", alpha=0.55, vmin=low, vmax=high)
     figure.colorbar(drawn, ax=heat, label=result.meaning, shrink=0.85)
-    heat.set_title(title, fontsize=10)
+    # file names: $ is no formula there, and their bytes need not be text
+    shown_title = os.fsencode(title).decode(errors="replace")
+    heat.set_title(shown_title, fontsize=10, parse_math=False, fontfamily=_fonts())
     for axes in (plain, heat):
         axes.set(xticks=[], yticks=[])
     figure.savefig(file, format="png", dpi=100)  # type: ignore[arg-type]
 
 
+def _fonts() -> list[str]:
+    """matplotlib's own font, and one that this machine has for the names that it can't write."""
+    from matplotlib.font_manager import get_font_names
+
+    there = set(get_font_names())
+    return ["DejaVu Sans", *[name for name in CJK_FONTS if name in there][:1]]
+
+
 def draw_map_of_file(path: str, scorer: Scorer, folder: Path) -> Path:
-    """Draw the map of the picture in `path` into `folder`; the name holds the path's last two parts.
+    """Draw the map of the picture in `path` into `folder`; the name is that of the picture and a checksum.
 
     Raises:
         ImageError: it can't be read.
@@ -158,7 +174,8 @@ def draw_map_of_file(path: str, scorer: Scorer, folder: Path) -> Path:
     image = read_picture(path)[0]
     score = float(scorer.score([image]).scores[0])
     # Two folders may hold pictures of one name: a checksum of the path keeps their maps apart.
-    target = folder / f"{Path(path).stem}_{crc32(path.encode(errors='surrogateescape')):08x}.png"
+    stem = Path(path).stem[:LONGEST_NAME]
+    target = folder / f"{stem}_{crc32(path.encode(errors='surrogateescape')):08x}.png"
     with atomic_write(target) as file:
         draw_map(quality_map(image, scorer), f"{Path(path).name}: {score:.3f}", file)
     return target

@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,25 @@ class Row:
     error: str = ""
 
 
+class Counts:
+    """How many rows have a score, and how many an error."""
+
+    def __init__(self) -> None:
+        self.good = self.bad = 0
+
+    def paths_of(self, rows: Iterable[Row]) -> Iterator[str]:
+        """The path of each row, which is counted as it passes."""
+        for row in rows:
+            self.add([row])
+            yield row.path
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Count some rows."""
+        for row in rows:
+            self.bad += bool(row.error)
+            self.good += not row.error
+
+
 COLUMNS = tuple(item.name for item in fields(Row))
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
 
@@ -53,6 +72,11 @@ def from_line(line: str) -> Row:
         TypeError, ValueError: another line.
     """
     return Row(**json.loads(line))
+
+
+def as_text(path: str) -> str:
+    """A path as Parquet, which holds Unicode alone, spells it; only one that is not UTF-8 changes."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -75,8 +99,12 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
             writer.writerow([_cell(value) for value in asdict(row).values()])
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """The rows of a file that this module wrote, one at a time.
+
+    Args:
+        path: of any of the formats.
+        columns: of Parquet, those to read, with `path` among them; the others are left at their defaults.
 
     Raises:
         ConfigError: Parquet without pyarrow.
@@ -87,7 +115,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         if suffix == ".parquet":
             parquet = require("pyarrow.parquet", f"{path}")
             with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROW_GROUP):
+                for batch in file.iter_batches(ROW_GROUP, columns=columns):
                     yield from (Row(**values) for values in batch.to_pylist())
             return
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as text:
@@ -129,7 +157,7 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
         for group in _groups(rows, ROW_GROUP):
             values = [asdict(row) for row in group]
             for value in values:
-                value["path"] = os.fsencode(value["path"]).decode(errors="backslashreplace")
+                value["path"] = as_text(value["path"])
             writer.write_table(arrow.Table.from_pylist(values, schema))
 
 

@@ -36,14 +36,25 @@ def list_pictures(url: str) -> Iterator[str]:
         if system.get_file_info(path).type == fs.FileType.File:
             yield url
             return
-        found = system.get_file_info(fs.FileSelector(path, recursive=True))
+        for found in _walk(system, path):
+            inside = found.removeprefix(path.rstrip("/"))
+            yield place.rstrip("/") + quote(inside) + (f"?{options}" if options else "")
     except (OSError, ValueError) as error:
         raise DataError(f"{url}: {str(error).splitlines()[0]}") from error
-    for entry in found:
-        inside = entry.path.removeprefix(path.rstrip("/"))
-        hidden = any(part.startswith(".") for part in inside.split("/"))
-        if entry.is_file and not hidden and is_picture(entry.base_name):
-            yield place.rstrip("/") + quote(inside) + (f"?{options}" if options else "")
+
+
+def _walk(system: Any, path: str) -> Iterator[str]:
+    """The pictures below a path, a folder's listing at a time: a whole bucket's does not fit in memory."""
+    fs = require("pyarrow.fs", "a URL", "pyarrow")
+    todo = [path]
+    while todo:
+        for entry in system.get_file_info(fs.FileSelector(todo.pop())):
+            if entry.base_name.startswith("."):
+                continue
+            if entry.type == fs.FileType.Directory:
+                todo.append(entry.path)
+            elif entry.is_file and is_picture(entry.base_name):
+                yield entry.path
 
 
 def read_picture(name: str, fit: tuple[int, int] | None = None) -> tuple[Image.Image, tuple[int, int]]:

@@ -91,7 +91,7 @@ def test_two_nodes_of_which_one_is_killed(
     killer.join()
     assert killed.is_set()
     assert f"{PICTURES} pictures scored, 1 could not be read" in capsys.readouterr().out
-    assert len(list(output.iterdir())) == 7
+    assert len(list(output.glob("part-*"))) == 7
     assert_same(rows_of(output), place)
     times = {part: part.stat().st_mtime_ns for part in output.iterdir()}
     gone = min(times)
@@ -101,6 +101,33 @@ def test_two_nodes_of_which_one_is_killed(
         part: when for part, when in times.items() if part != gone
     }
     assert_same(rows_of(output), place)
+
+
+def test_new_pictures_and_another_model(
+    place: Path, two_nodes: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Relative names of a list become absolute; only what is new is scored; models are not mixed."""
+    output = place / "scores"
+    run = ["--predict", "list.txt", "--resume", "a.pth", "--cluster", "ray:auto", "--output", "scores"]
+    names = sorted(path.name for path in (place / "photos").iterdir())
+    (place / "list.txt").write_text("".join(f"photos/{name}\n" for name in names[1:]), encoding="utf-8")
+    assert main(run) == 1
+    before = {part: part.stat().st_mtime_ns for part in output.iterdir()}
+    assert all(row.path.startswith(f"{place}/photos/") for row in rows_of(output).values())
+    (place / "list.txt").write_text("".join(f"photos/{name}\n" for name in names), encoding="utf-8")
+    capsys.readouterr()
+    assert main(run) == 1
+    captured = capsys.readouterr().out
+    assert f"{PICTURES} of {PICTURES + 1} pictures are done" in captured
+    assert f"{PICTURES} pictures scored, 1 could not be read" in captured
+    assert {part: part.stat().st_mtime_ns for part in before} == before
+    assert_same(rows_of(output), place)
+    write_checkpoint(place / "b.pth", num_classes=3)
+    assert main([*run[:3], "b.pth", *run[4:]]) == 2
+    assert "holds scores of a.pth" in capsys.readouterr().err
+    (output / "_model.json").unlink()
+    assert main(run) == 2
+    assert "an unknown model" in capsys.readouterr().err
 
 
 def test_the_client_port(place: Path, two_nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -129,11 +131,14 @@ def test_skip_done_scores_only_what_is_new(place: Path, capsys: pytest.CaptureFi
     before = (place / "s.csv").read_text(encoding="utf-8")
     picture(20, 0.5).save(place / "photos" / "zz.png")
     capsys.readouterr()
-    main([*argv, "--skip_done"])
+    assert main([*argv, "--skip_done"]) == 1  # the two faults of before are in the file
     after = (place / "s.csv").read_text(encoding="utf-8")
     assert after.startswith(before)
     assert [Path(row["path"]).name for row in rows_of(place / "s.csv")[7:]] == ["zz.png"]
-    assert "7 of 8 pictures are done" in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert "7 of 8 pictures are done" in captured.out
+    assert "6 pictures scored, 2 could not be read" in captured.out
+    assert "2 rows from before have an error" in captured.err
 
 
 def test_a_killed_run_goes_on_to_the_same_file(place: Path) -> None:
@@ -213,6 +218,12 @@ def test_a_missing_package_is_named_before_the_work(
         (["--predict", "x", "--skip_done"], "--output"),
         (["--output", "a.csv"], "belongs to --predict"),
         (["--predict", "x", "--resume", "a.h5"], "a.h5"),
+        (["--predict", "x", "--cluster", "ray", "--report", "r.html"], "--report does not go with --cluster"),
+        (["--predict", "x", "--cluster", "ray", "--quality_map", "m"], "--quality_map does not go with"),
+        (["--predict", "x", "--cluster", "ray", "--threads", "1"], "each worker has one core"),
+        (["--predict", "x", "--cluster", "ray", "--view", "patches"], "--export torchscript"),
+        (["--predict", "x", "--cluster", "ray", "--image_size", "9", "9"], "--export torchscript"),
+        (["--predict", "x", "--cluster", "ray", "--num_classes", "3"], "leave it out"),
     ],
 )
 def test_wrong_command_lines(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,3 +277,128 @@ def test_the_map_finds_the_spoilt_half() -> None:
         values = quality_map(Image.fromarray(pixels), scorer).values
         width = values.shape[1]
         assert values[:, : width // 3].mean() < values[:, -width // 3 :].mean()
+
+
+ODD_NAMES = [b"5$_to_$6.png", b"caf\xe9.png", ("\u5927\u697c" * 40).encode() + b".png"]
+
+
+def test_quality_maps_of_any_name(place: Path) -> None:
+    folder = place / "odd"
+    folder.mkdir()
+    for name in ODD_NAMES:
+        (folder / os.fsdecode(name)).write_bytes((place / "photos" / "ünder 0.png").read_bytes())
+    argv = ["--predict", "odd", "--resume", "a.pth", "--engine", "torch"]
+    assert main([*argv, "--quality_map", "maps"]) == 0
+    assert len(list((place / "maps").iterdir())) == len(ODD_NAMES)
+
+
+def test_names_of_any_bytes_from_stdin_to_stdout(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / os.fsdecode(ODD_NAMES[1])).write_bytes((place / "photos" / "ünder 0.png").read_bytes())
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(ODD_NAMES[1] + b"\n"), "utf-8"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, "utf-8", write_through=True))
+    assert main(["--predict", "-", "--resume", "a.pth", "--engine", "torch"]) == 0
+    assert out.getvalue().endswith(ODD_NAMES[1] + b"\n")
+
+
+def test_a_name_that_is_not_utf8_is_done_in_parquet_too(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is in requirements-deploy.txt")
+    (place / "photos" / os.fsdecode(ODD_NAMES[1])).write_bytes(b"")
+    argv = ["--predict", "photos", "--resume", "a.pth", "--engine", "torch", "--output", "s.parquet"]
+    main(argv)
+    main([*argv, "--skip_done"])
+    assert "8 of 8 pictures are done" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the longest path is Linux's")
+def test_a_folder_that_cannot_be_read_is_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its path is too long to be opened: unlike a lack of permission, this stops root too."""
+    for name in ("empty.jpg", "more, of them/torn.jpg"):
+        (place / "photos" / name).unlink()
+    holder = os.open(place / "photos", os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("d" * 200, dir_fd=holder)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=holder)
+        os.close(holder)
+        holder = inner
+    os.close(holder)
+    assert main(["--predict", "photos", "--resume", "a.pth", "--engine", "torch", "--output", "s.csv"]) == 1
+    captured = capsys.readouterr()
+    assert "5 pictures scored, 0 could not be read" in captured.out
+    assert captured.err.count("the folder can't be read (File name too long)") == 1
+
+
+@pytest.mark.parametrize("flag", ["--output", "--report", "--quality_map"])
+def test_what_cannot_be_written_is_told_before_the_work(
+    flag: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if flag == "--report":
+        pytest.importorskip("plotly", reason="plotly is in requirements-deploy.txt")
+    assert main(["--predict", "photos", "--resume", "a.pth", flag, "a.pth/below.csv"]) == 2
+    captured = capsys.readouterr()
+    assert f"{flag} a.pth/below.csv" in captured.err
+    assert "can't be written there" in captured.err
+    assert captured.out == ""
+
+
+def test_a_full_disk_is_told_in_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no limits of file sizes")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
+    try:
+        status = main(["--predict", "photos", "--resume", "a.pth", "--engine", "torch", "--output", "s.csv"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert status == 2
+    assert "s.csv.partial: can't be written (File too large)" in capsys.readouterr().err
+
+
+def test_flags_that_contradict_a_converted_model(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--jit", "--resume", "a.pth", "--checkpoint_dir", "."]) == 0
+    argv = ["--predict", "photos/ünder 0.png", "--resume", "jit_mobilenet_v3_small.pt", "--engine", "torch"]
+    for flags, held in (
+        (["--arch", "resnet18"], "mobilenet_v3_small"),
+        (["--num_classes", "5"], "3"),
+        (["--image_size", "64", "64"], "(48, 64)"),
+    ):
+        assert main([*argv, *flags]) == 2
+        assert f"was asked for, but jit_mobilenet_v3_small.pt holds {held}" in capsys.readouterr().err
+    assert main([*argv, "--arch", "MobileNet-v3-small", "--num_classes", "3"]) == 0
+    plain = capsys.readouterr().out.splitlines()[-1].split()[0]
+    assert main([*argv, "--view", "patches"]) == 0
+    captured = capsys.readouterr()
+    assert "--view patches replaces the fit of jit_mobilenet_v3_small.pt" in captured.err
+    assert captured.out.splitlines()[-1].split()[0] != plain
+
+
+@pytest.mark.parametrize("flag", ["--report", "--output"])
+def test_an_interrupted_run_promises_what_it_can(
+    flag: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if flag == "--report":
+        pytest.importorskip("plotly", reason="plotly is in requirements-deploy.txt")
+    names = [f"photos/ünder {2 * (number % 3)}.png" for number in range(3)]
+    for number in range(2000):
+        (place / f"{number:04}.png").symlink_to(place / names[number % 3])
+    partial = place / ("a.jsonl.partial" if flag == "--report" else "a.csv.partial")
+
+    def interrupt() -> None:
+        while not partial.exists() or not partial.stat().st_size:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    name = "a.html" if flag == "--report" else "a.csv"
+    argv = ["--predict", "*.png", "--resume", "a.pth", "--engine", "torch"]
+    assert main([*argv, flag, name]) == 130
+    assert ("--skip_done goes on" in capsys.readouterr().err) == partial.exists() == (flag == "--output")
+
+
+def test_pictures_below_a_url_are_found_folder_by_folder(place: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is in requirements-deploy.txt")
+    (place / "photos" / ".thumbs").mkdir()
+    picture(0, 0.0).save(place / "photos" / ".thumbs" / "a.png")
+    found = {unquote(url.removeprefix("file://")) for url in collect([f"file://{place}/photos"])}
+    assert found == {str(place / name) for name in collect(["photos"])}
