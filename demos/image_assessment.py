@@ -14,6 +14,7 @@ from dataloader.image import find_pictures, read_rgb  # noqa: E402
 from demos.score_sheet import draw_sheet  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
 from utils.errors import ImageError, RankIQAError, WeightsError  # noqa: E402
+from utils.image_checks.report import printable  # noqa: E402
 
 # Where --jit and the quick start leave their files.
 FOLDERS = (HERE.parent / "checkpoints", HERE.parent / "quick_start" / "checkpoints")
@@ -91,7 +92,7 @@ def print_scores(scorer: Scorer, paths: list[Path]) -> tuple[list[tuple[float, P
             faults += 1
             continue
         shares = "" if result.probs is None else "  " + " ".join(f"{share:.3f}" for share in result.probs[0])
-        print(f"{result.scores[0]:9.4f}{shares}  {picture}")
+        print(f"{result.scores[0]:9.4f}{shares}  {printable(str(picture))}")
         scored.append((float(result.scores[0]), picture))
     return scored, faults
 

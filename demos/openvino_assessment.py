@@ -16,6 +16,7 @@ from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_pro
 from deploy.engines import Scorer, load_scorer  # noqa: E402
 from utils.errors import ConfigError, ImageError, RankIQAError  # noqa: E402
 from utils.files import atomic_write, write_text  # noqa: E402
+from utils.image_checks.report import printable  # noqa: E402
 from utils.progress import progress_bar  # noqa: E402
 
 BATCH = 8  # frames held at once: few, as they may be large
@@ -78,11 +79,12 @@ def score_video(scorer: Scorer, path: Path) -> list[tuple[int, float]]:
 
 def print_rows(rows: list[tuple[int, float]], video: Path) -> None:
     """A line for each second, then mean and worst."""
+    name = printable(str(video))
     for second, score in rows:
-        print(f"{score:9.4f}  {video} second {second}")
+        print(f"{score:9.4f}  {name} second {second}")
     worst, lowest = min(rows, key=lambda row: row[1])
     mean = sum(score for _, score in rows) / len(rows)
-    print(f"{video}: {len(rows)} seconds, mean {mean:.4f}, worst {lowest:.4f} in second {worst}")
+    print(f"{name}: {len(rows)} seconds, mean {mean:.4f}, worst {lowest:.4f} in second {worst}")
 
 
 def table(rows: list[tuple[int, float]]) -> str:
@@ -100,7 +102,7 @@ def draw_plot(rows: list[tuple[int, float]], title: str, path: Path) -> None:
     axes = figure.add_subplot()
     axes.plot(*zip(*rows, strict=True), marker="." if len(rows) <= 120 else "")
     axes.plot([worst], [lowest], "o", color="tab:red", label=f"worst: {lowest:.4f} in second {worst}")
-    axes.set_title(title, parse_math=False)  # a name may have a $
+    axes.set_title(printable(title), parse_math=False)  # a name may have a $
     axes.set(xlabel="time (seconds)", ylabel="score (higher = better)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)

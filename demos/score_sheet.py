@@ -18,6 +18,7 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
 
     from dataloader.image import read_rgb
     from utils.files import atomic_write
+    from utils.image_checks.report import printable
 
     ranked = sorted(scored, key=lambda pair: -pair[0])
     step = max(1, math.ceil(len(ranked) / MOST))
@@ -30,7 +31,8 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
         thumbnail.thumbnail((480, 480))
         axes.imshow(thumbnail)
         axes.set_title(f"{score:.2f}", fontsize=13, fontweight="bold")
-        axes.set_xlabel("/".join(picture.parts[-2:]), fontsize=8)
+        # A name may hold a $ or bytes that are no text; matplotlib fails at both.
+        axes.set_xlabel(printable("/".join(picture.parts[-2:])), fontsize=8, parse_math=False)
         axes.set(xticks=[], yticks=[])
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=80)

@@ -107,6 +107,18 @@ def test_demo_takes_files_folders_and_goes_on_after_a_bad_picture(
     assert Image.open(sheet).width > 500
 
 
+def test_the_sheet_shows_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make(tmp_path / "jit.pt")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("$x_{$.png", os.fsdecode(b"\xff.png")):
+        picture(1, 0.0).save(folder / name)
+    argv = ["--model", str(tmp_path / "jit.pt"), "--sheet", str(tmp_path / "sheet.png"), str(folder)]
+    assert image_assessment.main(argv) == 0
+    assert r"\udcff.png" in capsys.readouterr().out
+    assert Image.open(tmp_path / "sheet.png").width > 500
+
+
 def test_demo_finds_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_assessment, "FOLDERS", (tmp_path, tmp_path / "quick_start"))
     with pytest.raises(WeightsError, match="quick_start"):
