@@ -13,6 +13,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # its routes would ask huggingface.co for any client
 
 from deploy import names  # noqa: E402
 from utils.errors import RankIQAError, WeightsError  # noqa: E402
@@ -36,8 +37,24 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", timeout_keep_alive=15)
+    serve(uvicorn, app, arguments)
     return 0
+
+
+def serve(uvicorn: Any, app: Any, arguments: argparse.Namespace) -> None:
+    """Until interrupted. Neither the page nor the API needs websockets, which no limit watches."""
+    from demos.web_connections import BACKLOG, limited_protocol, most_connections
+
+    uvicorn.run(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        timeout_keep_alive=15,
+        ws="none",
+        http=limited_protocol(arguments.upload_seconds, most_connections()),
+        backlog=BACKLOG,
+    )
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -58,6 +75,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--max_files", type=int, default=16, help="of one request (default: 16)")
     add("--max_requests", type=int, default=64, help="at once; more get status 429 (default: 64)")
     add("--upload_seconds", type=float, default=30, help="for a request to arrive (default: 30)")
+    add("--score_seconds", type=float, default=60, help="from then to the answer (default: 60)")
     add("--api_only", action="store_true", help="without the page; needs no gradio")
     return parser.parse_args(argv)
 
@@ -77,6 +95,7 @@ def build(arguments: argparse.Namespace) -> Any:
         pixels=int(arguments.max_megapixels * 1e6),
         files=arguments.max_files,
         upload_seconds=arguments.upload_seconds,
+        score_seconds=arguments.score_seconds,
         concurrent=arguments.max_requests,
     )
     scorer = load_scorer(arguments.model or names.DEFAULT_MODEL, arguments.device, engine=arguments.engine)

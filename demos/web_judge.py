@@ -2,22 +2,25 @@
 
 import base64
 import io
-from dataclasses import replace
+import time
+from concurrent.futures import TimeoutError as Late  # on Python 3.10 not the TimeoutError of Python
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import gradio as gr
 
-from demos.web_cards import hint, problem, score_card, verdict
+from demos.web_cards import hint, score_card, verdict
+from demos.web_faults import name_of, reason, refusal
+from demos.web_guard import is_upload
+from demos.web_map import map_picture
 from demos.web_text import answers
-from deploy.quality_map import draw_map, quality_map
 from deploy.score_scale import score_ends
 from deploy.service import Service
 from utils.errors import ImageError
 
 ALIKE = 0.01  # of the scale: two scores that are closer say nothing
 THUMBNAIL = (96, 96)
-MAP_PIXELS = (2000, 2000)  # "fit" looks at a small copy anyway
+FAULTS = (ImageError, OSError)  # of one picture: unreadable; timed out, or deleted since the upload
 
 
 class Judge:
@@ -37,9 +40,9 @@ class Judge:
         if not path:
             return ""
         try:
-            result, size = self._score(path)
-        except (ImageError, TimeoutError) as error:
-            return _problem(error, path, say)
+            result, size = self._score(path, self._end())
+        except FAULTS as error:
+            return refusal(error, path, say)
         score = float(result.scores[0])
         share = self._service.percentile(score)
         lines = [] if share is None else [say["percentile"].format(share)]
@@ -49,21 +52,18 @@ class Judge:
 
     def map(self, path: str | None, request: gr.Request) -> tuple[Any, str]:
         """The quality map of a picture, and how to read it; nothing where it can't be read."""
-        scorer = self._service.scorer
+        say = _say(request)
+        nothing = gr.update(value=None, visible=False)
+        if not path:
+            return nothing, ""
+        scorer, seconds = self._service.scorer, self._service.limits.score_seconds
         try:
-            image = self._open(path) if path else None
-        except ImageError:  # the card has said why
-            image = None
-        if image is None:
-            return gr.update(value=None, visible=False), ""
-        if scorer.spec.view == "fit":
-            image.thumbnail(MAP_PIXELS)
-        from PIL import Image
-
-        buffer = io.BytesIO()
-        draw_map(replace(quality_map(image, scorer), meaning=""), "", buffer)  # the page says it
-        shown = gr.update(value=Image.open(buffer), visible=True)
-        return shown, hint(_say(request)[scorer.spec.view])
+            shown = map_picture(self._open(path), scorer, seconds)
+        except TimeoutError:
+            return nothing, hint(say["busy"])
+        except FAULTS:  # the card has said why
+            return nothing, ""
+        return gr.update(value=shown, visible=True), hint(say[scorer.spec.view])
 
     def two(self, first: str | None, second: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Which of two is better, and both pictures with their scores."""
@@ -72,15 +72,15 @@ class Judge:
         nothing = gr.update(value=None, visible=False)
         if len(paths) < 2:
             return (hint(say["missing"]) if paths else "", nothing, nothing)
-        scores, images = [], []
+        scores, images, end = [], [], self._end()
         for path in paths:
             try:
-                scores.append(float(self._score(path)[0].scores[0]))
+                scores.append(float(self._score(path, end)[0].scores[0]))
                 images.append(self._open(path, (900, 900)))
-            except (ImageError, TimeoutError) as error:
-                return _problem(error, path, say), nothing, nothing
+            except FAULTS as error:
+                return refusal(error, path, say), nothing, nothing
         shown = [
-            gr.update(value=image, label=f"{_name(path)}: {score:.3f}", visible=True)
+            gr.update(value=image, label=f"{name_of(path)}: {score:.3f}", visible=True)
             for path, score, image in zip(paths, scores, images, strict=True)
         ]
         return self._verdict(paths, scores, say), *shown
@@ -91,7 +91,8 @@ class Judge:
         if not paths:
             return gr.update(value=None, visible=False), ""
         most = self._service.limits.files
-        rows = [self._row(path, say) for path in paths[:most]]
+        end = self._end()
+        rows = [self._row(path, say, end) for path in paths[:most]]
         bad = sum(1 for row in rows if row[-1])
         rows.sort(key=lambda row: -row[2] if isinstance(row[2], float) else float("inf"))
         note = say["done"].format(len(rows) - bad, bad)
@@ -104,19 +105,19 @@ class Judge:
         span = self._ends[1] - self._ends[0] if self._ends else 0.0
         if abs(scores[0] - scores[1]) <= ALIKE * span:
             return verdict(say["tie"], by)
-        return verdict(say["better"].format(_name(paths[scores.index(max(scores))])), by)
+        return verdict(say["better"].format(name_of(paths[scores.index(max(scores))])), by)
 
-    def _row(self, path: str, say: dict[str, Any]) -> list[Any]:
+    def _row(self, path: str, say: dict[str, Any], end: float) -> list[Any]:
         try:
-            result, (width, height) = self._score(path)
+            result, (width, height) = self._score(path, end)
             image = self._open(path, THUMBNAIL)
-        except (ImageError, TimeoutError) as error:
-            return ["", _name(path), "", "", "", "", _reason(error, path, say)]
+        except FAULTS as error:
+            return ["", name_of(path), "", "", "", "", reason(error, path, say)]
         score = float(result.scores[0])
         share = self._service.percentile(score)
         return [
             _inline(image),
-            _name(path),
+            name_of(path),
             round(score, 3),
             "" if share is None else round(share),
             width,
@@ -124,36 +125,36 @@ class Judge:
             "",
         ]
 
-    def _score(self, path: str) -> tuple[Any, tuple[int, int]]:
-        with Path(path).open("rb") as file:
-            future, size = self._service.score_file(file, _name(path))
-        return future.result(self._service.limits.score_seconds), size
+    def _end(self) -> float:
+        return time.monotonic() + self._service.limits.score_seconds
+
+    def _score(self, path: str, end: float) -> tuple[Any, tuple[int, int]]:
+        if time.monotonic() > end:
+            raise TimeoutError
+        with _upload(path) as file:
+            future, size = self._service.score_file(file, name_of(path))
+        try:
+            return future.result(max(0.0, end - time.monotonic())), size
+        except Late:
+            future.cancel()
+            raise TimeoutError from None
 
     def _open(self, path: str, most: tuple[int, int] | None = None) -> Any:
-        with Path(path).open("rb") as file:
-            image = self._service.decode(file, _name(path), most)[0]
+        with _upload(path) as file:
+            image = self._service.decode(file, name_of(path), most)[0]
         if most:
             image.thumbnail(most)
         return image
 
 
+def _upload(path: str) -> IO[bytes]:
+    if not is_upload(path):
+        raise ImageError(f"{name_of(path)}: not an upload")
+    return Path(path).open("rb")
+
+
 def _say(request: gr.Request) -> dict[str, Any]:
     return answers(request.headers.get("accept-language"))
-
-
-def _name(path: str) -> str:
-    return Path(path).name
-
-
-def _reason(error: Exception, path: str, say: dict[str, Any]) -> str:
-    if not isinstance(error, ImageError):
-        return str(say["busy"])
-    return str(say["reason"].format(str(error).removeprefix(f"{_name(path)}: ")))
-
-
-def _problem(error: Exception, path: str, say: dict[str, Any]) -> str:
-    reason = _reason(error, path, say)
-    return problem(say["refused"].format(_name(path), reason) if isinstance(error, ImageError) else reason)
 
 
 def _inline(image: Any) -> str:

@@ -7,11 +7,15 @@ import gradio as gr
 from fastapi import FastAPI
 
 from demos.web_cards import STYLE
+from demos.web_guard import NoUrls, UploadsOnly
 from demos.web_judge import Judge
 from demos.web_text import CHINESE, ENGLISH
 from deploy.service import Service
 
 EXAMPLES = sorted((Path(__file__).resolve().parent / "images").glob("*.png"))
+# Seconds: how often uploads are looked through, and the age at which they are deleted. Who comes back to a
+# page within the hour finds its pictures still there; the disk must hold the uploads of that hour.
+KEPT = (600, 3600)
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}  # programs take /v1
 
 
@@ -22,9 +26,10 @@ def mount(app: FastAPI, key: str | None) -> FastAPI:
     """
     service: Service = app.state.service
     words = gr.I18n(en=ENGLISH, zh=CHINESE, **{"zh-CN": CHINESE, "zh-TW": CHINESE})
+    app.add_middleware(NoUrls)
     return gr.mount_gradio_app(
         app,
-        page(service, words),
+        page(service, words).as_launched(),
         path="",
         i18n=words,
         auth=("rankiqa", key) if key else None,
@@ -37,10 +42,10 @@ def mount(app: FastAPI, key: str | None) -> FastAPI:
     )
 
 
-def page(service: Service, words: Any) -> gr.Blocks:
+def page(service: Service, words: Any) -> UploadsOnly:
     """The three tabs."""
     judge = Judge(service)
-    with gr.Blocks(title="RankIQA", analytics_enabled=False, delete_cache=(600, 600)) as blocks:
+    with UploadsOnly(title="RankIQA", analytics_enabled=False, delete_cache=KEPT) as blocks:
         gr.Markdown(words("title"))
         gr.Markdown(words("intro"))
         with gr.Tab(words("one"), id="one"):
@@ -59,6 +64,7 @@ def _one(judge: Judge, words: Any) -> None:
             drop = _drop(words("drop"), "one")
             card = gr.HTML(elem_id="card")
             gr.Examples([str(path) for path in EXAMPLES], drop, label=words("examples"))
+            drop.keep_in_cache |= drop.temp_files  # the examples; else they would be deleted as uploads are
         with gr.Column(scale=2, min_width=480):
             heat = _picture(words("map"), "map")
             meaning = gr.HTML()

@@ -1,4 +1,4 @@
-"""ASGI middleware before the API: key, number of requests, size and time of the upload.
+"""ASGI middleware before the API and the page: key, number of requests, size and time of what is sent.
 
 All of it is checked before anything is kept in memory or decoded.
 """
@@ -14,6 +14,7 @@ from deploy.limits import Limits, Refused
 
 PREFIX = "/v1/"
 MULTIPART_SPARE = 16_384  # bytes of a form beside its files
+SMALL_BYTES = 2**18  # of a request without pictures; the page's longest names 16 uploads, in some 20 KB
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,7 +29,9 @@ class Gate:
         limits: see there.
         key: that requests below /v1/ must carry as X-API-Key; None: none.
         unguarded: paths that everybody may ask at any time.
-        keyless: further paths that are guarded, but not by the key.
+        keyless: further paths that take pictures, but not by the key.
+
+    Requests to any other path hold at most 256 KB, which must arrive in the same time; they are not counted.
     """
 
     def __init__(
@@ -46,44 +49,45 @@ class Gate:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request."""
         path = scope.get("path", "")
-        with_key = path.startswith(PREFIX) and path not in self._unguarded
-        if scope["type"] != "http" or not (with_key or path in self._keyless):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with_key = path.startswith(PREFIX) and path not in self._unguarded
+        counted = with_key or path in self._keyless
+        most_bytes = self._most_bytes if counted else SMALL_BYTES
+        headers = dict(scope["headers"])
         try:
-            self._check(dict(scope["headers"]), with_key)
+            if with_key:
+                self._check_key(headers)
+            if counted and self._running >= self._limits.concurrent:
+                raise Refused(429, "too many requests at once; try again in a second")
+            _check_length(headers, most_bytes)
         except Refused as refused:
             await answer(send, refused)
             return
-        self._running += 1
+        self._running += counted
         try:
-            await self._watched(scope, receive, send)
+            await self._watched(scope, _Upload(receive, send, most_bytes, self._limits.upload_seconds))
         finally:
-            self._running -= 1
+            self._running -= counted
 
-    def _check(self, headers: dict[bytes, bytes], with_key: bool) -> None:
+    def _check_key(self, headers: dict[bytes, bytes]) -> None:
         given = headers.get(b"x-api-key", b"")
-        if with_key and self._key is not None and not secrets.compare_digest(given, self._key.encode()):
+        if self._key is not None and not secrets.compare_digest(given, self._key.encode()):
             raise Refused(401, "the header X-API-Key is missing or wrong")
-        if self._running >= self._limits.concurrent:
-            raise Refused(429, "too many requests at once; try again in a second")
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            raise Refused(400, "Content-Length is no number")
-        if int(length) > self._most_bytes:
-            raise Refused(413, f"a request holds at most {self._most_bytes} bytes")
 
     @property
     def _most_bytes(self) -> int:
         return self._limits.files * self._limits.file_bytes + MULTIPART_SPARE
 
-    async def _watched(self, scope: Message, receive: Receive, send: Send) -> None:
-        upload = _Upload(receive, send, self._most_bytes, self._limits.upload_seconds)
+    async def _watched(self, scope: Message, upload: "_Upload") -> None:
+        receive = upload.receive if _may_have_body(scope) else upload.receive_anything
         try:
-            await self._app(scope, upload.receive, upload.send)
-        except Refused:
-            if not upload.started and upload.refused is not None:
-                await answer(send, upload.refused)
+            await self._app(scope, receive, upload.send)
+        except Exception:
+            if upload.refused is None:
+                raise
+            await upload.answer_refusal()
 
 
 class _Upload:
@@ -94,13 +98,13 @@ class _Upload:
         self._end = time.monotonic() + seconds
         self._seen = 0
         self._whole = False
-        self.started = False
+        self._started = False
         self.refused: Refused | None = None
 
     async def receive(self) -> Message:
         """The next part of the body; raises Refused past the limits."""
         if self._whole:
-            return await self._receive()
+            return await self.receive_anything()
         try:
             message = await asyncio.wait_for(self._receive(), max(0.001, self._end - time.monotonic()))
         except asyncio.TimeoutError:
@@ -111,6 +115,10 @@ class _Upload:
             raise self._refuse(413, f"a request holds at most {self._most_bytes} bytes")
         return message
 
+    async def receive_anything(self) -> Message:
+        """What comes next, whenever that is; after a body it is the end of the connection."""
+        return await self._receive()
+
     def _refuse(self, status: int, detail: str) -> Refused:
         self.refused = Refused(status, detail)
         return self.refused
@@ -118,11 +126,31 @@ class _Upload:
     async def send(self, message: Message) -> None:
         """Pass on what the application answers, unless the request was refused."""
         if self.refused is None:
-            self.started = True
+            self._started = True
             await self._send(message)
-        elif not self.started:
-            self.started = True
+        else:
+            await self.answer_refusal()
+
+    async def answer_refusal(self) -> None:
+        """Say once why the request was refused."""
+        if self.refused is not None and not self._started:
+            self._started = True
             await answer(self._send, self.refused)
+
+
+def _check_length(headers: dict[bytes, bytes], most_bytes: int) -> None:
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit():
+        raise Refused(400, "Content-Length is no number")
+    if int(length) > most_bytes:
+        raise Refused(413, f"a request holds at most {most_bytes} bytes")
+
+
+def _may_have_body(scope: Message) -> bool:
+    """A plain GET has none. The page's streams are such, and ask for the connection's end while they run."""
+    headers = dict(scope["headers"])
+    plain = scope["method"] in ("GET", "HEAD") and headers.get(b"content-length", b"0") == b"0"
+    return not plain or b"transfer-encoding" in headers
 
 
 async def answer(send: Send, refused: Refused) -> None:

@@ -183,8 +183,17 @@ def outspoken(model: Path) -> Path:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-@pytest.mark.parametrize(("language", "better"), [("en-US", "is better"), ("zh-CN", "更好")])
-def test_the_page_in_a_browser(language: str, better: str, outspoken: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("language", "better", "strange_file", "too_large"),
+    [
+        ("en-US", "is better", "not a picture", "too many pixels"),
+        ("zh-CN", "更好", "不是可识别的图片格式", "像素过多"),
+    ],
+    ids=["en", "zh"],
+)
+def test_the_page_in_a_browser(
+    language: str, better: str, strange_file: str, too_large: str, outspoken: Path, tmp_path: Path
+) -> None:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     pytest.importorskip(
         "gradio", reason="gradio is in requirements-deploy.txt; too heavy for requirements-dev.txt"
@@ -211,7 +220,7 @@ def test_the_page_in_a_browser(language: str, better: str, outspoken: Path, tmp_
         )
         tab.goto(f"http://127.0.0.1:{next(server)}")
         tab.wait_for_selector("#one input[type=file]", state="attached")
-        for name, words in (("broken.png", "not a picture"), ("wide.png", "too many pixels")):
+        for name, words in (("broken.png", strange_file), ("wide.png", too_large)):
             tab.set_input_files("#one input[type=file]", paths[name])
             tab.wait_for_selector(f"#card .problem:has-text('{words}')")
             tab.reload()
@@ -232,7 +241,7 @@ def test_the_page_in_a_browser(language: str, better: str, outspoken: Path, tmp_
         tab.get_by_role("tab").nth(2).click()
         tab.set_input_files("#many input[type=file]", [paths[name] for name in ("good.png", "broken.png")])
         tab.wait_for_selector("#table img:visible")
-        assert "not a picture" in tab.inner_text("#table")
+        assert strange_file in tab.inner_text("#table")
         assert strange == []
         browser.close()
     for _ in server:

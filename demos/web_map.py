@@ -1,0 +1,46 @@
+"""The quality map as the page shows it."""
+
+import io
+import time
+from dataclasses import replace
+from typing import Any, cast
+
+from PIL import Image
+
+from deploy.engines.scorer import Scorer, Scores
+from deploy.quality_map import draw_map, quality_map
+
+MOST_PIXELS = (2000, 2000)  # "fit" looks at a small copy anyway
+
+
+def map_picture(image: Image.Image, scorer: Scorer, seconds: float) -> Image.Image:
+    """The picture beside its quality map.
+
+    Args:
+        image: RGB; that of the view "fit" is made smaller.
+        scorer: asked many times.
+        seconds: for all of them.
+
+    Raises:
+        TimeoutError: they did not suffice.
+    """
+    if scorer.spec.view == "fit":
+        image.thumbnail(MOST_PIXELS)
+    buffer = io.BytesIO()
+    result = quality_map(image, cast(Scorer, _Timed(scorer, seconds)))
+    draw_map(replace(result, meaning=""), "", buffer)  # the page says it
+    return Image.open(buffer)
+
+
+class _Timed:
+    """A scorer that stops at a time."""
+
+    def __init__(self, scorer: Scorer, seconds: float) -> None:
+        self.spec = scorer.spec
+        self._scorer = scorer
+        self._end = time.monotonic() + seconds
+
+    def score_crops(self, crops: Any) -> Scores:
+        if time.monotonic() > self._end:
+            raise TimeoutError
+        return self._scorer.score_crops(crops)
