@@ -3,7 +3,6 @@
 import json
 import re
 import warnings
-import zipfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from deploy.module import random_images
+from deploy.operators import is_known
 from deploy.torchscript import SPEC_ENTRY
 from models.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
@@ -19,7 +19,8 @@ from utils.errors import ExportError, WeightsError
 # torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them,
 # and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds
 # that `write_pt2` leaves in it.
-_OPERATOR = re.compile(r"torch\.ops\.aten\.\w+(\.\w+)?|_operator\.(getitem|add|sub|mul|floordiv|ge|le|eq|ne)")
+_OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)(\.\w+)?")
+_OF_SIZES = {f"_operator.{name}" for name in "getitem add sub mul floordiv ge le eq ne".split()}
 _NAME = re.compile(r"[\w.+-]*")  # RegNet calls its blocks block4-5
 _SIZE = re.compile(
     r"(?:Symbol\('[su]\d+', positive=True, integer=True\)|Integer\(\d+\)|[su]\d+|\d+|Max|Min|Mod"
@@ -27,9 +28,9 @@ _SIZE = re.compile(
 )
 _TREE = re.compile(r"(?:\"(?:type|context|children_spec|builtins\.\w+|null|\[\])\"|null|[\d\s,:{}\[\]])*")
 _ENTRY = re.compile(
-    r"[^/]+/(data/(weights|constants)/(weight_\d+|tensor_\d+|model_\w+_config\.json)|models/model\.json"
+    r"data/(weights|constants)/(weight_\d+|tensor_\d+|model_\w+_config\.json)|models/model\.json"
     r"|data/sample_inputs/model\.pt|extra/[\w.]+|archive_format|archive_version|byteorder"
-    r"|\.data/(version|serialization_id)|\.format_version|\.storage_alignment)"
+    r"|\.data/(version|serialization_id)|\.format_version|\.storage_alignment"
 )
 _LARGEST = 2**26  # bytes of a JSON or of the sample inputs: a real graph has under a million
 
@@ -84,26 +85,23 @@ def open_pt2(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpe
 
 def _refuse_code(path: Path) -> None:
     """Raise WeightsError unless the archive holds tensors, plain operators and sizes, and nothing else."""
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if not _ENTRY.fullmatch(name):
-                raise WeightsError(
-                    f"{path}: holds {name!r}, which no exporter of this project writes; not opened"
-                )
-        for name in archive.namelist():
-            if name.endswith(".json") and "/extra/" not in name:
-                _check_json(path, json.loads(_read(archive, name, path)))
-            elif name.endswith("sample_inputs/model.pt"):
-                try:
-                    torch.load(BytesIO(_read(archive, name, path)), weights_only=True)
-                except Exception as error:
-                    raise WeightsError(f"{path}: its sample inputs could run code; not opened") from error
+    reader = torch._C.PyTorchFileReader(str(path))  # noqa: SLF001  # as torch.export.load reads it
+    for name in reader.get_all_records():
+        if not _ENTRY.fullmatch(name):
+            raise WeightsError(f"{path}: holds {name!r}, which no export leaves; not opened")
+        if name.endswith(".json") and not name.startswith("extra/"):
+            _check_json(path, json.loads(_read(reader, name, path)))
+        elif name == "data/sample_inputs/model.pt":
+            try:
+                torch.load(BytesIO(_read(reader, name, path)), weights_only=True)
+            except Exception as error:
+                raise WeightsError(f"{path}: its sample inputs could run code; not opened") from error
 
 
-def _read(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST:
+def _read(reader: Any, name: str, path: Path) -> bytes:
+    if reader.get_record_size(name) > _LARGEST:
         raise WeightsError(f"{path}: {name} is too large to be a graph; not opened")
-    return archive.read(name)
+    return reader.get_record(name)
 
 
 def _check_json(path: Path, value: Any) -> None:
@@ -117,9 +115,9 @@ def _check_json(path: Path, value: Any) -> None:
             if value.get("guards_code"):
                 raise WeightsError(f"{path}: holds guards_code, which would be run; not opened")
             operator = value.get("target")
-            if "inputs" in value and operator is not None and not _matches(_OPERATOR, operator):
+            if "inputs" in value and operator is not None and not _may_call(operator):
                 raise WeightsError(
-                    f"{path}: calls {str(operator)[:80]}, which is no tensor operator; not opened"
+                    f"{path}: calls {str(operator)[:80]}, which no exported network does; not opened"
                 )
             todo.extend(value)
             todo.extend(value.values())
@@ -127,6 +125,11 @@ def _check_json(path: Path, value: Any) -> None:
             todo.extend(value)
         elif isinstance(value, str) and not any(_matches(form, value) for form in (_NAME, _SIZE, _TREE)):
             raise WeightsError(f"{path}: holds {value[:80]!r}, which could run code; not opened")
+
+
+def _may_call(operator: Any) -> bool:
+    of_tensors = _OPERATOR.fullmatch(operator) if isinstance(operator, str) else None
+    return is_known(of_tensors[1]) if of_tensors else str(operator) in _OF_SIZES
 
 
 def _matches(form: re.Pattern[str], value: Any) -> bool:

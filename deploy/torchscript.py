@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from deploy.module import ExportModule, random_images
+from deploy.traced_code import refuse_code
 from models.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 from utils.files import atomic_write
@@ -68,12 +69,13 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
     """The module and its spec, from the file alone.
 
     Raises:
-        WeightsError: not there, not TorchScript, or without a ModelSpec.
+        WeightsError: not there, not TorchScript, without a ModelSpec, or with what could run code.
     """
     if not Path(path).is_file():
         raise WeightsError(f"{path}: no such file")
     extra = {SPEC_ENTRY: ""}
     try:
+        refuse_code(Path(path))
         with _quiet():
             module = torch.jit.load(str(path), map_location=device, _extra_files=extra)
     except (RuntimeError, ValueError) as error:
