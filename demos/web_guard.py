@@ -33,7 +33,7 @@ class UploadsOnly(gr.Blocks):
         return await super().preprocess_data(block_fn, inputs, *rest, **named)
 
     def as_launched(self) -> "UploadsOnly":
-        """Have Gradio's own checks of paths at work, and uploaded SVG files sent as downloads."""
+        """Itself, with Gradio's own checks of paths at work: a second lock on the same door."""
         self.has_launched = self.is_running = True
         return self
 
