@@ -23,7 +23,7 @@ from distortions.registry import MIN_SIDE
 from distortions.variants import alike, worse
 from metrics.behaviour import TOLERANCE, Behaviour
 from utils.cores import usable_cores
-from utils.errors import DataError
+from utils.errors import DataError, ImageError
 from utils.my_logger import setup_console
 from utils.processes import map_in_processes
 from utils.progress import progress_bar
@@ -125,6 +125,7 @@ def figures(behaviour: Behaviour) -> dict[str, object]:
     """What metrics.json holds."""
     return {
         "ordered_pairs": behaviour.ordered_pairs(),
+        "mean_falls_at_every_level": behaviour.falling_means(),
         "below_clean": behaviour.below_clean(),
         "within_tolerance": behaviour.within_tolerance(),
         "spread": behaviour.spread(),
@@ -144,7 +145,19 @@ def _pictures(config: Config) -> list[Path]:
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --behaviour takes a folder of clean, sharp pictures")
-    pictures = [path for path in find_pictures(folder) if min(read_rgb(path).size) >= 2 * MIN_SIDE]
+    if not given and folder != config.data / PLACES[0]:
+        logging.warning("%s: judged on pictures that this data trains or validates with", folder)
+    pictures = [path for path in find_pictures(folder) if _is_large(path, config.bad_images == "skip")]
     if not pictures:
         raise DataError(f"{folder}: holds no pictures of at least {2 * MIN_SIDE} x {2 * MIN_SIDE} pixels")
     return pictures
+
+
+def _is_large(path: Path, skip_bad: bool) -> bool:
+    try:
+        return min(read_rgb(path).size) >= 2 * MIN_SIDE
+    except ImageError as error:
+        if not skip_bad:
+            raise
+        logging.warning("left out: %s", error)
+        return False

@@ -12,7 +12,7 @@ from applications.evaluation import Predictions, evaluate_logits
 from applications.intervals import FIT_RESAMPLES, figures_of_sums, scene_sums, with_fit
 from applications.manifest import scenes_of_rows
 from applications.model_setup import trained_model
-from applications.splits import split_labels
+from applications.splits import evaluation_labels
 from applications.tables import comparison_table
 from applications.test import label_logits, objective
 from config import Config
@@ -38,7 +38,7 @@ def run(config: Config) -> int:
         own = replace(config, resume=file)
         network, spec, flags = trained_model(own)
         if labels is None:
-            labels = split_labels(own, "test", spec.criterion, spec.num_classes)
+            labels = evaluation_labels(own, spec)
         elif spec.criterion == "emd" == labels.task and spec.num_classes != labels.targets.shape[1]:
             raise ConfigError(
                 f"--compare: {files[0]} gives ratings 1..{labels.targets.shape[1]}, "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from config import Config
 from dataloader.labels import Labels, load_labels
+from models.spec import ModelSpec
 from utils.cores import usable_cores
 from utils.distributed import Process
 
@@ -24,6 +25,17 @@ def split_labels(config: Config, split: str, criterion: str = "", num_classes: i
     file = split_file(config.data, split)
     return load_labels(
         file, criterion or config.criterion, num_classes or config.num_classes, root=config.data
+    )
+
+
+def evaluation_labels(config: Config, spec: ModelSpec) -> Labels:
+    """The labels that judge a model of `spec`: a MOS may have any scale, since correlations mind none.
+
+    Raises:
+        LabelError: see `load_labels`.
+    """
+    return split_labels(
+        config, "test", spec.criterion, 1 if spec.criterion == "regress" else spec.num_classes
     )
 
 

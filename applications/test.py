@@ -15,7 +15,7 @@ from applications.manifest import by_group, by_type_and_level
 from applications.model_setup import trained_model
 from applications.plots import bars, calibration_plot, save, scatter
 from applications.scoring import predict_logits
-from applications.splits import pin_memory, split_file, split_labels, usable_workers
+from applications.splits import evaluation_labels, pin_memory, split_file, usable_workers
 from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
@@ -44,7 +44,7 @@ def evaluate(process: Process, config: Config) -> int:
     """One process of an evaluation: all score their share, the first reports."""
     setup_console(quiet=not process.is_main)
     network, spec, flags = trained_model(config)
-    labels = split_labels(config, "test", spec.criterion, spec.num_classes)
+    labels = evaluation_labels(config, spec)
     folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
     with (
         explain_torch_faults(config.batch_size, spec.image_size),

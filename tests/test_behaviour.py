@@ -74,11 +74,14 @@ def test_the_command_prints_and_writes(
     spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64))
     save_checkpoint("m.pth", {"state_dict": create_model(spec.arch).state_dict(), "spec": spec.to_dict()})
     command = f"-e --behaviour {clean[0].parent} --resume m.pth -j 0 -g 0 --engine torch --threads 1"
-    assert main(command.split()) == 0
+    (clean[0].parent / "broken.png").write_bytes(clean[0].read_bytes()[:200])
+    assert main(command.split()) == 2 and "broken.png" in capsys.readouterr().err
+    assert main([*command.split(), "--bad_images", "skip"]) == 0
     out = capsys.readouterr().out
     assert "mirrored" in out and "rows pass in 95% of the trials" in out
     content = json.loads(next(Path("logs").rglob("metrics.json")).read_text())
     assert set(content["ordered_pairs"]) == set(list_distortions()) and content["pictures"] == 2
+    assert set(content["mean_falls_at_every_level"]) == set(list_distortions())
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ def test_percentiles_of_the_view_that_the_file_is_used_with(
     assert main(["--calibrate", *best]) == 0
     spec = load_checkpoint("checkpoints/calibrated_resnet18.pth")["spec"]
     assert spec["patches"] == 5
+    kept = load_checkpoint("checkpoints/calibrated_resnet18.pth")["config"]
+    assert kept == load_checkpoint("checkpoints/model_best_resnet18.pth")["config"]
 
     (Path("data/test/label.txt")).write_bytes(Path("data/val/label.txt").read_bytes())
     assert main(["-e", *best]) == 0

@@ -92,6 +92,20 @@ def test_pairs_by_scene(workplace: Callable[..., Path]) -> None:
         assert metrics["groups"]["scene"][f"s{number}"] == {"rows": 3, "pair_accuracy": sum(own) / 3}
 
 
+def test_a_model_of_ratings_is_judged_by_a_mos_of_any_scale(workplace: Callable[..., Path]) -> None:
+    root = workplace("regress")
+    write_split(root, "test", "regress", 3)
+    label = root / "data/test/label.txt"
+    rows = [line.rsplit(",", 1) for line in label.read_text().splitlines()]
+    label.write_text("".join(f"{path},{20 * float(mos)}\n" for path, mos in rows))
+    model("emd", 5)
+    assert main([*TEST, "--resume", "m.pth", "--criterion", "regress"]) == 0
+    metrics, rows_found = found()
+    scores, mos = (np.array([float(row[name]) for row in rows_found]) for name in ("score", "mos"))
+    assert 1 <= scores.min() <= scores.max() <= 5 and mos.max() > 5
+    assert metrics["figures"]["srcc"] == pytest.approx(stats.spearmanr(scores, mos).statistic, abs=1e-12)
+
+
 def test_distributions_get_a_calibration_plot(workplace: Callable[..., Path]) -> None:
     workplace("emd")
     model("emd", 5)

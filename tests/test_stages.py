@@ -148,6 +148,15 @@ def test_the_head_is_brought_to_labels_of_another_scale(
     assert after.std() == pytest.approx(targets.std() if stretched else before.std(), rel=1e-4)
 
 
+@pytest.mark.parametrize(("criterion", "shift"), [("regress", 0), ("rank", 50)])
+def test_the_head_of_weights_without_percentiles(criterion: str, shift: float) -> None:
+    """A mean of regress models tells no scores, but they fit the labels; a ranker's lie around 0."""
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1))
+    network[0].weight.data[:], network[0].bias.data[:] = 1, 0
+    start_at_labels(network, ModelSpec("resnet18", criterion=criterion), np.linspace(10, 90, 50))
+    assert network[0].bias.item() == pytest.approx(shift) and network[0].weight.item() == 1
+
+
 def test_evaluation_repeats_bit_for_bit(workplace: Callable[..., Path]) -> None:
     workplace("regress")
     assert main(["--train", *SMALL, "--criterion", "regress", "--lr", "1e-3"]) == 0

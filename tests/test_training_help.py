@@ -63,6 +63,18 @@ def test_auto_batch_on_a_cpu(workplace: Callable[..., Path], capsys: pytest.Capt
     assert load_checkpoint("checkpoints/checkpoint_mobilenet_v3_small.pth")["config"]["batch_size"] == 3
 
 
+@pytest.mark.parametrize(
+    ("fits", "most", "kept"), [(1000, 100, 100), (1000, 96, 96), (70, 100, 61), (1, 100, 1)]
+)
+def test_auto_batch_finds_the_largest_that_fits(
+    monkeypatch: pytest.MonkeyPatch, fits: int, most: int, kept: int
+) -> None:
+    """With a memory that is known: all rows, or nine tenths of what the search is sure of."""
+    monkeypatch.setattr(auto_batch, "_fits", lambda config, device, pictures: pictures <= fits)
+    found, _ = auto_batch._on_gpu(parse_config(AUTO), "cuda", most)
+    assert kept <= found <= max(1, min(fits, most))
+
+
 def test_auto_batch_follows_the_memory(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
