@@ -1,6 +1,7 @@
 """`--jit`: --resume as a TorchScript file that needs nothing but torch."""
 
 from applications.check_pictures import real_crops
+from applications.export import described
 from applications.model_setup import trained_model
 from config import Config
 from deploy.torchscript import export_torchscript
@@ -10,6 +11,7 @@ from utils.checkpoint import file_arch
 def run(config: Config) -> int:
     """Write CHECKPOINT_DIR/jit_{arch}.pt after comparing it with the model on real pictures and on noise."""
     network, spec, _ = trained_model(config)
+    spec = described(config, spec)
     path = config.checkpoint_dir / f"jit_{file_arch(spec.arch)}.pt"
     pictures = real_crops(config.data, spec)
     worst = export_torchscript(network, spec, path, pictures)

@@ -11,26 +11,31 @@ from config import Config
 from deploy.names import FORMATS
 from models.spec import ModelSpec
 from utils.checkpoint import file_arch
-from utils.errors import ExportError
+from utils.errors import RankIQAError
 
 
 def run(config: Config) -> int:
-    """Write every format that was asked for; 1 when some could not be written and others were."""
+    """Write every format that was asked for; 1 when some could not be written and others were, 2 for none."""
     network, spec, _ = trained_model(config)
-    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
-    spec = spec.with_(**given)
+    spec = described(config, spec)
     formats = list(dict.fromkeys(config.export or []))
-    faults = []
+    faults: list[RankIQAError] = []
     for name in formats:
         path = config.checkpoint_dir / FORMATS[name].format(arch=file_arch(spec.arch))
         try:
             _write(config, network, spec, name, path)
-        except ExportError as error:
+        except RankIQAError as error:
             faults.append(error)
             logging.error("%s", error)
     if faults and len(faults) == len(formats):
         return 2
     return 1 if faults else 0
+
+
+def described(config: Config, spec: ModelSpec) -> ModelSpec:
+    """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
+    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
+    return spec.with_(**given)
 
 
 def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:
