@@ -19,7 +19,7 @@ from deploy.onnx_file import save_onnx, write_onnx
 from deploy.openvino_file import convert, save_openvino
 from deploy.optional import require
 from models.spec import ModelSpec
-from utils.errors import ExportError
+from utils.errors import ExportError, RankIQAError
 
 FEWEST = 10  # pictures: a rank correlation of fewer says nothing
 HELD_OUT = 4  # every fourth picture judges and does not calibrate, where there are enough
@@ -68,7 +68,8 @@ def export_int8(
 
     Raises:
         ConfigError: nncf, or the format's own package, is not installed.
-        ExportError: too few pictures, or a correlation below `min_srcc`; nothing is written then.
+        ExportError: too few pictures, nncf can't quantise the network, or a correlation below `min_srcc`;
+            nothing is written then.
     """
     require("nncf", f"--export {name}")
     if len(pictures) < FEWEST:
@@ -123,11 +124,23 @@ def _write_both(
 
         write_onnx(module, spec, plain)
         dataset = nncf.Dataset(crops, lambda images: {"images": images})
-        save_onnx(nncf.quantize(onnx.load(str(plain)), dataset, **settings), spec, quantised)
+        save_onnx(_quantised(onnx.load(str(plain)), dataset, settings, spec), spec, quantised)
     else:
         model = convert(module, spec)
         save_openvino(model, spec, plain)
-        save_openvino(nncf.quantize(model, nncf.Dataset(crops), **settings), spec, quantised)
+        save_openvino(_quantised(model, nncf.Dataset(crops), settings, spec), spec, quantised)
+
+
+def _quantised(model: Any, dataset: Any, settings: dict[str, Any], spec: ModelSpec) -> Any:
+    import nncf
+
+    try:
+        return nncf.quantize(model, dataset, **settings)
+    except RankIQAError:  # a picture of the calibration that can't be read
+        raise
+    except Exception as error:  # nncf lets through what its many backends raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExportError(f"{spec.arch} can't be quantised by nncf ({reason[:200]})") from error
 
 
 class _Crops:

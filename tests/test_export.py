@@ -14,6 +14,7 @@ from torch import nn
 from deploy.exporting import export
 from deploy.parity import largest_difference
 from deploy.pt2 import open_pt2
+from deploy.torchscript import open_torchscript
 from main import main
 from models import head_of
 from models.spec import ModelSpec
@@ -140,6 +141,33 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_format_that_fails_leaves_the_others(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    root = workplace("rank", scenes=1)
+    write_checkpoint(root / "a.pth")
+    (root / "none").mkdir()
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    argv = "--export openvino onnx-int8 --resume a.pth --calibration none".split()
+    assert main(argv) == 2
+    assert main([*argv, "--export", "openvino", "onnx-int8", "torchscript"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("pip install openvino") == 2
+    assert err.count("--calibration none") == 2
+    assert [path.name for path in (root / "checkpoints").iterdir()] == ["jit_mobilenet_v3_small.pt"]
+
+
+def test_jit_stores_what_is_said_of_the_weights(workplace: Callable[..., Path]) -> None:
+    workplace("rank", scenes=1)
+    write_checkpoint(Path("a.pth"))
+    assert main("--jit --resume a.pth --licence CC0-1.0 --provenance here".split()) == 0
+    _, spec = open_torchscript("checkpoints/jit_mobilenet_v3_small.pt")
+    assert (spec.licence, spec.provenance, spec.mean) == ("CC0-1.0", "here", (0.4, 0.5, 0.6))
+
+
 class Bomb:
     """Pickled, it would make a file."""
 
@@ -206,9 +234,17 @@ def test_a_pt2_file_runs_no_code(tmp_path: Path) -> None:
     open_pt2(rewritten(good, tmp_path / "same.pt2", lambda name, content: content))
 
 
+def nothing_to_quantise(*_: object, **__: object) -> None:
+    """What nncf does with a network that it does not know."""
+    raise RuntimeError("an operator is not supported\nand so on")
+
+
 @pytest.mark.parametrize("name", ["openvino-int8", "onnx-int8"])
 def test_int8_is_written_or_refused_by_its_ranks(
-    name: str, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    name: str,
+    workplace: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip(
         "nncf", reason="nncf is in requirements-deploy.txt; too heavy for requirements-dev.txt"
@@ -220,6 +256,10 @@ def test_int8_is_written_or_refused_by_its_ranks(
     for number in range(12):
         picture(number, number / 6).save(root / "few" / f"{number}.png")
     argv = ["--export", name, "--resume", "a.pth", "--calibration", "few"]
+    with monkeypatch.context() as patch:
+        patch.setattr("nncf.quantize", nothing_to_quantise)
+        assert main(argv) == 2
+    assert "can't be quantised by nncf (an operator" in capsys.readouterr().err
     assert main([*argv, "--min_srcc", "1.00001"]) == 2
     assert "not written" in capsys.readouterr().err
     assert list((root / "checkpoints").iterdir()) == []
