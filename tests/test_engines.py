@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deploy.engines import load_scorer
-from deploy.engines.loading import choose_engine
+from deploy.engines.loading import choose_engine, usable_device
 from deploy.exporting import export
 from models import create_model
 from models.spec import ModelSpec
@@ -117,3 +117,22 @@ def test_engines_that_do_not_fit(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="no GPU"):
             load_scorer(tmp_path / "a.pth", device="cuda")
+
+
+def test_auto_leaves_a_gpu_that_onnx_runtime_can_not_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    need("onnx")
+    spec = ModelSpec("resnet18", image_size=(32, 32))
+    path = tmp_path / "a.onnx"
+    export(lively(spec.arch, 1, spec.image_size), spec, "onnx", path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    providers = ["CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    assert len(load_scorer(path, device="cuda", engine="auto").score(IMAGES).scores) == len(IMAGES)
+    assert "computed on the CPU" in caplog.text
+    with pytest.raises(ConfigError, match="onnxruntime-gpu"):
+        load_scorer(path, device="cuda", engine="onnx")
+    providers.append("CUDAExecutionProvider")
+    assert usable_device(path, "cuda", "auto") == "cuda"
+    assert choose_engine(path, "cuda", "auto") == "onnx"

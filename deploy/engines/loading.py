@@ -1,10 +1,11 @@
 """From a file to a scorer, by its suffix."""
 
+import logging
 from pathlib import Path
 
 import torch
 
-from deploy.engines.onnx_runtime import OnnxEngine, open_onnx
+from deploy.engines.onnx_runtime import OnnxEngine, open_onnx, runs_on_gpus
 from deploy.engines.openvino_runtime import OpenVinoEngine
 from deploy.engines.scorer import Engine, Scorer
 from deploy.engines.torch_modules import TorchEngine, open_checkpoint, require_device
@@ -35,7 +36,7 @@ def load_scorer(
 
     Args:
         path: .pth (a checkpoint), .pt (TorchScript), .pt2 (torch.export), .onnx, or .xml (OpenVINO).
-        device: "cpu" or "cuda".
+        device: "cpu" or "cuda"; see `usable_device` on the latter with "auto".
         threads: of the CPU; None leaves the choice to the engine.
         engine: "native" for the file's own, or one of deploy.names.ENGINES, of which "auto" is the fastest
             that is installed.
@@ -54,6 +55,7 @@ def load_engine(
 ) -> tuple[Engine, ModelSpec]:
     """The engine and the spec of `load_scorer`, which says what the arguments are and what is raised."""
     require_device(device)
+    device = usable_device(path, device, engine)
     kind = choose_engine(path, device, engine)
     if threads is not None and kind == "torch":
         torch.set_num_threads(threads)
@@ -81,6 +83,14 @@ def engine_of_module(
 
         return OpenVinoEngine(convert(module, spec), threads, streams)
     return TorchEngine(module, device)
+
+
+def usable_device(path: Path, device: str, engine: str) -> str:
+    """`device`, or "cpu" with a notice where "auto" is to run an .onnx file and ONNX Runtime has no GPU."""
+    if engine != "auto" or path.suffix != ".onnx" or device == "cpu" or runs_on_gpus():
+        return device
+    logging.warning("%s: computed on the CPU; a GPU needs the package onnxruntime-gpu", path)
+    return "cpu"
 
 
 def choose_engine(path: Path, device: str, engine: str) -> str:

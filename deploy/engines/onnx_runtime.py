@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from deploy.onnx_file import spec_of_properties
-from deploy.optional import require
+from deploy.optional import installed, require
 from models.spec import ModelSpec
 from utils.errors import ConfigError, WeightsError
 
@@ -38,7 +38,7 @@ def open_onnx(path: Path, device: str = "cpu", threads: int | None = None) -> tu
         options.intra_op_num_threads = threads
     providers = ["CPUExecutionProvider"]
     if device.startswith("cuda"):
-        if "CUDAExecutionProvider" not in runtime.get_available_providers():
+        if not runs_on_gpus():
             raise ConfigError(
                 f"{path}: device cuda needs the package onnxruntime-gpu in place of onnxruntime"
             )
@@ -50,6 +50,13 @@ def open_onnx(path: Path, device: str = "cpu", threads: int | None = None) -> tu
     except Exception as error:  # onnxruntime raises classes that it does not name publicly
         raise WeightsError(f"{path}: not a file that ONNX Runtime opens") from error
     return session, spec_of_properties(session.get_modelmeta().custom_metadata_map, path)
+
+
+def runs_on_gpus() -> bool:
+    """Whether the ONNX Runtime that is installed, if any, is the one for GPUs."""
+    if not installed("onnxruntime"):
+        return False
+    return "CUDAExecutionProvider" in require("onnxruntime", "ONNX").get_available_providers()
 
 
 def stored_spec(path: Path) -> ModelSpec:
