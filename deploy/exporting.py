@@ -81,9 +81,12 @@ def opened(path: Path, spec: ModelSpec) -> Callable[[Tensor], Outputs]:
     """What the file says of float pixels, by its own runtime, after a check of the spec in it.
 
     Raises:
-        ExportError: the spec in the file is not `spec`.
+        ExportError: the file can't be opened, or the spec in it is not `spec`.
     """
-    run, stored = _runner(path)
+    try:
+        run, stored = _runner(path)
+    except WeightsError as error:
+        raise ExportError(f"{spec.arch} makes a file that can't be opened: {error}") from error
     if stored != spec:
         raise ExportError(f"{path.name}: its ModelSpec did not survive the conversion")
     return run

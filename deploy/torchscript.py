@@ -95,7 +95,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _largest_difference(path: Path, batches: list[Tensor], expected: list[tuple[Tensor, Tensor]]) -> float:
-    module, _ = open_torchscript(path)
+    try:
+        module, _ = open_torchscript(path)
+    except WeightsError as error:
+        raise ExportError(f"the network makes a file that can't be opened: {error}") from error
     worst = 0.0
     with torch.inference_mode():
         for batch, outputs in zip(batches, expected, strict=True):
