@@ -22,8 +22,9 @@ def bootstrap_intervals(
     Args:
         measure: takes arrays of shape (N, ...) and gives {name: value}.
         arrays: (N, ...) each; the same rows are drawn from all.
-        groups: (N,) names of what is drawn as a whole, such as scenes: the rows of one rise and fall together,
-            and drawn one by one would make the interval too narrow (Field & Welsh, JRSS B 69(3), 2007).
+        groups: (N,) names of what is drawn as a whole, such as scenes: the rows of one rise and fall
+            together, and drawn one by one they would make the interval too narrow (Field and Welsh,
+            Bootstrapping clustered data, JRSS B 69(3), 2007).
         resamples: draws; the ones on which a figure is undefined are left out for it.
         level: of confidence.
         seed: of the draws, so that a report can be repeated.
