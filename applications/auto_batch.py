@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import torch
 
+from applications.job import cache_size
 from applications.model_setup import new_model
 from applications.splits import split_labels
 from config import Config
@@ -24,7 +25,7 @@ from utils.memory import available_memory
 STEPS = (4, 32, 128, 512)  # pictures in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
 PATIENCE = 300  # seconds for one step on a CPU
-KEEP_FREE = 0.2  # of the memory: for decoded pictures, validation, and what others will want
+KEEP_FREE = 0.2  # of the memory: for validation, and what others will want
 LEAST_UPDATES = 10  # an epoch; a batch of all rows would fit, but hardly learn
 
 
@@ -86,7 +87,8 @@ def _on_cpu(config: Config, share: int) -> tuple[int, str]:
             break
     each = max(peak - before, 1.0) / (pictures - first)
     base = before - each * first
-    free = available_memory() * (1 - KEEP_FREE) / share
+    cached = cache_size(config) if config.cache == "ram" else 0
+    free = (available_memory() * (1 - KEEP_FREE) - cached) / share
     why = f"{each / 2**20:.1f} MiB a picture and {base / 2**20:.0f} MiB besides, of {free / 2**20:.0f} MiB"
     return int((free - base) / each), why
 

@@ -144,13 +144,20 @@ def make_job(
     )
 
 
-def _cache(config: Config, process: Process, pictures: int) -> PictureCache | None:
-    """The cache of --cache, whose --cache_size the processes of this machine share."""
+def cache_size(config: Config) -> int:
+    """Bytes of --cache on this machine, in memory or on the disk; 0: no cache, or one epoch, which needs none."""
     if config.cache == "no" or config.epochs == 1:
+        return 0
+    if config.cache_size is not None:
+        return config.cache_size
+    return min(MOST_CACHE, int(available_memory()) // 4) if config.cache == "ram" else MOST_CACHE
+
+
+def _cache(config: Config, process: Process, pictures: int) -> PictureCache | None:
+    """The cache of --cache, whose size the processes of this machine share."""
+    size = cache_size(config)
+    if not size:
         return None
-    size = config.cache_size
-    if size is None:
-        size = min(MOST_CACHE, int(available_memory()) // 4) if config.cache == "ram" else MOST_CACHE
     capacity = size * config.nodes // process.world
     return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
 

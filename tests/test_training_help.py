@@ -87,6 +87,10 @@ def test_auto_batch_follows_the_memory(
     for free, rows in ((1250 / 0.8 + 1, 2), (1150 / 0.8 + 1, 1)):
         monkeypatch.setattr(auto_batch, "available_memory", lambda free=free: free * mib)
         assert auto_batch.with_auto_batch(parse_config(argv)).batch_size == rows
+    monkeypatch.setattr(auto_batch, "available_memory", lambda: (1250 / 0.8 + 1) * mib)
+    longer = [*argv, "--epochs", "2", "--cache_size", "100M"]  # a second epoch needs the cache
+    assert auto_batch.with_auto_batch(parse_config(longer)).batch_size == 1
+    assert auto_batch.with_auto_batch(parse_config([*longer, "--cache", "disk"])).batch_size == 2
     monkeypatch.setattr(auto_batch, "available_memory", lambda: 1000.0 * mib)
     assert main(argv) == 2
     assert "not even one row fits" in capsys.readouterr().err
