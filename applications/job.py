@@ -145,7 +145,7 @@ def make_job(
 
 
 def cache_size(config: Config) -> int:
-    """Bytes of --cache on this machine, in memory or on the disk; 0: no cache, or one epoch, which needs none."""
+    """Bytes of --cache on this machine, in memory or on the disk; 0: no cache, or one epoch alone."""
     if config.cache == "no" or config.epochs == 1:
         return 0
     if config.cache_size is not None:
