@@ -10,7 +10,7 @@ import numpy as np
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
 from applications.intervals import FIT_RESAMPLES, figures_of_sums, scene_sums, with_fit
-from applications.manifest import scenes_of_rows
+from applications.manifest import origins_of, scenes_of_rows
 from applications.model_setup import trained_model
 from applications.splits import evaluation_labels
 from applications.tables import comparison_table
@@ -77,7 +77,7 @@ def differ(
 ) -> tuple[dict[str, Interval], dict[str, Verdict]]:
     """Paired bootstrap intervals of the differences A - B, and tests, over the rows that both could read."""
     rows = np.intersect1d(first.rows, second.rows)
-    scenes = scenes_of_rows(labels, rows)
+    scenes = scenes_of_rows(labels, rows, origins_of(labels))
     images, targets = labels.images[rows], labels.targets[rows]
     if labels.task == "rank":
         assert scenes is not None

@@ -1,9 +1,11 @@
 """The figures of a test, each with its bootstrap interval."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from applications.evaluation import Predictions
-from applications.manifest import scenes_of_rows
+from applications.manifest import Origin, scenes_of_rows
 from dataloader.labels import Labels
 from metrics.bootstrap import Interval, bootstrap_intervals
 from metrics.task import emd_metrics, fitted_metrics, regress_metrics
@@ -11,14 +13,16 @@ from metrics.task import emd_metrics, fitted_metrics, regress_metrics
 FIT_RESAMPLES = 200  # each is a search of its own
 
 
-def with_intervals(labels: Labels, result: Predictions) -> tuple[dict[str, float], dict[str, Interval]]:
+def with_intervals(
+    labels: Labels, result: Predictions, origins: Sequence[Origin]
+) -> tuple[dict[str, float], dict[str, Interval]]:
     """All figures of the task, and the 95% intervals of those that have one.
 
     Whole scenes are drawn where they are known: a table beside the labels names them, or, for rank, pairs tie
     their pictures together. Else pictures are drawn.
     """
     images, targets = labels.images[result.rows], labels.targets[result.rows]
-    scenes = scenes_of_rows(labels, result.rows)
+    scenes = scenes_of_rows(labels, result.rows, origins)
     if labels.task == "rank":
         assert scenes is not None
         sums = scene_sums(result.scores, images, scenes)

@@ -3,7 +3,7 @@
 import csv
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,20 +39,20 @@ def read_origins(label_file: Path) -> dict[str, Origin]:
     return {}
 
 
-def origins_of(labels: Labels, label_file: Path) -> list[Origin]:
+def origins_of(labels: Labels) -> list[Origin]:
     """The origin of each of the M pictures of `labels`; unknown ones are Origin("", "", -1)."""
-    table = read_origins(label_file)
+    table = read_origins(labels.source)
     unknown = Origin("", "", -1)
     return [table.get(name, unknown) for name in labels.names]
 
 
-def scenes_of_rows(labels: Labels, rows: np.ndarray) -> np.ndarray | None:
+def scenes_of_rows(labels: Labels, rows: np.ndarray, origins: Sequence[Origin]) -> np.ndarray | None:
     """(R,) the scene of each of `rows`, as a table beside the labels names it for all; None: nobody says.
 
     Without a table, pictures that pairs tie together are a scene.
     """
     images = labels.images[rows]
-    names = np.array([origin.scene for origin in origins_of(labels, labels.source)], dtype=np.str_)
+    names = np.array([origin.scene for origin in origins], dtype=np.str_)
     of_row = names[images[:, 0]]
     if len(of_row) and (of_row != "").all() and len(np.unique(of_row)) > 1:
         return of_row
@@ -60,12 +60,11 @@ def scenes_of_rows(labels: Labels, rows: np.ndarray) -> np.ndarray | None:
 
 
 def by_type_and_level(
-    labels: Labels, result: Predictions, label_file: Path
+    labels: Labels, result: Predictions, origins: Sequence[Origin]
 ) -> dict[tuple[str, int], PairAccuracy]:
     """{(type, level of the worse image): counts}, types in order; empty without a table, and but for rank."""
     if labels.task != "rank":
         return {}
-    origins = origins_of(labels, label_file)
     known = np.array([origin.level for origin in origins])
     types = np.array([origin.kind for origin in origins])
     pairs = labels.images[result.rows]
@@ -78,13 +77,14 @@ def by_type_and_level(
     return groups
 
 
-def by_group(labels: Labels, result: Predictions, label_file: Path) -> dict[str, dict[str, dict[str, float]]]:
+def by_group(
+    labels: Labels, result: Predictions, origins: Sequence[Origin]
+) -> dict[str, dict[str, dict[str, float]]]:
     """{"type" or "scene": {its name: figures of its rows}}; a grouping that no table knows is left out.
 
     A row belongs to the type and the scene of its (worse) picture. Figures are `rows` and, for rank, the pair
     accuracy, else SRCC, PLCC and RMSE, NaN where they are undefined.
     """
-    origins = origins_of(labels, label_file)
     images = labels.images[result.rows]
     groups = {}
     for title, names in (("type", [o.kind for o in origins]), ("scene", [o.scene for o in origins])):

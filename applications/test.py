@@ -11,11 +11,11 @@ from torch import nn
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
 from applications.intervals import with_intervals
-from applications.manifest import by_group, by_type_and_level
+from applications.manifest import by_group, by_type_and_level, origins_of
 from applications.model_setup import trained_model
 from applications.plots import bars, calibration_plot, save, scatter
 from applications.scoring import predict_logits
-from applications.splits import evaluation_labels, pin_memory, split_file, usable_workers
+from applications.splits import evaluation_labels, pin_memory, usable_workers
 from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
@@ -59,10 +59,10 @@ def evaluate(process: Process, config: Config) -> int:
 
 
 def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) -> None:
-    figures, intervals = with_intervals(labels, result)
-    label_file = split_file(config.data, "test")
-    groups = by_type_and_level(labels, result, label_file)
-    named = by_group(labels, result, label_file)
+    origins = origins_of(labels)
+    figures, intervals = with_intervals(labels, result, origins)
+    groups = by_type_and_level(labels, result, origins)
+    named = by_group(labels, result, origins)
     content = {
         "model": str(config.resume),
         "labels": str(labels.source),
