@@ -15,8 +15,8 @@ def alike(image: Image.Image) -> Iterator[tuple[str, Image.Image]]:
     yield "file type: WebP of quality 95", _coded(image, "WEBP", quality=95)
     yield "moved by one pixel", image.crop((1, 1, image.width, image.height))
     yield "mirrored", ImageOps.mirror(image)
-    yield "size: 3/4", _scaled(image, 0.75)
-    yield "size: 1/2", _scaled(image, 0.5)
+    yield "size: 3/4", scaled(image, 0.75)
+    yield "size: 1/2", scaled(image, 0.5)
 
 
 def worse(image: Image.Image, rng: np.random.Generator) -> Iterator[tuple[str, Image.Image]]:
@@ -26,7 +26,7 @@ def worse(image: Image.Image, rng: np.random.Generator) -> Iterator[tuple[str, I
     yield "blurred, sigma 2", image.filter(ImageFilter.GaussianBlur(2))
     yield "noise, sigma 20", _from(pixels + rng.normal(0, 20, pixels.shape))
     yield "over-exposed by 1.3 stops", _from(pixels * 2**1.3)
-    yield "to a third and back", _scaled(image, 1 / 3).resize(image.size, Image.Resampling.BICUBIC)
+    yield "to a third and back", scaled(image, 1 / 3).resize(image.size, Image.Resampling.BICUBIC)
 
 
 def look_alike(image: Image.Image, rng: np.random.Generator, least_side: int) -> Image.Image:
@@ -36,10 +36,10 @@ def look_alike(image: Image.Image, rng: np.random.Generator, least_side: int) ->
         least_side: pixels that the shorter side keeps; a picture that has no more keeps its size.
     """
     least = max(0.45, least_side / min(image.size))
-    scaled = least < 0.95 and rng.random() < 0.7
-    if scaled:
-        image = _scaled(image, rng.uniform(least, 0.95))
-    if scaled and rng.random() < 0.5:
+    smaller = least < 0.95 and rng.random() < 0.7
+    if smaller:
+        image = scaled(image, rng.uniform(least, 0.95))
+    if smaller and rng.random() < 0.5:
         return image
     form, quality = rng.choice(["JPEG", "WEBP"]), int(rng.integers(92, 99))
     return _coded(image, str(form), quality=quality)
@@ -51,7 +51,8 @@ def _coded(image: Image.Image, form: str, **options: int) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def _scaled(image: Image.Image, factor: float) -> Image.Image:
+def scaled(image: Image.Image, factor: float) -> Image.Image:
+    """`image` with its sides times `factor`, by Lanczos, at least one pixel each."""
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     return image.resize(size, Image.Resampling.LANCZOS)
 

@@ -62,3 +62,8 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     with atomic_write(path, "w") as file:
         file.write(text)
+
+
+def is_newer(made: Path, source: Path) -> bool:
+    """Whether `made` is there and no older than `source`, from which it was made."""
+    return made.is_file() and made.stat().st_mtime >= source.stat().st_mtime

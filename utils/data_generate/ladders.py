@@ -14,6 +14,7 @@ from utils.data_generate.generate import write_image
 from utils.data_generate.manifest import read_manifest, relabel
 from utils.data_generate.pseudo_mos import LOW, MAPPING, load_mapping, rated
 from utils.data_generate.tables import MANIFEST, Record, label_path, ladders_of
+from utils.files import is_newer
 from utils.processes import map_in_processes
 from utils.progress import progress_bar
 
@@ -95,7 +96,7 @@ def _counted(paths: Iterator[Path], total: int) -> Iterator[Path]:
 
 def _write_one(folder: Path, level: Record) -> Path:
     path = folder / f"{level.scene}_{level.kind}.png"
-    if not path.is_file() or path.stat().st_mtime < level.reference.stat().st_mtime:
+    if not is_newer(path, level.reference):
         rng = np.random.default_rng(seed_of(level.scene, f"alike {level.kind}", 0, 0))
         write_image(path, np.asarray(look_alike(read_rgb(level.reference), rng, LEAST_SIDE)))
     return path

@@ -48,12 +48,12 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
         ConfigError: `out` is `refs`, or not 0 < low <= high.
         DataError, ImageError: no pictures, or one that can't be read.
     """
-    from PIL import Image
-
     from dataloader.image import read_rgb
     from distortions import seed_of
+    from distortions.variants import scaled
     from utils.data_generate.generate import write_image
     from utils.data_generate.plan import find_references
+    from utils.files import is_newer
     from utils.progress import progress_bar
 
     if out.resolve() == refs.resolve():
@@ -64,12 +64,11 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
     with progress_bar(total=len(paths), desc="copies", unit="image") as bar:
         for path in paths:
             whole, small = out / f"{path.stem}.png", out / f"{path.stem}_small.png"
-            if not small.is_file() or small.stat().st_mtime < path.stat().st_mtime:
+            if not is_newer(small, path):
                 image = read_rgb(path)
                 scale = np.random.default_rng(seed_of(path.stem, "scale", 0, 0)).uniform(low, high)
-                size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
                 write_image(whole, np.asarray(image))
-                write_image(small, np.asarray(image.resize(size, Image.Resampling.LANCZOS)))
+                write_image(small, np.asarray(scaled(image, scale)))
             bar.update()
     return len(paths)
 
