@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from applications.manifest import Origin, read_origins
+from applications.manifest import Origin, origins_of
 from applications.splits import split_file, split_labels
 from config import Config
 from dataloader.groups import scenes_of
@@ -40,10 +40,10 @@ def gather_rows(config: Config) -> list[LabelRow]:
         DataError: no split is there.
     """
     files = {split: split_file(config.data, split) for split in SPLITS}
-    read = [(split_labels(config, split), file) for split, file in files.items() if file.is_file()]
-    if not read:
+    there = [split for split, file in files.items() if file.is_file()]
+    if not there:
         raise DataError(f"--data {config.data}: holds none of {', '.join(map(str, files.values()))}")
-    rows = [row for labels, file in read for row in _rows_of(labels, file)]
+    rows = [row for split in there for row in _rows_of(split_labels(config, split))]
     if config.criterion == "rank":
         return _tied(rows)
     if not any(row.origins[0].scene for row in rows):
@@ -89,11 +89,10 @@ def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], num
         logging.warning("%d of %d pairs join scenes of two splits and are left out here", apart, len(rows))
 
 
-def _rows_of(labels: Labels, file: Path) -> list[LabelRow]:
-    table = read_origins(file)
+def _rows_of(labels: Labels) -> list[LabelRow]:
     # absolute, as the fold's label files lie in another folder
     pictures = [str(Path(path).absolute()) for path in labels.paths]
-    origins = [table.get(name, Origin("", "", -1)) for name in labels.names]
+    origins = origins_of(labels)
     return [
         LabelRow(
             [pictures[image] for image in images],
