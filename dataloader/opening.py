@@ -5,6 +5,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
+from dataloader.color_metadata import color_metadata
 from dataloader.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
 
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)  # markers of JPEG's frames, ITU-T T.81, table B.1
@@ -22,8 +23,11 @@ def open_image(file: IO[bytes], formats: tuple[str, ...] | None = None) -> Image
         UnidentifiedImageError: no image.
         DecompressionBombError: more pixels than Pillow's limit.
     """
+    described = color_metadata(file)
+    file.seek(0)
     try:
-        image = Image.open(file, formats=formats)
+        image: Image.Image = Image.open(file, formats=formats)
+        image.info.update(described)
         if image.format != "TIFF" or not misread(image):
             return image
     except UnidentifiedImageError:

@@ -9,17 +9,18 @@ import numpy as np
 from PIL import Image, ImageCms
 
 LARGEST = 16 << 20  # bytes; printers' profiles reach 3 MB
-_SPACES = {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L", "Lab": "LAB"}  # of an ICC header -> Pillow's mode
+_SPACES = {"RGB": "RGB", "CMYK": "CMYK", "GRAY": "L"}  # of an ICC header -> Pillow's mode
 _CLASSES = ("mntr", "scnr", "prtr", "spac")  # those that describe the colours of one device or space
 _SAME = 3  # levels of 255; sRGB profiles in the wild differ by 1, their shortest tables by 2
 _SPAN, _COLOURED, _MIDDLE = 128, 24, (8, 250)  # levels; what every honest profile keeps, see _is_absurd
 _D50 = np.array([0.9642, 1.0, 0.8249])  # ICC.1:2022, 7.2.16
+Curve = Callable[[np.ndarray], np.ndarray]  # samples in 0..1 -> light
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 @lru_cache(maxsize=32)
 def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Transform of images in `mode` ("RGB", "L", "I;16", "CMYK", "LAB") to 8-bit sRGB in mode RGB.
+    """Transform of images in `mode` ("RGB", "L", "I;16", "CMYK") to 8-bit sRGB in mode RGB.
 
     Relative colorimetric with black point compensation. None where nothing is to be done: the profile is
     that of sRGB (by what it does, not by its name), or broken, absurd, or of another kind of colour than
@@ -33,6 +34,8 @@ def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
         if space != mode.replace("I;16", "L") or source.profile.device_class not in _CLASSES:
             return None
         flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOCACHE
+        if space == "L":  # else its curve is resampled, 6 levels off in the shadows of linear light
+            flags |= ImageCms.Flags.NOOPTIMIZE
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
         target = ImageCms.createProfile("sRGB")
         transform = ImageCms.buildTransform(source, target, mode, "RGB", intent, flags)
@@ -42,12 +45,12 @@ def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
         return None
 
 
+@lru_cache(maxsize=1)
 def lab_transform() -> ImageCms.ImageCmsTransform:
-    """Transform of images in mode LAB (CIE L*a*b*, D50) to sRGB."""
-    lab = ImageCms.createProfile("LAB")
-    transform = srgb_transform(ImageCms.ImageCmsProfile(lab).tobytes(), "LAB")
-    assert transform is not None
-    return transform
+    """Transform of images in mode LAB (CIE L*a*b*, D50) to sRGB, shared as those of `srgb_transform`."""
+    source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.NOCACHE
+    return ImageCms.buildTransform(source, target, "LAB", "RGB", intent, flags)
 
 
 def _apply(transform: ImageCms.ImageCmsTransform, values: np.ndarray, mode: str) -> np.ndarray:
@@ -73,7 +76,6 @@ def _is_absurd(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
         "RGB": np.repeat(ramp[:, None], 3, axis=1),
         "L": ramp,
         "CMYK": np.column_stack([np.zeros((17, 3)), 255 - ramp]),
-        "LAB": np.column_stack([ramp, np.full((17, 2), 128)]),
     }[mode]
     light = _apply(transform, black_to_white, mode).mean(axis=1)
     falls, middle = (np.diff(light) < -_SAME).any(), _MIDDLE[0] <= light[8] <= _MIDDLE[1]
@@ -86,7 +88,7 @@ def _is_absurd(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 @lru_cache(maxsize=32)
-def matrix_profile(chromaticities: tuple[float, ...], curve: Callable[[np.ndarray], np.ndarray]) -> bytes:
+def matrix_profile(chromaticities: tuple[float, ...], curve: Curve) -> bytes:
     """ICC profile (version 2, RGB) of a space of three primaries.
 
     Args:
