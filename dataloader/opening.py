@@ -9,8 +9,7 @@ from dataloader.color_metadata import color_metadata
 from dataloader.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
 
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)  # markers of JPEG's frames, ITU-T T.81, table B.1
-_HIERARCHICAL = (0xC5, 0xC6, 0xCD, 0xCE)
-_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA, *_LOSSLESS, *_HIERARCHICAL)
+_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA, *_LOSSLESS)
 _JPEG_LS = 0xF7  # ITU-T T.87
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers that no length follows
 
@@ -62,7 +61,7 @@ def _jpeg_kind(file: IO[bytes]) -> str | None:
         if marker == _JPEG_LS:
             return f"a JPEG-LS image of {precision} bits"
         if marker in _FRAMES:
-            name = "lossless " * (marker in _LOSSLESS) + "hierarchical " * (marker in _HIERARCHICAL)
-            return f"a {precision}-bit {name}JPEG" if precision != 8 or name else None
+            name = "lossless " if marker in _LOSSLESS else ""
+            return f"a {precision}-bit {name}JPEG" if precision != 8 else None
         file.seek(length - 3, 1)
     return None
