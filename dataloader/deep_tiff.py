@@ -14,6 +14,7 @@ _MOST_SAMPLES = 16  # in a pixel; more are spectra, not images
 _PLANAR, _MAX_VALUE, _S_MAX_VALUE, _XMP, _ICC = 284, 281, 341, 700, 34675  # tags
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB = 0, 1, 2  # values of PhotometricInterpretation
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # values of ExtraSamples
+_BY_OPENCV = (1, 5, 8, 32946)  # values of Compression: none, LZW, deflate, deflate
 _SIGNED, _FLOAT = 2, 3  # values of SampleFormat
 
 
@@ -43,8 +44,10 @@ class DeepTiff(ImageFile.ImageFile):
     format_description = "TIFF read by tifffile"
 
     def _open(self) -> None:
-        import tifffile
-
+        try:
+            import tifffile
+        except ImportError as error:
+            raise UnsupportedImageError("this TIFF needs one more package: pip install tifffile") from error
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # says on stderr what is raised as well
         assert self.fp is not None
         try:
@@ -137,14 +140,19 @@ def _samples(page: Any, file: IO[bytes]) -> np.ndarray:
 
 def _by_opencv(page: Any, file: IO[bytes]) -> np.ndarray:
     """As `page.asarray()`, by OpenCV: LZW, predictors and 10 to 14 bits, but no planes, no half floats."""
-    import cv2
-
+    message = f"{_description(page)}: needs one more package: pip install imagecodecs"
+    try:
+        import cv2
+    except ImportError as error:
+        raise UnsupportedImageError(message) from error
+    contiguous = page.planarconfig == 1 and page.samplesperpixel != 2
+    if not contiguous or page.dtype == np.float16 or page.compression not in _BY_OPENCV:
+        raise UnsupportedImageError(message)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     file.seek(0)
-    flags = cv2.IMREAD_UNCHANGED
-    stored = cv2.imdecode(np.frombuffer(file.read(), np.uint8), flags) if page.planarconfig == 1 else None
+    stored = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != page.dtype or stored.shape != page.shape:
-        raise UnsupportedImageError(f"{_description(page)}: needs one more package: pip install imagecodecs")
+        raise ValueError(f"{_description(page)} that OpenCV doesn't decode")
     if stored.ndim == 3:
         stored = stored[:, :, [2, 1, 0, *range(3, stored.shape[2])]]
     packed = page.bitspersample in (10, 12, 14)

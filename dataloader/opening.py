@@ -6,6 +6,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from dataloader.color_metadata import color_metadata
+from dataloader.deep_jpeg2000 import DeepJpeg2000
 from dataloader.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
 
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)  # markers of JPEG's frames, ITU-T T.81, table B.1
@@ -26,6 +27,9 @@ def open_image(file: IO[bytes], formats: tuple[str, ...] | None = None) -> Image
     file.seek(0)
     try:
         image: Image.Image = Image.open(file, formats=formats)
+        if image.format == "JPEG2000":
+            file.seek(0)
+            image = DeepJpeg2000(file)
         image.info.update(described)
         if image.format != "TIFF" or not misread(image):
             return image

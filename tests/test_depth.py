@@ -209,6 +209,18 @@ def test_large_integers_of_32_bits(tmp_path):
         close(tiff(tmp_path / "hot.tif", values.astype(dtype)), expected)
 
 
+@pytest.mark.parametrize("alpha", [False, True])
+def test_jpeg_2000_of_sixteen_bits(tmp_path, alpha):
+    samples = stored(COLOUR, "u2")
+    if alpha:
+        samples = np.dstack([samples, np.full(GREY.shape, 65535, np.uint16)])
+    order = [2, 1, 0, 3][: samples.shape[2]]
+    cv2.imwrite(str(tmp_path / "a.jp2"), samples[:, :, order], [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    close(tmp_path / "a.jp2", COLOUR)
+    cv2.imwrite(str(tmp_path / "g.jp2"), stored(GREY, "u2"), [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    close(tmp_path / "g.jp2", GREY)
+
+
 @pytest.mark.parametrize("largest", [1, 15, 100, 1000, 4095, 65535])
 @pytest.mark.parametrize("magic", ["P5", "P6"])
 def test_portable_maps_by_their_maximum(tmp_path, magic, largest):
