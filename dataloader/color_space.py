@@ -1,5 +1,6 @@
 """Which colour space an image says that its samples are in: ICC profile, chunks of PNG, EXIF."""
 
+import struct
 from functools import lru_cache
 
 import numpy as np
@@ -73,7 +74,7 @@ def claimed_profile(image: Image.Image) -> bytes | None:
             return _of_png(image.info.get("gamma"), image.info.get("chromaticity"))
         if b"R03" in image.info.get("exif", b"") and _is_adobe_rgb(image.getexif()):
             return matrix_profile(ADOBE_RGB, power(_ADOBE_GAMMA))
-    except (ValueError, TypeError, ArithmeticError, SyntaxError):
+    except (ValueError, TypeError, ArithmeticError, LookupError, OSError, SyntaxError, struct.error):
         pass  # numbers that describe no colour space
     return None
 

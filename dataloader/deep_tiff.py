@@ -1,5 +1,6 @@
 """TIFFs that Pillow refuses or misreads: float colour, signed samples, 10 to 14 bits, deep white at 0."""
 
+import io
 import logging
 import struct
 from typing import IO, Any
@@ -34,7 +35,9 @@ def misread(image: Image.Image) -> bool:
         return bits == 16 and tags.get(_PLANAR) == 2 and tags.get(ExifTags.Base.Compression, 1) == 1
     usual = {_FLOAT: (32,), _SIGNED: (32,)}.get(kind, (16,))
     white_at_0 = tags.get(ExifTags.Base.PhotometricInterpretation) == _MIN_IS_WHITE
-    return bits not in usual or white_at_0 or _MAX_VALUE in tags or _S_MAX_VALUE in tags
+    largest = [np.max(tags[tag]) for tag in (_S_MAX_VALUE, _MAX_VALUE) if tag in tags]
+    half_used = any(kind == _FLOAT or value < 2.0 ** (bits - 1) for value in largest)
+    return bits not in usual or white_at_0 or half_used
 
 
 class DeepTiff(ImageFile.ImageFile):
@@ -50,6 +53,8 @@ class DeepTiff(ImageFile.ImageFile):
             raise UnsupportedImageError("this TIFF needs one more package: pip install tifffile") from error
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # says on stderr what is raised as well
         assert self.fp is not None
+        if not isinstance(self.fp, io.BufferedReader | io.BytesIO):  # tifffile knows no other files
+            self.fp = io.BytesIO(self.fp.read())
         try:
             page: Any = tifffile.TiffFile(self.fp).pages[0]
         except (KeyError, ValueError, IndexError, TypeError, struct.error) as error:

@@ -18,7 +18,7 @@ Curve = Callable[[np.ndarray], np.ndarray]  # samples in 0..1 -> light
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Transform of images in `mode` ("RGB", "L", "I;16", "CMYK") to 8-bit sRGB in mode RGB.
 

@@ -1,7 +1,10 @@
 """What opening tells: sizes of images that lie on their side, names of what can't be decoded, damage."""
 
+import csv
 import io
 import struct
+import tempfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -38,6 +41,39 @@ def test_size_of_a_png_whose_exif_follows_its_pixels(tmp_path):
     for name in ("a.png", "b.png"):
         image, size = read_sized(tmp_path / name)
         assert image.size == size == (48, 64)
+
+
+def test_the_row_of_a_tiff_on_its_side(tmp_path):
+    from main import main
+
+    photo = Image.fromarray(np.kron(stored(COLOUR, "u1"), np.ones((4, 4, 1), np.uint8)))
+    photo.save(tmp_path / "a.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "b.tif", exif=exif)
+    photo.convert("L").save(tmp_path / "grey.png")
+    values = np.asarray(photo.convert("L")) / np.float32(255)
+    values[5, 7] = 1.02
+    tiff(tmp_path / "grey_float.tif", values)
+    out = tmp_path / "scores.csv"
+    assert main(["--predict", str(tmp_path), "--engine", "torch", "--output", str(out)]) == 0
+    with out.open(newline="", encoding="utf-8") as file:
+        rows = {Path(row["path"]).name: row for row in csv.DictReader(file)}
+    upright, side = rows["a.png"], rows["b.tif"]
+    assert side["score"] == upright["score"]
+    assert (side["width"], side["height"]) == (upright["width"], upright["height"]) == ("256", "192")
+    assert abs(float(rows["grey.png"]["score"]) - float(rows["grey_float.tif"]["score"])) < 0.05
+
+
+@pytest.mark.parametrize("opener", [io.BytesIO, "spooled"])
+def test_uploads_of_deep_tiffs(tmp_path, opener):
+    data = tiff(tmp_path / "a.tif", stored(COLOUR, "f4")).read_bytes()
+    with tempfile.SpooledTemporaryFile() if opener == "spooled" else io.BytesIO() as file:
+        file.write(data)
+        file.seek(0)
+        image, size = decode(file, "a.tif", None, 10_000, ("JPEG", "TIFF"))
+    assert size == (64, 48)
+    assert np.abs(np.asarray(image) - np.rint(COLOUR * 255)).max() <= 1
 
 
 def jpeg(marker: int, precision: int) -> bytes:
