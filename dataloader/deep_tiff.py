@@ -98,13 +98,15 @@ class DeepTiff(ImageFile.ImageFile):
 def _eight_bits(page: Any, file: IO[bytes], mode: str, associated: bool) -> np.ndarray:
     """(H, W) or (H, W, len(mode)) uint8."""
     samples = _samples(page, file)
-    colours = samples[:, :, : 3 if page.photometric == _RGB else 1].astype(np.float64)
+    small = page.dtype.itemsize <= 2 or page.dtype == np.float32  # half the memory, and exact to the rounding
+    exact = np.float32 if small else np.float64
+    colours = samples[:, :, : 3 if page.photometric == _RGB else 1].astype(exact)
     require_finite(colours)
     white = _white(page, colours)
     if page.photometric == _MIN_IS_WHITE:
         colours = white - colours
     if mode.endswith("A"):
-        alpha = samples[:, :, colours.shape[2], None].astype(np.float64)
+        alpha = samples[:, :, colours.shape[2], None].astype(exact)
         require_finite(alpha)
         opaque = white if page.dtype.kind != "f" else white_level(alpha, FLOAT_WHITES)
         if associated:

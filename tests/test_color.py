@@ -192,6 +192,14 @@ BROKEN = {
 }
 
 
+def test_cmyk_with_an_unfit_profile_is_converted_without(tmp_path):
+    image = Image.frombytes("CMYK", (64, 64), RNG.integers(0, 256, 64 * 64 * 4, dtype=np.uint8).tobytes())
+    plain = read(saved(tmp_path / "plain.tif", image))
+    for number, unfit in enumerate((GOOD, BROKEN["noise"], BROKEN["grey"], BROKEN["cmyk"])):
+        path = saved(tmp_path / f"{number}.tif", image, icc_profile=unfit)
+        assert np.array_equal(read(path), plain)
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
 @pytest.mark.parametrize("broken", BROKEN)
 def test_profiles_that_are_broken_or_absurd_are_ignored(tmp_path, capfd, broken, suffix):
