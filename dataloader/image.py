@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from dataloader.deep_tiff import UnsupportedImageError
+from dataloader.opening import open_image
+from dataloader.pixels import to_srgb
 from utils.errors import ImageError
 
 IMAGE_SUFFIXES = frozenset(
@@ -88,22 +90,29 @@ def decode(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oversized and odd metadata: decided below, or harmless
-            with Image.open(file, formats=formats) as image:
+            with open_image(file, formats) as image:
                 width, height = image.size
                 if most_pixels is not None and width * height > most_pixels:
                     raise ImageError(f"{name}: {width} x {height} pixels, at most {most_pixels} are taken")
-                sideways = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-                size = (height, width) if sideways else (width, height)
                 if fit is not None:
-                    _reduce(image, size, fit)
+                    _reduce(image, (height, width) if _is_sideways(image) else (width, height), fit)
                 image.load()
-                return _to_rgb(ImageOps.exif_transpose(image)), size
+                # after loading, which turns a TIFF upright, and finds what a PNG says behind its pixels
+                size = (height, width) if _is_sideways(image) else (width, height)
+                return to_srgb(ImageOps.exif_transpose(image)), size
+    except UnsupportedImageError as error:
+        raise ImageError(f"{name}: {error}") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: {_unidentified(file)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: too many pixels to be decoded safely ({error})") from error
     except _DAMAGE as error:
         raise ImageError(f"{name}: damaged picture ({error or type(error).__name__})") from error
+
+
+def _is_sideways(image: Image.Image) -> bool:
+    """Whether `ImageOps.exif_transpose` would exchange width and height."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
 
 
 def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> None:
@@ -124,30 +133,6 @@ def find_pictures(folder: str | Path) -> Iterator[Path]:
     for path in sorted(Path(folder).rglob("*")):
         if is_picture(path.name) and path.is_file():
             yield path
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float grey: Pillow's own conversion clips at 255 instead of scaling."""
-    values = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("some pixels are NaN or infinite")
-    peak = float(values.max(initial=0.0))
-    scales = (65535.0,) if image.mode.startswith("I") else (1.0, 255.0, 65535.0)
-    top = next((scale for scale in scales if peak <= scale), peak)
-    grey = np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
 
 
 def _unidentified(file: IO[bytes]) -> str:

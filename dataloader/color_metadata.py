@@ -1,0 +1,73 @@
+"""Colour descriptions that Pillow doesn't hand out: cICP of PNG; colr boxes of JPEG 2000, AVIF and HEIC."""
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import IO, Any
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 10_000
+_UNSPECIFIED = (2, 2)
+_SUPERBOXES = {b"jp2h": 0, b"meta": 4, b"iprp": 0, b"ipco": 0}  # bytes before their boxes
+
+
+def color_metadata(file: IO[bytes]) -> dict[str, Any]:
+    """What to update `Image.info` by: "icc_profile" (bytes) or "cicp" (primaries, transfer of ITU-T H.273).
+
+    cICP of PNG replaces an ICC profile (PNG 3, 4.3). Empty where nothing is found; damaged structure ends the
+    search.
+    """
+    file.seek(0)
+    start = file.read(12)
+    if start.startswith(_PNG):
+        return _of_png(file)
+    if start[4:8] in (b"jP  ", b"ftyp"):
+        file.seek(0, os.SEEK_END)
+        for box in _boxes(file, 0, file.tell()):
+            file.seek(box[0])
+            if found := _of_colr(file.read(min(box[1] - box[0], 1 << 24))):
+                return found
+    return {}
+
+
+def _of_png(file: IO[bytes]) -> dict[str, Any]:
+    file.seek(8)
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IDAT":
+            break
+        if head[4:] == b"cICP":
+            cicp = tuple(file.read(4)[:2])
+            return {"cicp": cicp, "icc_profile": None} if cicp != _UNSPECIFIED else {}
+        file.seek(struct.unpack(">I", head[:4])[0] + 4, os.SEEK_CUR)
+    return {}
+
+
+def _of_colr(data: bytes) -> dict[str, Any]:
+    """ISO/IEC 14496-12, 12.1.5 (prof, rICC, nclx); ITU-T T.800, I.5.3.3 (methods 2 and 3)."""
+    if data[:4] in (b"prof", b"rICC"):
+        return {"icc_profile": data[4:]}
+    if data[:4] == b"nclx" and len(data) >= 8:
+        cicp = struct.unpack(">HH", data[4:8])
+        return {"cicp": cicp} if cicp != _UNSPECIFIED else {}
+    return {"icc_profile": data[3:]} if data[:1] in (b"\2", b"\3") else {}
+
+
+def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of the contents of every colr box between two places, those in other boxes included."""
+    for _ in range(_MOST_CHUNKS):
+        file.seek(start)
+        head = file.read(16)
+        if len(head) < 8 or start + 8 > end:
+            return
+        size, kind, skip = struct.unpack(">I", head[:4])[0], head[4:8], 8
+        if size == 1 and len(head) == 16:
+            size, skip = struct.unpack(">Q", head[8:])[0], 16
+        stop = end if size == 0 else start + size
+        if size != 0 and size < skip or stop > end:
+            return
+        if kind == b"colr":
+            yield start + skip, stop
+        elif kind in _SUPERBOXES:
+            yield from _boxes(file, start + skip + _SUPERBOXES[kind], stop)
+        start = stop
