@@ -196,9 +196,12 @@ def sum_processes(values: list[float], process: Process) -> list[float]:
     return shared.tolist()
 
 
-def any_process(flag: bool, process: Process) -> bool:
-    """Whether `flag` is set in any process; every process must ask."""
-    return sum_processes([float(flag)], process)[0] > 0
+def sum_on_device(value: float, process: Process) -> torch.Tensor:
+    """The sum () of `value` over all processes, in float32, left on the device; every process must call."""
+    shared = torch.full((), value, device=process.device)  # filled there: a copy would wait for the device
+    if process.world > 1:
+        dist.all_reduce(shared)
+    return shared
 
 
 def gather(value: Any, process: Process) -> list[Any]:
