@@ -42,6 +42,11 @@ class View:
         """The (height, width) that pictures are reduced to, or None where every pixel counts."""
         return self.size if self.name == "fit" and not self.full_decode else None
 
+    @property
+    def crops(self) -> int:
+        """P, the crops of a picture in evaluation."""
+        return self.patches if self.name == "patches" else 1
+
     def evaluate(self, image: Image.Image) -> Tensor:
         """The fixed crops of an RGB picture: uint8 (P, 3, H, W), P = 1 for "fit"."""
         if self.name == "fit":
