@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
@@ -35,18 +36,17 @@ class Averages:
         """Call after every update of the weights."""
         if self._model is None or self._ema is None:
             return
-        if not self._begun:
-            self._model.update_parameters(self._network)
-            self._begun = True
-            return
         # as update_parameters, which reads n_averaged from the device at every call
         for floating in (True, False):
             kept, new = (
                 [value.detach() for value in _values(module) if value.is_floating_point() == floating]
                 for module in (self._model.module, self._network)
             )
-            if kept:
+            if kept and self._begun:
                 self._average(kept, new, None)
+            elif kept:
+                torch._foreach_copy_(kept, new)
+        self._begun = True
         self._model.n_averaged += 1
 
     def after_epoch(self, epoch: int, inputs: Iterable[Tensor]) -> None:
