@@ -13,7 +13,7 @@ from applications.step_losses import StepLosses
 from applications.train_state import TrainState
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
-from utils.distributed import sum_on_device
+from utils.distributed import sum_processes
 from utils.errors import ImageError
 from utils.progress import progress_bar
 
@@ -118,8 +118,7 @@ def _backward(job: Job, batch: TrainBatch, share: float) -> Tensor:
         raise ImageError(batch.faults[0])
     for fault in batch.faults:
         logging.warning("skipped %s", fault)
-    device = job.process.device
-    weight = _weight(job, batch)
+    device, weight = job.process.device, _weight(job, batch)
     if not len(batch.places):
         if job.process.world == 1:
             return torch.zeros((), device=device)
@@ -140,12 +139,13 @@ def _loss(job: Job, inputs: Tensor, places: Tensor, targets: Tensor) -> Tensor:
     return job.criterion(logits.float(), places, targets)
 
 
-def _weight(job: Job, batch: TrainBatch) -> float | Tensor:
+def _weight(job: Job, batch: TrainBatch) -> float:
     """The share of this process in the joint mean; with rows left out it depends on what all could read."""
     if not job.skip_bad or job.process.world == 1:
         return batch.weight
     rows = len(batch.places) if batch.weight else 0
-    return rows * job.process.world / sum_on_device(float(rows), job.process).clamp_min(1)
+    total = sum_processes([float(rows)], job.process)[0]
+    return rows * job.process.world / max(total, 1.0)
 
 
 def _placeholder(batch: TrainBatch) -> TrainBatch:
