@@ -294,7 +294,7 @@ def _data(parser: argparse.ArgumentParser) -> None:
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
     add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
     add("--cache", choices=("no", "ram", "disk"), default="ram",
-        help="keep decoded training pictures between epochs, in memory or in a file in TMPDIR")
+        help="keep decoded pictures of training and validation between epochs, in memory or in a TMPDIR file")
     add("--cache_size", type=byte_count, metavar="BYTES",
         help="of --cache, such as 500M (default: 8G; of ram at most a quarter of what is free)")
     add("--full_decode", action="store_true", help="--view fit: never decode large JPEGs at a reduced scale")

@@ -4,9 +4,10 @@ Three tables: ladders of every distortion type, clear damage, and changes that n
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -67,10 +68,10 @@ def judge(scorer: Scorer, pictures: Sequence[Path], workers: int, seed: int = 0)
     trials = [
         Trial(path, kind, scorer.view, seed) for path in pictures for kind in ("worse", "alike", *kinds)
     ]
+    made = zip(trials, map_in_processes(versions, trials, workers), strict=True)
     behaviour = Behaviour()
     with progress_bar(total=len(trials), desc="behaviour", unit="trial") as bar:
-        for trial, (names, crops) in zip(trials, map_in_processes(versions, trials, workers), strict=True):
-            scores = scorer.score_crops(crops, pad=True).scores.double().numpy()
+        for trial, names, scores in scored(made, scorer):
             if trial.kind in kinds:
                 behaviour.ladders.setdefault(trial.kind, []).append(scores)
             else:
@@ -79,6 +80,26 @@ def judge(scorer: Scorer, pictures: Sequence[Path], workers: int, seed: int = 0)
                     table.setdefault(name, []).append((float(scores[0]), float(score)))
             bar.update()
     return behaviour
+
+
+def scored(
+    made: Iterable[tuple[Trial, tuple[list[str], np.ndarray]]], scorer: Scorer
+) -> Iterator[tuple[Trial, list[str], np.ndarray]]:
+    """Each trial, the names of its versions and their scores; several fill a forward of a GPU."""
+    waiting: list[tuple[Trial, list[str], np.ndarray]] = []
+    for more in chain(made, [None]):
+        if more is not None:
+            trial, (names, crops) = more
+            waiting.append((trial, names, crops))
+        count = sum(len(crops) for _, _, crops in waiting)
+        if waiting and (more is None or count >= scorer.group):
+            scores = scorer.score_crops(np.concatenate([crops for _, _, crops in waiting]), pad=True).scores
+            ends = np.cumsum([len(crops) for _, _, crops in waiting])
+            for (trial, names, _), own in zip(
+                waiting, np.split(scores.double().numpy(), ends[:-1]), strict=True
+            ):
+                yield trial, names, own
+            waiting = []
 
 
 def versions(trial: Trial) -> tuple[list[str], np.ndarray]:

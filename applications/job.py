@@ -48,6 +48,7 @@ class Job:
         averages: of the weights.
         precision: of forward and backward.
         profile: of the first steps.
+        cache: of decoded images, those to validate on after those to train on; None: no cache.
     """
 
     network: nn.Module
@@ -64,6 +65,7 @@ class Job:
     averages: Averages
     precision: Precision
     profile: StepProfile
+    cache: PictureCache | None = None
     print_freq: int = 50
     skip_bad: bool = False
     accumulate: int = 1
@@ -79,6 +81,7 @@ def make_job(
     labels: Labels,
     log: RunLog,
     stop: StopSignals,
+    validated: int = 0,
 ) -> Job:
     """The parts of a run as the flags ask for them.
 
@@ -88,7 +91,9 @@ def make_job(
         labels: to train on.
         log: gets the figures of the steps.
         stop: the user's wish to stop.
+        validated: further images that the cache keeps, to validate on.
     """
+    cache = _cache(config, process, len(labels.paths) + validated)
     siamese = config.pairing == "siamese" and config.criterion == "rank"
     batches = RowBatches(
         labels.images,
@@ -109,7 +114,7 @@ def make_job(
         siamese=siamese,
         workers=config.workers,
         pin_memory=pin_memory(process),
-        cache=_cache(config, process, len(labels.paths)),
+        cache=cache,
     )
     return Job(
         network=network,
@@ -136,6 +141,7 @@ def make_job(
         averages=Averages(network, ema=config.ema, swa_from=_swa_from(config)),
         precision=make_precision(config.amp, process.device),
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
+        cache=cache,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
         accumulate=config.accumulate,

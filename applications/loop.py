@@ -1,8 +1,6 @@
 """The training loop: learning rate, forward, backward, step, log, in this order."""
 
 import logging
-import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
@@ -11,18 +9,20 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from applications.job import Job
+from applications.step_losses import StepLosses
 from applications.train_state import TrainState
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
-from utils.distributed import Process, sum_processes
-from utils.errors import ImageError, TrainingError
+from utils.distributed import sum_processes
+from utils.errors import ImageError
 from utils.progress import progress_bar
-
-NAMED = 8  # pictures in a message
 
 
 def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
     """Train from `state.step` to the end of `state.epoch`, moving `state` along.
+
+    Between two log lines nothing is read from the device (see `applications.step_losses`); an epoch ends, and
+    `save` is called, only after a reading that found all losses finite.
 
     Args:
         job: the parts of the run.
@@ -30,35 +30,39 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
         save: called between two steps, every `job.save_every` of them.
 
     Returns:
-        False when the user stopped the run in the middle.
+        False when the user stopped the run in the middle: one process after the update in progress, several
+        after the one that follows the next reading.
 
     Raises:
         ImageError: a picture can't be read.
         TrainingError: the loss is not finite.
     """
     job.batches.set_position(state.epoch, state.step)
-    meter = _Meter(state, job.process)
-    steps = len(job.batches)
+    losses = StepLosses(state, job.process, job.paths)
+    steps, asked, stop = len(job.batches), False, False
     title = f"epoch {state.epoch + 1}"
     with progress_bar(total=steps, desc=title, unit="step", start=state.step) as bar:
         for batch in _read(job):
             lr = _set_lr(job, state.epoch + state.step / steps)
             last = (state.step + 1) % job.accumulate == 0 or state.step + 1 == steps
             loss = train_step(job, batch, state.step, last)
-            meter.add(loss, batch)
             state.step += 1
-            stopped = _verdict(job, state, batch, loss, lr)
+            losses.add(loss, batch, lr)
             bar.update()
             job.profile.step()
-            if state.step % job.print_freq == 0 or state.step == steps:
-                figures = meter.read(lr)
-                bar.set_postfix(loss=f"{figures['loss']:.4f}", lr=f"{lr:.1e}")
-                job.log(state.epoch * steps + state.step, figures)
-            if stopped and last:
-                meter.read(lr)
+            asked = asked or job.stopped()
+            end = last and (stop or (asked and job.process.world == 1))
+            log = state.step % job.print_freq == 0 or state.step == steps
+            keep = job.save_every > 0 and state.step % job.save_every == 0 and state.step < steps
+            if not (log or end or keep):
+                continue
+            metrics, stop = losses.read(asked)
+            if log:
+                bar.set_postfix(loss=f"{metrics['loss']:.4f}", lr=f"{lr:.1e}")
+                job.log(state.epoch * steps + state.step, metrics)
+            if stop and last:
                 return False
-            if job.save_every and state.step % job.save_every == 0 and state.step < steps:
-                meter.read(lr)
+            if keep:
                 save()
     job.profile.close()
     return True
@@ -79,21 +83,6 @@ def _set_lr(job: Job, progress: float) -> float:
     for group in job.optimizer.param_groups:
         group["lr"] = lr
     return lr
-
-
-def _verdict(job: Job, state: TrainState, batch: TrainBatch, loss: Tensor, lr: float) -> bool:
-    """Whether the user asked to stop; raises, in every process, when the loss of any is not finite."""
-    wild = not math.isfinite(loss)
-    stops, wilds = sum_processes([float(job.stopped()), float(wild)], job.process)
-    if not wilds:
-        return stops > 0
-    names = [job.paths[number] for number in batch.numbers.tolist()]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    pictures = f", pictures {', '.join(names[:NAMED])}{more}" if wild else " in another process"
-    raise TrainingError(
-        f"the loss is not finite ({float(loss):g}) in step {state.step} of epoch {state.epoch + 1}, "
-        f"learning rate {lr:g}{pictures}; the last checkpoint is kept; try a smaller --lr or --clip_grad"
-    )
 
 
 def train_step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
@@ -169,30 +158,3 @@ def _placeholder(batch: TrainBatch) -> TrainBatch:
         targets=targets,
         weight=0.0,
     )
-
-
-class _Meter:
-    """The mean loss over all processes, weighted by rows, and the speed since the last reading."""
-
-    def __init__(self, state: TrainState, process: Process) -> None:
-        self._state, self._process = state, process
-        self._loss = torch.zeros((), device=process.device, dtype=torch.float64)
-        self._rows, self._images, self._since = 0.0, 0, time.perf_counter()
-
-    def add(self, loss: Tensor, batch: TrainBatch) -> None:
-        rows = len(batch.places) if batch.weight else 0
-        self._loss += loss * rows
-        self._rows += rows
-        self._images += len(batch.images)
-
-    def read(self, lr: float) -> dict[str, float]:
-        """Move what was gathered into the state. This is the one place that waits for the device."""
-        own = [self._loss.item(), self._rows, float(self._images)]
-        loss_sum, rows, images = sum_processes(own, self._process)
-        self._state.loss_sum += loss_sum
-        self._state.rows += rows
-        seconds = time.perf_counter() - self._since
-        recent = {"loss": loss_sum / max(rows, 1), "lr": lr, "images_a_second": images / seconds}
-        self._loss.zero_()
-        self._rows, self._images, self._since = 0.0, 0, time.perf_counter()
-        return recent

@@ -48,8 +48,7 @@ def run(config: Config) -> int:
     counts = Counts()
     if config.skip_done and journal:
         _leave_done_out(queue, journal, counts)
-    forwards = threads if scorer.engine.name == "openvino" else 1
-    rows = score_paths(queue, scorer, threads, forwards, config.full_decode)
+    rows = score_paths(queue, scorer, threads, config.full_decode)
     with StopSignals() as stop, progress_bar(total=len(queue), desc="score", unit="picture") as bar:
         for group in rows:
             counts.add(group)

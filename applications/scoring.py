@@ -9,12 +9,13 @@ from torch.utils.data import DataLoader
 
 from criterions.score import average_patches
 from models.normalise import Normalise, to_unit
+from utils.chunks import GPU, Chunks
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
 from utils.progress import progress_bar
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on a picture's company.
-CHUNK = {"cpu": 8, "cuda": 32}
+CHUNK = {"cpu": 8, "cuda": GPU}
 
 
 def predict_logits(
@@ -45,8 +46,8 @@ def predict_logits(
         TrainingError: the network gives scores that are not finite.
     """
     numbers: list[Tensor] = []
-    parts: list[Tensor] = []
     faults: list[str] = []
+    crops = _Crops(network, normalise, process.device)
     with (
         torch.inference_mode(),
         progress_bar(total=-(-count // process.world), desc=desc, unit="image") as bar,
@@ -57,11 +58,12 @@ def predict_logits(
             faults += batch.faults
             if len(batch.numbers):
                 numbers.append(batch.numbers)
-                parts.append(_batch_logits(network, normalise, batch.images, process.device))
+                crops.add(batch.images)
             bar.update(len(batch.numbers) + len(batch.faults))
+        own = crops.logits().numpy() if numbers else None
     for fault in faults:
         logging.warning("skipped %s", fault)
-    mine = (torch.cat(numbers).numpy(), torch.cat(parts).numpy()) if parts else (np.empty(0, int), None)
+    mine = (torch.cat(numbers).numpy() if numbers else np.empty(0, int), own)
     shares = [share for share in gather(mine, process) if share[1] is not None]
     if not shares:
         raise ImageError(f"none of {count} pictures can be read")
@@ -76,14 +78,36 @@ def predict_logits(
     return logits
 
 
-def _batch_logits(network: nn.Module, normalise: Normalise, images: Tensor, device: str) -> Tensor:
-    """(M, P, 3, H, W) uint8 -> (M, N) on the CPU."""
-    crops = images.flatten(0, 1)
-    chunk = CHUNK[device.split(":")[0]]
-    parts = []
-    for start in range(0, len(crops), chunk):
-        part = crops[start : start + chunk].to(device, non_blocking=True)
-        whole = torch.cat([part, part[:1].expand(chunk - len(part), *part.shape[1:])])
-        parts.append(network(normalise(to_unit(whole)))[: len(part)].float())
-    logits = torch.cat(parts)
-    return average_patches(logits.unflatten(0, images.shape[:2])).cpu()
+class _Crops:
+    """Gathers the crops of many images until they fill forwards; the logits stay on the device to the end."""
+
+    def __init__(self, network: nn.Module, normalise: Normalise, device: str) -> None:
+        self._network, self._normalise, self._device = network, normalise, device
+        self._chunks = Chunks(CHUNK[device.split(":")[0]])
+        self._waiting: list[Tensor] = []
+        self._parts: list[Tensor] = []
+        self._each = 1  # crops an image
+
+    def add(self, images: Tensor) -> None:
+        """Take uint8 (M, P, 3, H, W), and run what fills forwards."""
+        self._each = images.shape[1]
+        self._waiting.append(images.flatten(0, 1).to(self._device, non_blocking=True))
+        count = sum(map(len, self._waiting))
+        if count >= self._chunks.size:
+            crops = torch.cat(self._waiting)
+            full = count - count % self._chunks.size
+            self._run(crops[:full])
+            self._waiting = [crops[full:]]
+
+    def logits(self) -> Tensor:
+        """(M, N) of all images, in their order, on the CPU."""
+        self._run(torch.cat(self._waiting))
+        return average_patches(torch.cat(self._parts).unflatten(0, (-1, self._each))).cpu()
+
+    def _run(self, crops: Tensor) -> None:
+        def forward(place: slice, size: int) -> Tensor:
+            part = crops[place]
+            whole = torch.cat([part, part[:1].expand(size - len(part), *part.shape[1:])])
+            return self._network(self._normalise(to_unit(whole)))[: len(part)].float()
+
+        self._parts += self._chunks.run(forward, len(crops))

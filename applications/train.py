@@ -94,10 +94,20 @@ def train(process: Process, config: Config) -> int:
         log.config(flags_of(config))
         _warn(on_labels(train_labels))
         _warn(on_labels(val_labels))
-        job = make_job(config, process, network, spec, train_labels, log, stop)
+        job = make_job(config, process, network, spec, train_labels, log, stop, len(val_labels.paths))
         if checkpoint is not None:
             restore_job(checkpoint, job)
-        validator = Validator(config, process, job.normalise, job.criterion, val_labels, spec, log)
+        validator = Validator(
+            config,
+            process,
+            job.normalise,
+            job.criterion,
+            val_labels,
+            spec,
+            log,
+            job.cache,
+            len(train_labels.paths),
+        )
         _announce(config, process, spec, train_labels, val_labels, len(job.batches))
         if checkpoint is not None:
             restore_process(checkpoint, process)

@@ -8,6 +8,7 @@ from torch import nn
 
 from applications.job import Job
 from models.spec import ModelSpec
+from optim.optimizers import load_optimizer_state
 from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, gather
 from utils.seeding import random_states, restore_random_states
@@ -100,7 +101,7 @@ class CheckpointWriter:
 
 def restore_job(checkpoint: dict[str, Any], job: Job) -> None:
     """Put optimiser, averages and scaler back into a new job."""
-    job.optimizer.load_state_dict(checkpoint["optimizer"])
+    load_optimizer_state(job.optimizer, checkpoint["optimizer"])
     job.averages.load_state_dict(checkpoint.get("averaged"))
     job.precision.scaler.load_state_dict(checkpoint.get("scaler") or job.precision.scaler.state_dict())
 

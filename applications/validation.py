@@ -11,6 +11,7 @@ from applications.plots import scatter
 from applications.scoring import predict_logits
 from applications.splits import pin_memory
 from config import Config
+from dataloader.cache import PictureCache
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from dataloader.views import View
@@ -24,7 +25,11 @@ EQUAL = 1e-4  # scores that differ by less, or by less than this share of them, 
 
 
 class Validator:
-    """Called after an epoch with the network; `spec` then holds the range of the validation scores."""
+    """Called after an epoch with the network; `spec` then holds the range of the validation scores.
+
+    Args:
+        cache, first: of decoded images; see `EvalDataset`.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,8 @@ class Validator:
         labels: Labels,
         spec: ModelSpec,
         log: RunLog,
+        cache: PictureCache | None = None,
+        first: int = 0,
     ) -> None:
         self.spec = spec
         self._process, self._normalise, self._criterion = process, normalise, criterion
@@ -48,6 +55,8 @@ class Validator:
             pin_memory=pin_memory(process),
             world=process.world,
             rank=process.rank,
+            cache=cache,
+            first=first,
         )
 
     def __call__(self, network: nn.Module, epoch: int) -> dict[str, float]:

@@ -91,9 +91,8 @@ def by_loader(paths: list[Path], model: Path, workers: int) -> None:
 
 
 def by_predict(paths: list[Path], scorer: Scorer, cores: int) -> None:
-    forwards = cores if scorer.engine.name == "openvino" else 1
     queue = collect(map(str, paths))
-    for _ in score_paths(queue, scorer, cores, forwards):
+    for _ in score_paths(queue, scorer, cores):
         pass
 
 

@@ -112,10 +112,19 @@ class TrainDataset(Dataset):
 
 
 class EvalDataset(Dataset):
-    """Maps an array of image numbers to an `EvalBatch`."""
+    """Maps an array of image numbers to an `EvalBatch`.
 
-    def __init__(self, paths: StringTable, view: View) -> None:
-        self._paths, self._view = paths, view
+    Args:
+        paths: of the images.
+        view: how an image becomes crops.
+        cache: keeps decoded images between epochs, image n by the number `first` + n.
+        first: see `cache`.
+    """
+
+    def __init__(
+        self, paths: StringTable, view: View, cache: PictureCache | None = None, first: int = 0
+    ) -> None:
+        self._paths, self._view, self._cache, self._first = paths, view, cache, first
 
     def __getitem__(self, numbers: np.ndarray) -> EvalBatch:
         tensors: list[Tensor] = []
@@ -123,7 +132,7 @@ class EvalDataset(Dataset):
         faults: list[str] = []
         for number in numbers:
             try:
-                tensors.append(self._view.evaluate(self._view.read(self._paths[number])))
+                tensors.append(self._view.cut(self._prepared(int(number))))
                 read.append(int(number))
             except ImageError as error:
                 faults.append(str(error))
@@ -131,3 +140,9 @@ class EvalDataset(Dataset):
             torch.stack(tensors) if tensors else torch.empty((0, 1, 3, *self._view.size), dtype=torch.uint8)
         )
         return EvalBatch(torch.tensor(read, dtype=torch.int64), images, faults)
+
+    def _prepared(self, number: int) -> np.ndarray:
+        def decoded() -> np.ndarray:
+            return self._view.prepare(self._view.read(self._paths[number]))
+
+        return decoded() if self._cache is None else self._cache.get(self._first + number, decoded)

@@ -51,11 +51,16 @@ def eval_loader(
     pin_memory: bool = False,
     world: int = 1,
     rank: int = 0,
+    cache: PictureCache | None = None,
+    first: int = 0,
 ) -> DataLoader:
-    """A loader of `EvalBatch` over the images of this process: every one once, in order."""
+    """A loader of `EvalBatch` over the images of this process: every one once, in order.
+
+    `cache` and `first` are those of `EvalDataset`.
+    """
     mine = np.arange(rank, len(paths), world)
     chunks = [mine[start : start + batch_size] for start in range(0, len(mine), batch_size)]
-    return _loader(EvalDataset(paths, view), chunks, workers, pin_memory)
+    return _loader(EvalDataset(paths, view, cache, first), chunks, workers, pin_memory)
 
 
 def _loader(dataset, sampler, workers: int, pin_memory: bool) -> DataLoader:  # type: ignore[no-untyped-def]

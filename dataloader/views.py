@@ -42,12 +42,20 @@ class View:
         """The (height, width) that pictures are reduced to, or None where every pixel counts."""
         return self.size if self.name == "fit" and not self.full_decode else None
 
+    @property
+    def crops(self) -> int:
+        """P, the crops of a picture in evaluation."""
+        return self.patches if self.name == "patches" else 1
+
     def evaluate(self, image: Image.Image) -> Tensor:
         """The fixed crops of an RGB picture: uint8 (P, 3, H, W), P = 1 for "fit"."""
+        return self.cut(self.prepare(image))
+
+    def cut(self, prepared: np.ndarray) -> Tensor:
+        """The rest of `evaluate`, of what `prepare` gave."""
         if self.name == "fit":
-            return fit(image, self.size).unsqueeze(0)
-        padded = np.asarray(_at_least(image, self.size))
-        return torch.stack([_crop(padded, self.size, place) for place in patch_grid(self.patches)])
+            return _to_tensor(prepared).unsqueeze(0)
+        return torch.stack([_crop(prepared, self.size, place) for place in patch_grid(self.patches)])
 
     def train(self, image: Image.Image, rng: np.random.Generator | None) -> Tensor:
         """One view of an RGB picture, uint8 (3, H, W).
@@ -58,7 +66,7 @@ class View:
         return self.vary(self.prepare(image), rng)
 
     def prepare(self, image: Image.Image) -> np.ndarray:
-        """What `train` makes of a picture before chance comes in: uint8 (h, w, 3), worth keeping."""
+        """What `train` and `evaluate` make of a picture at first: uint8 (h, w, 3), worth keeping."""
         if self.name == "fit":
             return _resized(image, self.size)
         return np.asarray(_at_least(image, self.size))

@@ -8,7 +8,7 @@ import numpy as np
 
 from deploy.engines.scorer import Scorer, Scores
 
-MOST_CROPS = 32  # of one batch
+MOST_CROPS = 32  # of one batch, where a forward holds fewer
 
 
 class Batcher:
@@ -38,7 +38,7 @@ class Batcher:
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
             batch, end = [first], False
-            while len(batch) * len(first[0]) < MOST_CROPS:
+            while len(batch) * len(first[0]) < max(MOST_CROPS, self._scorer.chunk):
                 try:
                     more = self._waiting.get_nowait()
                 except queue.Empty:

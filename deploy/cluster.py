@@ -53,9 +53,8 @@ class ScoringActor:
         """A part's name and some of its paths -> the name and their rows, as lines of JSON."""
         from deploy.pipeline import score_paths
 
-        forwards = self._cores if self._scorer.engine.name == "openvino" else 1
         paths = (os.fsdecode(path) for path in piece["paths"].split(b"\0"))
-        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, forwards, self._full_decode))
+        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, self._full_decode))
         return {"part": piece["part"], "rows": "".join(map(to_line, rows))}
 
 

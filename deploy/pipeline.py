@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from deploy.engines.scorer import Scorer
+from deploy.engines.scorer import CHUNK, Scorer
 from deploy.results import Row
 from deploy.storage import read_picture
 from models.spec import ModelSpec
@@ -30,7 +30,7 @@ class Decoded:
 
 
 def score_paths(
-    paths: Iterable[str], scorer: Scorer, decoders: int, forwards: int = 1, full_decode: bool = False
+    paths: Iterable[str], scorer: Scorer, decoders: int, full_decode: bool = False
 ) -> Iterator[list[Row]]:
     """Rows of `paths`, in their order, a few at a time.
 
@@ -39,17 +39,17 @@ def score_paths(
 
     Args:
         paths: any iterable, read as the work goes on.
-        scorer: its chunk is also the number of pictures of a group.
+        scorer: says how many pictures are scored together.
         decoders: threads that decode and resize.
-        forwards: threads that run the network.
         full_decode: never decode at a reduced scale; see `dataloader.image.read_sized`.
     """
     keep_freed_memory()  # large pictures decode 1.6 times as fast
-    if scorer.engine.name != "torch":
-        # torch only packs pixels here; its own threads in each of ours would fight for the cores
+    if scorer.engine.name != "torch" or scorer.on_gpu:
+        # torch only packs pixels on the CPU here; its own threads in each of ours would fight for the cores
         torch.set_num_threads(1)
     fit = None if full_decode else scorer.view.needs
-    window = AHEAD * scorer.chunk * max(decoders, forwards)
+    forwards = _forwards(scorer, decoders)
+    window = max(AHEAD * min(scorer.chunk, CHUNK) * max(decoders, forwards), 3 * scorer.group)
     source = iter(paths)
     decoding: deque[Future[Decoded]] = deque()
     running: deque[Future[list[Row]]] = deque()
@@ -63,7 +63,7 @@ def score_paths(
                     decoding.append(decode_pool.submit(decode_path, path, scorer, fit))
                 if not decoding:
                     break
-                group = [decoding.popleft().result() for _ in range(min(scorer.chunk, len(decoding)))]
+                group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
                 running.append(forward_pool.submit(score_group, group, scorer))
                 while len(running) > 2 * forwards:
                     yield running.popleft().result()
@@ -72,6 +72,13 @@ def score_paths(
         finally:
             for future in decoding:
                 future.cancel()
+
+
+def _forwards(scorer: Scorer, cores: int) -> int:
+    """Threads that run the network."""
+    if scorer.engine.name == "openvino":
+        return cores
+    return 2 if scorer.on_gpu else 1  # one packs the next crops while the GPU computes those of the other
 
 
 def decode_path(path: str, scorer: Scorer, fit: tuple[int, int] | None) -> Decoded:

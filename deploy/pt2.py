@@ -80,7 +80,11 @@ def open_pt2(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpe
             f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export pt2"
         )
     spec = ModelSpec.from_json(extra[SPEC_ENTRY], str(path))
-    return program.module(check_guards=False).to(device), spec
+    if device != "cpu":
+        from torch.export.passes import move_to_device_pass
+
+        program = move_to_device_pass(program, device)  # the graph names the device it was captured on
+    return program.module(check_guards=False), spec
 
 
 def _refuse_code(path: Path) -> None:

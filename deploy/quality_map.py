@@ -65,10 +65,13 @@ def _by_patches(image: Image.Image, scorer: Scorer) -> QualityMap:
     rows, columns = _thinned(rows, thin), _thinned(columns, thin)
     total, weight = np.zeros(pixels.shape[:2], np.float32), np.zeros(pixels.shape[:2], np.float32)
     bump = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1]).astype(np.float32) + 1e-3
-    for top in rows:
-        crops = np.stack([pixels[top : top + height, left : left + width] for left in columns])
+    # row by row on a CPU; a GPU takes as many rows as fill a forward
+    together = max(1, scorer.chunk // len(columns)) if scorer.on_gpu else 1
+    for start in range(0, len(rows), together):
+        places = [(top, left) for top in rows[start : start + together] for left in columns]
+        crops = np.stack([pixels[top : top + height, left : left + width] for top, left in places])
         scores = scorer.score_crops(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))[:, None]).scores
-        for left, score in zip(columns, scores.tolist(), strict=True):
+        for (top, left), score in zip(places, scores.tolist(), strict=True):
             total[top : top + height, left : left + width] += bump * score
             weight[top : top + height, left : left + width] += bump
     # Thinned patches of a huge picture may leave gaps; they take the mean.

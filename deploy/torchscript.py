@@ -78,12 +78,22 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
         refuse_code(Path(path))
         with _quiet():
             module = torch.jit.load(str(path), map_location=device, _extra_files=extra)
+        if device != "cpu":
+            _move_constants(module, device)
     except (RuntimeError, ValueError) as error:
         raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0][:80]})") from error
     text = extra[SPEC_ENTRY]
     if not text:
         raise WeightsError(f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --jit")
     return module.eval(), ModelSpec.from_json(text if isinstance(text, str) else text.decode(), str(path))
+
+
+def _move_constants(module: torch.jit.ScriptModule, device: str) -> None:
+    """Write `device` over the one that the trace keeps where the network makes tensors; loading leaves it."""
+    for part in module.modules():
+        for node in part.graph.findAllNodes("prim::Constant") if hasattr(part, "graph") else ():
+            if node.output().type().kind() == "DeviceObjType":
+                node.s_("value", device)
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Averaged weights: exponential (EMA) after every update, or equal (SWA) over the ends of late epochs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
@@ -23,16 +25,29 @@ class Averages:
     def __init__(self, network: nn.Module, *, ema: float | None = None, swa_from: int | None = None) -> None:
         self._network, self._ema, self._swa_from = network, ema, swa_from
         self._model: AveragedModel | None = None
+        self._begun = False  # n_averaged > 0, known without reading it from the device
         if ema is not None:
-            average = get_ema_multi_avg_fn(ema)
-            self._model = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+            self._average = get_ema_multi_avg_fn(ema)
+            self._model = AveragedModel(network, multi_avg_fn=self._average, use_buffers=True)
         elif swa_from is not None:
             self._model = AveragedModel(network)
 
     def after_update(self) -> None:
         """Call after every update of the weights."""
-        if self._model is not None and self._ema is not None:
-            self._model.update_parameters(self._network)
+        if self._model is None or self._ema is None:
+            return
+        # as update_parameters, which reads n_averaged from the device at every call
+        for floating in (True, False):
+            kept, new = (
+                [value.detach() for value in _values(module) if value.is_floating_point() == floating]
+                for module in (self._model.module, self._network)
+            )
+            if kept and self._begun:
+                self._average(kept, new, None)
+            elif kept:
+                torch._foreach_copy_(kept, new)
+        self._begun = True
+        self._model.n_averaged += 1
 
     def after_epoch(self, epoch: int, inputs: Iterable[Tensor]) -> None:
         """Call at the end of `epoch`; `inputs`: normalised training pictures, which only SWA asks for."""
@@ -55,3 +70,8 @@ class Averages:
         """The inverse."""
         if self._model is not None and state is not None:
             self._model.load_state_dict(state)
+            self._begun = bool(int(self._model.n_averaged))
+
+
+def _values(network: nn.Module) -> Iterator[Tensor]:
+    return chain(network.parameters(), network.buffers())

@@ -24,6 +24,8 @@ class Darkness:
     """Scores a picture the higher, the darker it is: what it must say of each version is plain."""
 
     name = "darkness"
+    device = "cpu"
+    chunk = 4
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         return -crops.astype(np.float64).mean(axis=(1, 2, 3), keepdims=True)[:, :, 0, 0].astype(np.float32)

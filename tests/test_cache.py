@@ -1,5 +1,6 @@
 """Oracles: a training run without the cache, a counter of decodings, the pictures themselves."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from dataloader.cache import PictureCache
+from dataloader.views import View
 from main import main
 from tests.conftest import ROOT
 from utils.checkpoint import load_checkpoint
@@ -76,3 +79,29 @@ def test_workers_find_what_other_workers_and_epochs_decoded(method: str) -> None
 def test_a_wrong_size_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--train", "--cache", "ram", "--cache_size", "much"]) == 2
     assert "--cache_size" in capsys.readouterr().err
+
+
+def test_validation_decodes_each_image_once_in_a_run(
+    workplace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace("regress", scenes=3)
+    read, names = View.read, []
+
+    def counted(view: View, path: str) -> Image.Image:
+        names.append(Path(path).name + Path(path).parent.name)
+        return read(view, path)
+
+    monkeypatch.setattr(View, "read", counted)
+    run = ["--train", "-a", "mobilenet_v3_small", "--image_size", "32", "32", "--warmup", "0", "-b", "3"]
+    run += ["--criterion", "regress", "--gpus", "0", "-j", "0", "--epochs", "3"]
+    lines = []
+    for view in ("fit", "patches"):
+        for kept in ("ram", "no"):
+            names.clear()
+            assert main([*run, "--cache", kept, "--view", view, "--logdir", f"{view}_{kept}"]) == 0
+            assert len(names) == (1 if kept == "ram" else 3) * len(set(names)), kept
+            assert len(set(names)) == 9 + 6
+            [file] = Path(f"{view}_{kept}").glob("*/metrics.jsonl")
+            read_lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+            lines.append([{**line, "seconds": 0} for line in read_lines])
+    assert lines[0] == lines[1] and lines[2] == lines[3]

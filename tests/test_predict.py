@@ -266,6 +266,8 @@ def test_the_map_finds_the_spoilt_half() -> None:
 
     class Brightness:
         name = "brightness"
+        device = "cpu"
+        chunk = 4
 
         def __call__(self, crops: np.ndarray) -> np.ndarray:
             return crops.mean(axis=(1, 2, 3), dtype=np.float32)[:, None]

@@ -119,7 +119,8 @@ def _joined(
         torch.cuda.set_device(local_rank)
     if first is not None:
         torch.set_num_threads(max(1, torch.get_num_threads() // max(1, world)))
-    backend = "nccl" if device == "cuda" else "gloo"
+    # gloo beside nccl: what the processes tell each other from the CPU need not wait for the GPUs
+    backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
     store = _agent_store(world) if first is None else None
     meeting: dict[str, Any] = {"init_method": init_method} if store is None else {"store": store}
     dist.init_process_group(backend, world_size=world, rank=rank, timeout=TIMEOUT, **meeting)
@@ -188,17 +189,12 @@ def sync_buffers(network: nn.Module, process: Process) -> None:
 
 
 def sum_processes(values: list[float], process: Process) -> list[float]:
-    """The sums of `values` over all processes; every process must call."""
+    """The sums of `values` over all processes; every process must call. No GPU is waited for."""
     if process.world == 1:
         return values
-    shared = torch.tensor(values, dtype=torch.float64, device=process.device)
+    shared = torch.tensor(values, dtype=torch.float64)
     dist.all_reduce(shared)
     return shared.tolist()
-
-
-def any_process(flag: bool, process: Process) -> bool:
-    """Whether `flag` is set in any process; every process must ask."""
-    return sum_processes([float(flag)], process)[0] > 0
 
 
 def gather(value: Any, process: Process) -> list[Any]:

@@ -61,7 +61,7 @@ def load_engine(
         torch.set_num_threads(threads)
     if path.suffix == ".onnx" and kind == "onnx":
         session, spec = open_onnx(path, device, threads)
-        return OnnxEngine(session), spec
+        return OnnxEngine(session, device), spec
     if path.suffix in (".onnx", ".xml"):
         from deploy.openvino_file import read_openvino
 

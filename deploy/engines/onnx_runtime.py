@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from deploy.engines.scorer import CHUNK
 from deploy.onnx_file import spec_of_properties
 from deploy.optional import installed, require
 from models.spec import ModelSpec
+from utils.chunks import GPU
 from utils.errors import ConfigError, WeightsError
 
 
@@ -16,8 +18,9 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, session: Any, device: str = "cpu") -> None:
+        self._session, self.device = session, device
+        self.chunk = CHUNK if device == "cpu" else GPU
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""

@@ -12,15 +12,23 @@ from torch import Tensor
 from criterions.score import average_patches, score
 from dataloader.views import View
 from models.spec import ModelSpec
+from utils.chunks import Chunks
 
 CHUNK = 4  # crops a forward: on CPUs more than this gains nothing, and a last chunk wastes less
-OPENVINO_CHUNK = 2  # is its fastest, by a few percent
 
 
 class Engine(Protocol):
-    """What runs a network. Several threads may call it at once."""
+    """What runs a network. Several threads may call it at once.
+
+    Attributes:
+        name: of the kind.
+        device: "cpu" or "cuda".
+        chunk: crops a forward, at which it is fastest.
+    """
 
     name: str
+    device: str
+    chunk: int
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """uint8 RGB (B, 3, H, W) -> float32 logits (B, N)."""
@@ -59,8 +67,23 @@ class Scorer:
 
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
-        self.chunk = chunk or (OPENVINO_CHUNK if engine.name == "openvino" else CHUNK)
+        self._chunks = Chunks(chunk or engine.chunk)
         self.view = View(spec.view, spec.image_size, spec.patches)
+
+    @property
+    def chunk(self) -> int:
+        """Crops a forward."""
+        return self._chunks.size
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes."""
+        return self.engine.device != "cpu"
+
+    @property
+    def group(self) -> int:
+        """Images that are best scored together: on a GPU those whose crops fill a forward."""
+        return max(1, self.chunk // self.view.crops) if self.on_gpu else self.chunk
 
     def score(self, images: Sequence[Image.Image]) -> Scores:
         """The scores of 8-bit RGB pictures of any size."""
@@ -71,8 +94,9 @@ class Scorer:
 
         Args:
             crops: uint8 (M, P, 3, H, W), P crops a picture.
-            pad: fill the last forward up to `chunk` crops. Kernels round differently for each batch shape;
-                with one shape a picture's score does not depend on its company.
+            pad: on a CPU, fill the last forward up to `chunk` crops. Kernels round differently for each batch
+                shape; with one shape a picture's score does not depend on its company. A GPU, whose chunks
+                are large, fills it up to the next power of two: there a score depends on it by rounding.
         """
         logits = average_patches(torch.from_numpy(self.logits(crops, pad))).float()
         return Scores(score(logits), logits.softmax(dim=1) if logits.shape[1] > 1 else None)
@@ -80,11 +104,13 @@ class Scorer:
     def logits(self, crops: np.ndarray, pad: bool = False) -> np.ndarray:
         """uint8 (M, P, 3, H, W) -> float32 (M, P, N); see `score_crops`."""
         flat = crops.reshape(-1, *crops.shape[2:])
-        parts = []
-        for start in range(0, len(flat), self.chunk):
-            part = flat[start : start + self.chunk]
+
+        def forward(place: slice, size: int) -> np.ndarray:
+            part = flat[place]
             count = len(part)
-            if pad and count < self.chunk:
-                part = np.concatenate([part, np.repeat(part[:1], self.chunk - count, axis=0)])
-            parts.append(self.engine(part)[:count])
-        return np.concatenate(parts).reshape(*crops.shape[:2], -1)
+            whole = min(size, 1 << (count - 1).bit_length()) if self.on_gpu else size
+            if pad and count < whole:
+                part = np.concatenate([part, np.repeat(part[:1], whole - count, axis=0)])
+            return self.engine(part)[:count]
+
+        return np.concatenate(self._chunks.run(forward, len(flat))).reshape(*crops.shape[:2], -1)

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from deploy.engines.scorer import CHUNK
 from deploy.module import ExportModule
 from models.normalise import to_unit
 from models.spec import ModelSpec
+from utils.chunks import GPU
 from utils.errors import ConfigError, WeightsError
 
 
@@ -22,13 +24,16 @@ class TorchEngine:
     """
 
     def __init__(self, module: Any, device: str = "cpu", name: str = "torch") -> None:
-        self.module, self.name = module, name
-        self._device = device
+        self.module, self.name, self.device = module, name, device
+        self.chunk = CHUNK if device == "cpu" else GPU
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
+        pixels = torch.from_numpy(np.ascontiguousarray(crops))
+        if self.device != "cpu":
+            pixels = pixels.pin_memory()  # bytes travel, and only page-locked ones beside the work
         with torch.inference_mode():
-            images = to_unit(torch.from_numpy(np.ascontiguousarray(crops)).to(self._device))
+            images = to_unit(pixels.to(self.device, non_blocking=True))
             return self.module(images)[1].float().cpu().numpy()
 
 
