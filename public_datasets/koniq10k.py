@@ -3,9 +3,11 @@
 import numpy as np
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_csv
-from public_datasets.table import Provenance, RatingTable, make_table
+from public_datasets.source import Source
+from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
+from utils.delimited import read_table
 from utils.errors import DataError
+from utils.numerals import number
 
 SETS = {"training": "train", "train": "train", "validation": "val", "val": "val", "test": "test"}
 COUNTS = [f"c{rating}" for rating in range(1, 6)]
@@ -24,13 +26,22 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     names = "koniq10k_scores_and_distributions.csv", "koniq10k_distributions_sets.csv"
     files = source.label_files(*names)
     rows: dict[str, tuple[str, _Row]] = {}
+    left_out = []
     for file in files:
-        for line, row in read_csv(file, "image_name", "mos"):
-            _, known = rows.setdefault(row["image_name"].strip('"'), (f"{file}:{line}", {}))
-            for key, value in row.items():
+        seen: set[str] = set()
+        for row in read_table(file, "image_name", "mos").rows:
+            name = row["image_name"].strip('"')
+            if name in seen:
+                left_out.append(LeftOut(f"{file.name}:{row.line}", f"1024x768/{name}", "named a second time"))
+                continue
+            if file != files[0] and name not in rows:  # its MOS may be of another scale
+                raise DataError(f"{row.where}: {name!r} is not in {files[0]}; give files of the same images")
+            seen.add(name)
+            _, known = rows.setdefault(name, (row.where, {}))
+            for key, value in row.cells.items():
                 known.setdefault(key, value)
     places, values = [place for place, _ in rows.values()], [row for _, row in rows.values()]
-    mos = np.array([number(row["mos"], place) for row, place in zip(values, places, strict=True)])
+    mos = np.array([number(row["mos"], place, "mos") for row, place in zip(values, places, strict=True)])
     hundred = bool(len(mos)) and mos.max() > 5
     if hundred:
         provenance = _hundred(provenance)
@@ -38,20 +49,23 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         "koniq10k", source.root, provenance, [f"1024x768/{name}" for name in rows], mos=mos,
         std=_column(values, places, "sd"), histogram=_histogram(values, places),
         votes=_column(values, places, "c_total"), split=_splits(values, places),
-        notes=["the MOS of this file runs from 1 to 100"] if hundred else [],
+        left_out=left_out, notes=["the MOS of this file runs from 1 to 100"] if hundred else [],
     )  # fmt: skip
 
 
 def _column(rows: list[_Row], places: list[str], key: str) -> list[float] | None:
-    if not all(row.get(key) for row in rows):
+    if not any(row.get(key) for row in rows):
         return None
-    return [number(row[key], place) for row, place in zip(rows, places, strict=True)]
+    return [number(row.get(key, ""), place, key) for row, place in zip(rows, places, strict=True)]
 
 
 def _histogram(rows: list[_Row], places: list[str]) -> np.ndarray | None:
     columns = [_column(rows, places, key) for key in COUNTS]
-    if any(column is None for column in columns):
+    missing = [key for key, column in zip(COUNTS, columns, strict=True) if column is None]
+    if len(missing) == len(COUNTS):
         return None
+    if missing:
+        raise DataError(f"{places[0]}: counts of ratings, but none in column {', '.join(missing)}")
     counts = np.array(columns, dtype=np.float64).T
     if (counts < 0).any() or (counts.sum(axis=1) <= 0).any():
         bad = int(np.flatnonzero((counts < 0).any(axis=1) | (counts.sum(axis=1) <= 0))[0])
