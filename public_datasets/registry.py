@@ -115,6 +115,13 @@ def settle(table: RatingTable, source: Source) -> RatingTable:
         counts = Counter(row.reason for row in table.left_out).most_common()
         reasons = "; ".join(f"{count} rows: {reason}" for reason, count in counts) or "no rows"
         raise DataError(f"{source.root}: no picture of {table.name} can be used: {reasons}")
+    low, high = table.provenance.low, table.provenance.high
+    outside = kept.mos[(kept.mos < low) | (kept.mos > high)]
+    if len(outside):
+        table.notes.append(
+            f"{len(outside)} MOS lie outside the scale {low:g}..{high:g}: "
+            f"{outside.min():g} to {outside.max():g}"
+        )
     # a set whose pictures are their own scenes keeps the publisher's path as the scene's name
     kept.path = places[first & there]
     if source.check_images:

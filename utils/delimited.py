@@ -43,6 +43,13 @@ class Row:
         """A finite number; DataError where the cell holds none."""
         return number(self.cells[column], self.where, column)
 
+    def integer(self, column: str) -> int:
+        """A whole number; DataError where the cell holds none."""
+        value = self.number(column)
+        if not value.is_integer():
+            raise DataError(f"{self.where}: {column} {self.cells[column]!r} is not a whole number")
+        return int(value)
+
 
 @dataclass(frozen=True)
 class Table:
