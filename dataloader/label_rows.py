@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.wrong_rows import other_delimiter
+from dataloader.wrong_rows import parted
 from utils.errors import LabelError
 
 SHOWN = 20  # faults listed, before the rest is only counted
@@ -121,9 +121,8 @@ class Interner:
         return index
 
     def _why_missing(self, name: str) -> str:
-        other = other_delimiter([name])
-        if other:
-            return f"no such picture {name!r}: the row is parted by {other}, but label.txt has commas"
+        if parted([name]):
+            return f"no such picture {name!r}: {parted([name])}"
         where = ", ".join(repr(folder) for folder in [".", *self._folders])
         return f"no such picture {name!r}; looked in {where}" if name else "an empty path"
 

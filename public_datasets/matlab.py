@@ -30,7 +30,7 @@ def read_matlab(files: Sequence[Path]) -> dict[str, np.ndarray]:
             if key.startswith("__"):
                 continue
             earlier = variables.setdefault(key, value)
-            if value.dtype.kind in "biuf" and not np.array_equal(earlier, value):
+            if value.dtype.kind in "biuf" and not np.array_equal(earlier, value, equal_nan=True):
                 raise DataError(f"{file}: its {key} differs from that of {_named(files)}; give one release")
     return variables
 

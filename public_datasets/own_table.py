@@ -94,7 +94,7 @@ def _notes(table: Table, rater: str) -> list[str]:
     if table.delimiter != ",":
         decimal = " and numbers have decimal commas" if table.has_decimal_commas("score") else ""
         notes.append(f"cells are separated by {DELIMITERS[table.delimiter]}{decimal}")
-    used = ("path", "score", "scene", "type", rater)
+    used = ("path", "score", "scene", "type", rater or "path")
     unused = [
         name or "the first one" for name in table.columns if name not in used and _holds_text(table, name)
     ]

@@ -150,6 +150,8 @@ def _check_header(file: Path, line: int, cells: list[str], needed: tuple[str, ..
             f"{file}:{line}: {','.join(cells)[:60]!r} looks like a row; "
             f"the first line must be a header{_like(needed)}"
         )
+    if missing and set(needed) <= set(" ".join(columns).split()):
+        raise DataError(f"{file}:{line}: {' '.join(cells)[:60]!r} is parted by blanks; cells need commas")
     if missing:
         raise DataError(
             f"{file}:{line}: no column {', '.join(missing)}; the header has {', '.join(columns)[:150]}"
