@@ -47,9 +47,10 @@ _Rows = list[tuple[str, str, float, float]]
 
 
 def _table(file: Path) -> _Rows:
+    table = read_table(file, "dist_img", "dmos")
     return [
-        (row.where, row["dist_img"], row.number("dmos"), row.number("var") if row.get("var") else math.nan)
-        for row in read_table(file, "dist_img", "dmos").rows
+        (row.where, row["dist_img"], float(mos), row.number("var") if row.get("var") else math.nan)
+        for row, mos in zip(table.rows, table.numbers("dmos"), strict=True)
     ]
 
 

@@ -70,7 +70,9 @@ def _file(source: Source) -> Path:
 
 
 def _require_range(rows: list[Row], scores: np.ndarray, num_classes: int | None) -> None:
-    outside = np.flatnonzero((scores < 1) | (scores > num_classes)) if num_classes else []
+    if num_classes is None:
+        return
+    outside = np.flatnonzero((scores < 1) | (scores > num_classes))
     if len(outside):
         raise DataError(
             f"{rows[outside[0]].where}: score {scores[outside[0]]:g} lies outside 1..{num_classes}, "

@@ -21,11 +21,19 @@ DELIMITERS = {",": "','", ";": "';'", "\t": "TAB", "|": "'|'"}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table: its cells by lower-case column name, and the line at which it begins."""
+    """A row of a table.
+
+    Attributes:
+        file: of the table.
+        line: at which the row begins, from 1.
+        cells: by lower-case column name.
+        decimal_commas: whether numbers may have them: where commas part the cells, they may not.
+    """
 
     file: Path
     line: int
     cells: dict[str, str]
+    decimal_commas: bool = False
 
     @property
     def where(self) -> str:
@@ -41,7 +49,10 @@ class Row:
 
     def number(self, column: str) -> float:
         """A finite number; DataError where the cell holds none."""
-        return number(self.cells[column], self.where, column)
+        text = self.get(column)
+        if self.decimal_commas and COMMA.fullmatch(text):
+            text = text.replace(",", ".")
+        return number(text, self.where, column)
 
     def integer(self, column: str) -> int:
         """A whole number; DataError where the cell holds none."""
@@ -68,24 +79,19 @@ class Table:
     delimiter: str
 
     def numbers(self, column: str) -> np.ndarray:
-        """(R,) float64 of a column of finite numbers; decimal commas are read unless commas part the cells.
+        """(R,) float64 of a column of finite numbers.
 
         Raises:
-            DataError: a cell without a number, or points and commas in one column.
+            DataError: a cell without a number; or decimal points as well as decimal commas.
         """
-        commas = [row for row in self.rows if COMMA.fullmatch(row[column])] if self.delimiter != "," else []
-        if not commas:
-            return np.array([row.number(column) for row in self.rows], dtype=np.float64)
+        comma = next((row for row in self.rows if COMMA.fullmatch(row[column])), None)
         point = next((row for row in self.rows if "." in row[column]), None)
-        if point is not None:
+        if self.delimiter != "," and comma and point:
             raise DataError(
-                f"{point.where}: {column} {point[column]!r} has a decimal point, but {commas[0][column]!r} "
-                f"in line {commas[0].line} a decimal comma; write one of them throughout"
+                f"{point.where}: {column} {point[column]!r} has a decimal point, but {comma[column]!r} "
+                f"in line {comma.line} a decimal comma; write one of them throughout"
             )
-        return np.array(
-            [number(row[column].replace(",", "."), row.where, column) for row in self.rows],
-            dtype=np.float64,
-        )
+        return np.array([row.number(column) for row in self.rows], dtype=np.float64)
 
     def has_decimal_commas(self, column: str) -> bool:
         """Whether `numbers` of this column reads decimal commas."""
@@ -127,7 +133,7 @@ def read_table(file: Path, *needed: str) -> Table:
                     f"{file}:{line}: {cells[place][:40]!r} stands in column {place + 1}, which has no name "
                     f"in the header{_decimal_comma(cells, delimiter)}"
                 )
-        rows.append(Row(file, line, dict(zip(columns, cells, strict=True))))
+        rows.append(Row(file, line, dict(zip(columns, cells, strict=True)), delimiter != ","))
     return Table(file, columns, rows, delimiter)
 
 
