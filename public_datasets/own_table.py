@@ -19,8 +19,8 @@ UNKNOWN = ("", "nan", "none", "null", "na", "n/a", "-")  # how tables spell that
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """ratings.csv below --root (or --labels): columns `path`, `score`, and, if known, `scene` and `type`.
 
-    A row is an image, or one vote: where there is a column of raters (`RATERS`), where the user says so, or
-    where most images have several rows whose scores differ. Votes become their mean, standard deviation and
+    A row is an image, or one vote: where images have several rows and there is a column of raters (`RATERS`),
+    where most images have several rows whose scores differ, or where the user says so. Votes become their mean, standard deviation and
     histogram. Images of one scene share a split; one without a scene is a scene of its own.
 
     Raises:
@@ -36,7 +36,8 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     numbers: dict[str, int] = {}
     keys = [source.locate(path) or path for path in paths] if source.check_images else paths
     images = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
-    rater = next((name for name in RATERS if name in table.columns), "")
+    repeated = len(numbers) < len(images)
+    rater = next((name for name in RATERS if name in table.columns and (repeated or source.votes)), "")
     votes = bool(source.votes or rater or hold_votes(table, images, scores))
     kept = without_repeats(table, images, scores, rater, votes)
     left_out = [

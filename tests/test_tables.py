@@ -57,6 +57,7 @@ def labels() -> dict[str, list[float]]:
         (b"\xfe\xff" + GOOD.encode("utf-16-be"), ""),
         (GOOD.replace(",", ";"), "cells are separated by ';'"),
         (GERMAN, "separated by ';' and numbers have decimal commas"),
+        ("sep=;\r\n" + GERMAN, "separated by ';' and numbers have decimal commas"),
         (GERMAN.replace(";", "\t").encode("utf-16"), "separated by TAB and numbers have decimal commas"),
         (GOOD.replace(",", "\t"), "separated by TAB"),
         (GOOD.replace(",", " , ").replace("\n", " \n\n"), ""),

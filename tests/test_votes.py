@@ -155,3 +155,12 @@ def test_votes_belong_to_the_users_own_table(votes: np.ndarray, capsys) -> None:
     with pytest.raises(SystemExit):
         prepare_dataset.main(["tid2013", "--root", "own", "--out", "d", "--task", "rank", "--votes"])
     assert "--votes belongs to NAME table" in capsys.readouterr().err
+
+
+def test_a_row_an_image_is_no_table_of_votes_whoever_rated(votes: np.ndarray, capsys) -> None:
+    write([(f"{i}.png", i + 1, "anna") for i in range(IMAGES)], "path", "score", "user")
+    assert prepare("--task", "regress") == 0
+    out = capsys.readouterr().out
+    assert "columns that are not used: user" in out and "vote" not in out
+    assert prepare("--task", "emd", "--votes") == 0  # unless the user says so
+    assert labels()[3] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]

@@ -16,6 +16,7 @@ from utils.errors import DataError
 from utils.numerals import COMMA, number, parse_number
 from utils.text_lines import LINE_BREAK, read_records, read_text
 
+_SEP = re.compile(r"\Asep=.(?=[\r\n])", re.IGNORECASE)  # what Excel reads and writes above the header
 DELIMITERS = {",": "','", ";": "';'", "\t": "TAB", "|": "'|'"}
 
 
@@ -112,7 +113,7 @@ def read_table(file: Path, *needed: str) -> Table:
     if file.suffix.lower() == ".xlsx":
         records = _workbook(file)
     else:
-        text = read_text(file)
+        text = _SEP.sub("", read_text(file))
         delimiter = _delimiter(text, file, needed)
         records = read_records(io.StringIO(text, newline=""), file, delimiter)
     first = next(records, None)
