@@ -20,8 +20,9 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     """ratings.csv below --root (or --labels): columns `path`, `score`, and, if known, `scene` and `type`.
 
     A row is an image, or one vote: where images have several rows and there is a column of raters (`RATERS`),
-    where most images have several rows whose scores differ, or where the user says so. Votes become their mean, standard deviation and
-    histogram. Images of one scene share a split; one without a scene is a scene of its own.
+    where most images have several rows whose scores differ, or where the user says so. Votes become their
+    mean, standard deviation and histogram. Images of one scene share a split; one without a scene is a scene
+    of its own.
 
     Raises:
         DataError: no such file, no such columns, a score that is no number or outside 1..num_classes, rows of
