@@ -1,6 +1,6 @@
 """Figures by type, level and scene, where the table of what each picture is lies beside the labels."""
 
-import csv
+import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,8 @@ from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
 from metrics.error import rmse
 from metrics.pair_accuracy import PairAccuracy, pair_accuracy
+from utils.delimited import Row, read_table
+from utils.errors import DataError
 
 
 class Origin(NamedTuple):
@@ -30,12 +32,23 @@ def read_origins(label_file: Path) -> dict[str, Origin]:
     """{path as the labels spell it: origin}; empty where no table lies beside the labels.
 
     It is the generator's manifest.csv in the folder of the labels, or the table.csv of prepare_dataset one
-    folder higher.
+    folder higher. A table without a column `path` is somebody else's: it is not used, with a warning.
+
+    Raises:
+        DataError: a row that is not whole, a level that is no number, or an image with two origins.
     """
-    for table in (label_file.parent / "manifest.csv", label_file.parent.parent / "table.csv"):
-        if table.is_file():
-            with table.open(encoding="utf-8-sig", newline="") as lines:
-                return {row["path"]: _origin(row) for row in csv.DictReader(lines) if row.get("path")}
+    for file in (label_file.parent / "manifest.csv", label_file.parent.parent / "table.csv"):
+        if file.is_file():
+            table = read_table(file)
+            if "path" not in table.columns:
+                logging.warning("%s: has no column path, so types and scenes are not known", file)
+                return {}
+            origins: dict[str, Origin] = {}
+            for row in table.rows:
+                origin = _origin(row)
+                if origins.setdefault(row["path"], origin) != origin:
+                    raise DataError(f"{row.where}: {row['path']!r} has another scene, type or level above")
+            return origins
     return {}
 
 
@@ -122,10 +135,7 @@ def spread(figures: dict[str, dict[str, float]]) -> Iterator[tuple[str, float, f
             yield name, float(np.mean(defined)), deviation, len(defined)
 
 
-def _origin(row: dict[str, str]) -> Origin:
-    kind = row.get("type") or ""
-    try:
-        level = int(float(row.get("level") or ""))
-    except ValueError:
-        level = 0 if kind == "reference" else -1
-    return Origin(row.get("scene") or "", kind, level)
+def _origin(row: Row) -> Origin:
+    kind = row.get("type")
+    level = row.integer("level") if row.get("level") else 0 if kind == "reference" else -1
+    return Origin(row.get("scene"), kind, level)

@@ -14,7 +14,6 @@ scene that both put in the same order.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -34,6 +33,7 @@ from metrics.bootstrap import bootstrap_intervals
 from utils.cores import usable_cores
 from utils.data_generate.generate import psnr_of
 from utils.data_generate.pseudo_mos import METRICS, Mapping, qualities
+from utils.delimited import read_table
 from utils.progress import progress_bar
 
 WIDTH, HEIGHT = 512, 384
@@ -49,17 +49,17 @@ def main() -> None:
 
 
 def people(args: argparse.Namespace) -> None:
-    with args.ratings.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    column = next(name for name in COLUMNS if name in rows[0])
+    table = read_table(args.ratings, "path", "reference")
+    rows = table.rows
+    column = next(name for name in COLUMNS if name in table.columns)
     root = args.root or args.ratings.parent
     pairs = [(root / row["reference"], root / row["path"]) for row in rows]
     with ProcessPoolExecutor(args.workers, initializer=_one_thread) as pool:
         judged = _watched(pool.map(judge_files, pairs), len(pairs))
     kept = [i for i, values in enumerate(judged) if np.isfinite(values[-1])]
-    opinions = np.array([COLUMNS[column] * float(rows[i][column]) for i in kept])
+    opinions = np.array([COLUMNS[column] * rows[i].number(column) for i in kept])
     values = np.array([judged[i] for i in kept])
-    types = np.array([rows[i].get("type", "") for i in kept])
+    types = np.array([rows[i].get("type") for i in kept])
     print(f"{len(kept)} of {len(rows)} pictures, {len({rows[i]['reference'] for i in kept})} references\n")
     print("| metric | SRCC | 95% interval | within types, mean |\n| --- | --- | --- | --- |")
     columns = dict(zip((*METRICS, "psnr"), values.T, strict=True))

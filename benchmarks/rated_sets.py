@@ -7,7 +7,6 @@ the files are), and tui_512 (scaled to 512 lines by Lanczos: the raters saw all 
 """
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ if __package__ in (None, ""):
 
 from PIL import Image
 
+from utils.delimited import Row, read_table
 from utils.files import atomic_write, write_text
 
 HEIGHT = 512
@@ -31,9 +31,9 @@ def main() -> None:
     live, tui = args.rated.resolve() / "LIVE_sample", args.rated.resolve() / "TUI_HEVC"
     write_labels(
         args.out / "live",
-        [(live / row["path"], 100 - float(row["dmos_realigned"])) for row in rows_of(live)],
+        [(live / row["path"], 100 - row.number("dmos_realigned")) for row in rows_of(live)],
     )
-    rated = [(tui / row["path"], float(row["mos"])) for row in rows_of(tui)]
+    rated = [(tui / row["path"], row.number("mos")) for row in rows_of(tui)]
     write_labels(args.out / "tui", rated)
     write_labels(
         args.out / "tui_512",
@@ -41,9 +41,8 @@ def main() -> None:
     )
 
 
-def rows_of(folder: Path) -> list[dict[str, str]]:
-    with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def rows_of(folder: Path) -> list[Row]:
+    return read_table(folder / "labels.csv", "path").rows
 
 
 def scaled(path: Path, folder: Path) -> Path:

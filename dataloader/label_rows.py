@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dataloader.wrong_rows import parted
 from utils.errors import LabelError
 
 SHOWN = 20  # faults listed, before the rest is only counted
@@ -50,6 +51,8 @@ def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
                 text = line.strip()
                 if not text or text[0] == "#":
                     continue
+                if "\0" in text:
+                    raise LabelError(f"{file}:{number}: a NUL byte; save the file as text in UTF-8")
                 if '"' in text:
                     fields = _quoted_fields(text, number, faults)
                     if fields is None:
@@ -65,7 +68,10 @@ def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
 
 def _not_utf8(file: Path) -> str:
     """Names the first bad line; the decoder that failed knows only its place in a block of the file."""
-    for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+    content = file.read_bytes()
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return f"{file}:1: is UTF-16; save the file as UTF-8"
+    for number, line in enumerate(content.splitlines(), start=1):
         try:
             line.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -107,15 +113,18 @@ class Interner:
             return self.known[plain]
         path = self._find(plain)
         if path is None:
-            where = ", ".join(repr(folder) for folder in [".", *self._folders])
-            self._faults.add(
-                line, f"no such picture {name!r}; looked in {where}" if name else "an empty path"
-            )
+            self._faults.add(line, self._why_missing(name))
         index = len(self.names)
         self.known[name] = self.known[plain] = index
         self.names.append(plain)
         self.paths.append(path or plain)
         return index
+
+    def _why_missing(self, name: str) -> str:
+        if parted([name]):
+            return f"no such picture {name!r}: {parted([name])}"
+        where = ", ".join(repr(folder) for folder in [".", *self._folders])
+        return f"no such picture {name!r}; looked in {where}" if name else "an empty path"
 
     def _find(self, name: str) -> str | None:
         if not name:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.image import IMAGE_SUFFIXES
 from dataloader.label_rows import FaultList, Interner, count_distinct, pair_faults, read_rows
 from dataloader.string_table import StringTable
+from dataloader.wrong_rows import form, parted, why_wrong
 from utils.errors import LabelError
+from utils.numerals import parse_number
 
 _NUMBER_ENDS = frozenset("0123456789.nfNFyY")  # of inf, nan and infinity, too
 _LARGEST = float(np.finfo(np.float32).max)
@@ -69,7 +70,7 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
         images, targets = _regress_rows(rows, interner, faults, num_classes)
     faults.raise_if_any()
     if not len(images):
-        raise LabelError(f"{file}: holds no rows; every line needs {_form(task, num_classes)}")
+        raise LabelError(f"{file}: holds no rows; every line needs {form(task, num_classes)}")
     keys = images[:, 0].astype(np.int64) * len(interner.names) + images[:, -1]
     repeated = len(images) - count_distinct(keys)
     if repeated:
@@ -82,7 +83,7 @@ def _rank_rows(rows: Rows, interner: Interner, faults: FaultList) -> tuple[np.nd
     known, add = interner.known.get, interner.add
     for line, fields in rows:
         if len(fields) != 2 or (fields[1][-1:] in _NUMBER_ENDS and _number(fields[1]) is not None):
-            faults.add(line, _wrong_row(fields, "rank", 1))
+            faults.add(line, why_wrong(fields, "rank", 1))
             continue
         better = known(fields[0])
         pairs.append(add(fields[0], line) if better is None else better)
@@ -99,7 +100,7 @@ def _emd_rows(rows: Rows, interner: Interner, faults: FaultList, bins: int) -> t
     for line, fields in rows:
         numbers = [_number(field) for field in fields[1:]]
         if len(numbers) != bins or None in numbers:
-            faults.add(line, _wrong_row(fields, "emd", bins))
+            faults.add(line, why_wrong(fields, "emd", bins))
             continue
         histogram = [number for number in numbers if number is not None]
         if not (math.isfinite(sum(histogram)) and min(histogram) >= 0):
@@ -123,13 +124,12 @@ def _regress_rows(
     for line, fields in rows:
         mos = _number(fields[1]) if len(fields) == 2 else None
         if mos is None:
-            faults.add(line, _wrong_row(fields, "regress", bins))
+            faults.add(line, why_wrong(fields, "regress", bins))
         elif not abs(mos) <= _LARGEST:
             faults.add(line, f"a MOS must be finite, but here stands {fields[1]}")
         elif bins > 1 and not 1 <= mos <= bins:
-            faults.add(
-                line, f"MOS {mos:g} lies outside 1..{bins}; with --num_classes {bins} it must lie inside"
-            )
+            why = f"MOS {mos:g} lies outside 1..{bins}; with --num_classes {bins} it must lie inside"
+            faults.add(line, parted(fields) or why)
         else:
             images.append(interner(fields[0], line))
             values.append(mos)
@@ -138,35 +138,4 @@ def _regress_rows(
 
 def _number(text: str) -> float | None:
     # Most fields of a rank file are paths: a look at the ends is cheaper than a failed float().
-    if text[-1:] not in _NUMBER_ENDS or "_" in text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _is_picture(text: str) -> bool:
-    return Path(text.replace("\\", "/")).suffix.lower() in IMAGE_SUFFIXES
-
-
-def _form(task: str, bins: int) -> str:
-    return {"rank": "'better,worse'", "emd": f"'path,p1,...,p{bins}'", "regress": "'path,mos'"}[task]
-
-
-def _wrong_row(fields: list[str], task: str, bins: int) -> str:
-    """Why a row does not fit `task`: it is another task's, has a word for a number, or too many columns."""
-    rest = [_number(field) for field in fields[1:]]
-    numbers = bool(rest) and None not in rest
-    wanted = f"{task} needs {_form(task, bins)}"
-    if task != "regress" and numbers and len(rest) == 1:
-        return f"this is a row of the regress task ('path,mos'); {wanted}"
-    if task != "rank" and len(fields) == 2 and _is_picture(fields[1]):
-        return f"this is a row of the rank task ('better,worse'); {wanted}"
-    if task != "emd" and numbers and len(rest) > 1:
-        return f"this is a row of the emd task ('path,p1,...,p{len(rest)}'); {wanted}"
-    if len(fields) != {"rank": 2, "emd": bins + 1, "regress": 2}[task]:
-        hint = "" if task == "emd" else "; a path that holds a comma needs quotes"
-        return f"{len(fields)} columns, but {wanted}{hint}"
-    bad = next((field for field, number in zip(fields[1:], rest, strict=True) if number is None), "")
-    return f"{bad!r} is not a number; {wanted}"
+    return parse_number(text) if text[-1:] in _NUMBER_ENDS else None

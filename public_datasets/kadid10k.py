@@ -1,12 +1,16 @@
 """KADID-10k: 81 references, 25 types, 5 levels."""
 
+import math
 import re
 from pathlib import Path
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_csv, read_lines
+from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
+from utils.delimited import read_table
 from utils.errors import DataError
+from utils.numerals import number
+from utils.text_lines import read_columns
 
 _NAME = re.compile(r"(I\d\d)_(\d\d)_(\d\d)\.png", re.IGNORECASE)
 
@@ -20,7 +24,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     Raises:
         DataError: a row of another form.
     """
-    file = source.label_files("dmos.csv", "kadid10k_names_with_mos.txt", "names_with_mos.txt")[0]
+    file = source.label_file("dmos.csv", "kadid10k_names_with_mos.txt", "names_with_mos.txt")
     if file.suffix.lower() == ".mat":
         raise DataError(f"{file}: the names in it are MATLAB string objects; use the publisher's dmos.csv")
     rows = _table(file) if file.suffix.lower() == ".csv" else _text(file)
@@ -43,22 +47,18 @@ _Rows = list[tuple[str, str, float, float]]
 
 
 def _table(file: Path) -> _Rows:
-    rows = []
-    for line, row in read_csv(file, "dist_img", "dmos"):
-        place = f"{file}:{line}"
-        deviation = number(row["var"], place) if row.get("var") else float("nan")
-        rows.append((place, row["dist_img"], number(row["dmos"], place), deviation))
-    return rows
+    table = read_table(file, "dist_img", "dmos")
+    return [
+        (row.where, row["dist_img"], float(mos), row.number("var") if row.get("var") else math.nan)
+        for row, mos in zip(table.rows, table.numbers("dmos"), strict=True)
+    ]
 
 
 def _text(file: Path) -> _Rows:
-    rows = []
-    for line, text in read_lines(file):
-        words = text.split()
-        if len(words) != 2:
-            raise DataError(f"{file}:{line}: {text[:60]!r}, but a row is 'I01_01_01.png 4.57'")
-        rows.append((f"{file}:{line}", words[0], number(words[1], f"{file}:{line}"), float("nan")))
-    return rows
+    return [
+        (f"{file}:{line}", words[0], number(words[1], f"{file}:{line}"), math.nan)
+        for line, words in read_columns(file, 2, "I01_01_01.png 4.57")
+    ]
 
 
 register(

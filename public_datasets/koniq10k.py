@@ -3,13 +3,14 @@
 import numpy as np
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_csv
-from public_datasets.table import Provenance, RatingTable, make_table
+from public_datasets.source import Source
+from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
+from utils.delimited import Row, read_table
 from utils.errors import DataError
 
 SETS = {"training": "train", "train": "train", "validation": "val", "val": "val", "test": "test"}
 COUNTS = [f"c{rating}" for rating in range(1, 6)]
-_Row = dict[str, str]
+_Cells = dict[str, Row]  # of an image: the row of the first file that has a column
 
 
 def read(source: Source, provenance: Provenance) -> RatingTable:
@@ -23,49 +24,63 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     """
     names = "koniq10k_scores_and_distributions.csv", "koniq10k_distributions_sets.csv"
     files = source.label_files(*names)
-    rows: dict[str, tuple[str, _Row]] = {}
+    images: dict[str, _Cells] = {}
+    left_out = []
     for file in files:
-        for line, row in read_csv(file, "image_name", "mos"):
-            _, known = rows.setdefault(row["image_name"].strip('"'), (f"{file}:{line}", {}))
-            for key, value in row.items():
-                known.setdefault(key, value)
-    places, values = [place for place, _ in rows.values()], [row for _, row in rows.values()]
-    mos = np.array([number(row["mos"], place) for row, place in zip(values, places, strict=True)])
+        seen: set[str] = set()
+        for row in read_table(file, "image_name", "mos").rows:
+            name = row["image_name"].strip('"')
+            if name in seen:
+                left_out.append(LeftOut(f"{file.name}:{row.line}", f"1024x768/{name}", "named a second time"))
+                continue
+            if file != files[0] and name not in images:  # its MOS may be of another scale
+                raise DataError(f"{row.where}: {name!r} is not in {files[0]}; give files of the same images")
+            seen.add(name)
+            known = images.setdefault(name, {})
+            known.update({column: row for column in row.cells if column not in known})
+    rows = list(images.values())
+    mos = np.array([row["mos"].number("mos") for row in rows])
     hundred = bool(len(mos)) and mos.max() > 5
     if hundred:
         provenance = _hundred(provenance)
     return make_table(
-        "koniq10k", source.root, provenance, [f"1024x768/{name}" for name in rows], mos=mos,
-        std=_column(values, places, "sd"), histogram=_histogram(values, places),
-        votes=_column(values, places, "c_total"), split=_splits(values, places),
+        "koniq10k", source.root, provenance, [f"1024x768/{name}" for name in images], mos=mos,
+        std=_column(rows, "sd"), histogram=_histogram(rows), votes=_column(rows, "c_total"),
+        split=_splits(rows), left_out=left_out,
         notes=["the MOS of this file runs from 1 to 100"] if hundred else [],
     )  # fmt: skip
 
 
-def _column(rows: list[_Row], places: list[str], key: str) -> list[float] | None:
-    if not all(row.get(key) for row in rows):
+def _column(rows: list[_Cells], column: str) -> list[float] | None:
+    if not any(column in row and row[column][column] for row in rows):
         return None
-    return [number(row[key], place) for row, place in zip(rows, places, strict=True)]
+    return [row.get(column, row["mos"]).number(column) for row in rows]
 
 
-def _histogram(rows: list[_Row], places: list[str]) -> np.ndarray | None:
-    columns = [_column(rows, places, key) for key in COUNTS]
-    if any(column is None for column in columns):
+def _histogram(rows: list[_Cells]) -> np.ndarray | None:
+    columns = [_column(rows, column) for column in COUNTS]
+    missing = [name for name, column in zip(COUNTS, columns, strict=True) if column is None]
+    if len(missing) == len(COUNTS):
         return None
+    if missing:
+        where = rows[0]["mos"].where
+        raise DataError(f"{where}: counts of ratings, but none in column {', '.join(missing)}")
     counts = np.array(columns, dtype=np.float64).T
-    if (counts < 0).any() or (counts.sum(axis=1) <= 0).any():
-        bad = int(np.flatnonzero((counts < 0).any(axis=1) | (counts.sum(axis=1) <= 0))[0])
-        raise DataError(f"{places[bad]}: counts c1..c5 must not be negative, nor all zero")
+    bad = np.flatnonzero((counts < 0).any(axis=1) | (counts.sum(axis=1) <= 0))
+    if len(bad):
+        where = rows[bad[0]]["c1"].where
+        raise DataError(f"{where}: counts c1..c5 must not be negative, nor all zero")
     return counts
 
 
-def _splits(rows: list[_Row], places: list[str]) -> list[str] | None:
-    if not any(row.get("set") for row in rows):
+def _splits(rows: list[_Cells]) -> list[str] | None:
+    named = [row.get("set", row["mos"]) for row in rows]
+    if not any(row.get("set") for row in named):
         return None
-    for row, place in zip(rows, places, strict=True):
-        if row.get("set", "").lower() not in (*SETS, ""):
-            raise DataError(f"{place}: set {row['set']!r} is none of training, validation, test")
-    return [SETS.get(row.get("set", "").lower(), "") for row in rows]
+    for row in named:
+        if row.get("set").lower() not in (*SETS, ""):
+            raise DataError(f"{row.where}: set {row['set']!r} is none of training, validation, test")
+    return [SETS.get(row.get("set").lower(), "") for row in named]
 
 
 def _hundred(provenance: Provenance) -> Provenance:

@@ -6,9 +6,11 @@ import numpy as np
 
 from public_datasets.matlab import read_matlab, strings, vector
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_lines
+from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from utils.errors import DataError
+from utils.numerals import number
+from utils.text_lines import read_columns
 
 FOLDERS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
 TOP = 100.0
@@ -27,7 +29,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     if files[0].suffix.lower() == ".mat":
         paths, dmos, std, references, copies = _from_matlab(source, files)
     else:
-        paths, dmos, std, references, copies = _from_text(files[0])
+        paths, dmos, std, references, copies = _from_text(source.label_file("mos_name_ref.txt"))
     left_out = [
         LeftOut(f"row {row + 1}", paths[row], "copy of the reference, not rated")
         for row in np.flatnonzero(copies)
@@ -67,10 +69,7 @@ def _from_matlab(source: Source, files: list[Path]) -> _Columns:
 
 def _from_text(file: Path) -> _Columns:
     rows = []
-    for line, text in read_lines(file):
-        words = text.split()
-        if len(words) != 3:
-            raise DataError(f"{file}:{line}: {text[:60]!r}, but a row is 'DMOS jp2k/img1.bmp reference.bmp'")
+    for line, words in read_columns(file, 3, "28.003845 jp2k/img2.bmp studentsculpture.bmp"):
         rows.append((number(words[0], f"{file}:{line}"), words[1].replace("\\", "/"), words[2]))
     dmos = np.array([row[0] for row in rows])
     return [row[1] for row in rows], dmos, None, [row[2] for row in rows], dmos == 0

@@ -13,7 +13,8 @@ def read_matlab(files: Sequence[Path]) -> dict[str, np.ndarray]:
     """All variables of all `files`, by name.
 
     Raises:
-        DataError: a file that SciPy can't read, such as MATLAB 7.3's HDF5.
+        DataError: a file that SciPy can't read, such as MATLAB 7.3's HDF5; a variable that two files give
+            different values.
     """
     from scipy.io import loadmat
 
@@ -25,7 +26,12 @@ def read_matlab(files: Sequence[Path]) -> dict[str, np.ndarray]:
             raise DataError(f"{file}: MATLAB 7.3 (HDF5), which SciPy can't read; save it with -v7") from error
         except Exception as error:  # SciPy's reader raises many kinds on a damaged file
             raise DataError(f"{file}: is not a MATLAB file ({' '.join(str(error).split())[:80]})") from error
-        variables.update({key: value for key, value in content.items() if not key.startswith("__")})
+        for key, value in content.items():
+            if key.startswith("__"):
+                continue
+            earlier = variables.setdefault(key, value)
+            if value.dtype.kind in "biuf" and not np.array_equal(earlier, value, equal_nan=True):
+                raise DataError(f"{file}: its {key} differs from that of {_named(files)}; give one release")
     return variables
 
 
@@ -33,9 +39,18 @@ def vector(variables: dict[str, np.ndarray], name: str, files: Sequence[Path]) -
     """A numeric variable as float64 (R,).
 
     Raises:
-        DataError: it is not there, or not numeric.
+        DataError: it is not there, not numeric, or not finite.
     """
-    return _variable(variables, name, files).astype(np.float64).ravel()
+    array = _variable(variables, name, files)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{_named(files)}: {name} does not hold numbers")
+    values = array.astype(np.float64).ravel()
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise DataError(
+            f"{_named(files)}: {name} is not finite in row {wrong[0] + 1} (and {len(wrong) - 1} more)"
+        )
+    return values
 
 
 def strings(variables: dict[str, np.ndarray], name: str, files: Sequence[Path]) -> list[str]:

@@ -3,8 +3,10 @@
 import numpy as np
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_columns
+from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
+from utils.numerals import number
+from utils.text_lines import read_columns
 
 FAR = 0.5  # beyond half a rating the published mean and the published counts can't be of one photograph
 
@@ -19,7 +21,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     Raises:
         DataError: a row of another form.
     """
-    file = source.label_files("photonet_dataset.txt")[0]
+    file = source.label_file("photonet_dataset.txt")
     lines, ids, values = [], [], []
     for line, words in read_columns(file, 12):
         lines.append(line)

@@ -92,46 +92,43 @@ def read_dataset(name: str, source: Source) -> RatingTable:
 
 
 def settle(table: RatingTable, source: Source) -> RatingTable:
-    """Leave out pictures named twice and, if `source` checks them, those not on the disk.
+    """Leave out images named twice and, if `source` checks them, those not on the disk.
+
+    Names that differ in case alone are one image, unless the disk has both.
 
     Raises:
         DataError: no row is left.
     """
-    table = _without_repeats(table)
+    paths = table.path
+    places = paths
+    keys = np.char.lower(paths)
     if source.check_images:
-        table = _on_disk(table, source)
-    if not len(table):
+        places = np.array([source.locate(path) or "" for path in paths.tolist()], dtype=np.str_)
+        keys = np.where(places == "", keys, places)
+    first = np.zeros(len(table), dtype=bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    there = places != ""
+    for mask, reason in ((~first, "named a second time"), (first & ~there, "picture is not there")):
+        table.left_out += [LeftOut(f"row {row + 1}", str(paths[row]), reason) for row in np.flatnonzero(mask)]
+    kept = table.keep(first & there)
+    if not len(kept):
         counts = Counter(row.reason for row in table.left_out).most_common()
         reasons = "; ".join(f"{count} rows: {reason}" for reason, count in counts) or "no rows"
         raise DataError(f"{source.root}: no picture of {table.name} can be used: {reasons}")
-    return table
-
-
-def _without_repeats(table: RatingTable) -> RatingTable:
-    _, first = np.unique(np.char.lower(table.path), return_index=True)
-    mask = np.zeros(len(table), dtype=bool)
-    mask[first] = True
-    table.left_out += [
-        LeftOut(f"row {row + 1}", str(table.path[row]), "named a second time")
-        for row in np.flatnonzero(~mask)
-    ]
-    return table.keep(mask) if not mask.all() else table
-
-
-def _on_disk(table: RatingTable, source: Source) -> RatingTable:
-    places = [source.locate(str(path)) for path in table.path]
-    there = np.array([place is not None for place in places], dtype=bool)
-    table.left_out += [
-        LeftOut(f"row {row + 1}", str(table.path[row]), "picture is not there")
-        for row in np.flatnonzero(~there)
-    ]
-    kept = table.keep(there)
+    low, high = table.provenance.low, table.provenance.high
+    outside = kept.mos[(kept.mos < low) | (kept.mos > high)]
+    if len(outside):
+        table.notes.append(
+            f"{len(outside)} MOS lie outside the scale {low:g}..{high:g}: "
+            f"{outside.min():g} to {outside.max():g}"
+        )
     # a set whose pictures are their own scenes keeps the publisher's path as the scene's name
-    kept.path = np.array([place for place in places if place is not None], dtype=np.str_)
-    references = {str(name): source.locate(str(name)) for name in np.unique(kept.reference) if name}
-    kept.reference = np.array(
-        [references.get(str(name)) or str(name) for name in kept.reference], dtype=np.str_
-    )
+    kept.path = places[first & there]
+    if source.check_images:
+        references = {str(name): source.locate(str(name)) for name in np.unique(kept.reference) if name}
+        kept.reference = np.array(
+            [references.get(str(name)) or str(name) for name in kept.reference], dtype=np.str_
+        )
     return kept
 
 

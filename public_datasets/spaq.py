@@ -1,11 +1,9 @@
 """SPAQ: 11,125 photographs from smartphones, ratings from 0 to 100."""
 
-from pathlib import Path
-
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_csv
+from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
-from utils.errors import DataError
+from utils.delimited import read_table
 
 STEM = "mos and image attribute scores"
 
@@ -17,41 +15,12 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         DataError: missing columns; or an .xlsx and no openpyxl to read it with.
     """
     names = [f"{stem}.{end}" for end in ("csv", "xlsx") for stem in (STEM, STEM.replace(" ", "_"))]
-    file = source.label_files(*names)[0]
-    if file.suffix.lower() == ".xlsx":
-        rows = _workbook(file)
-    else:
-        rows = [(line, row["image name"], row["mos"]) for line, row in read_csv(file, "image name", "mos")]
+    file = source.label_file(*names)
+    table = read_table(file, "image name", "mos")
     return make_table(
-        "spaq", source.root, provenance, [f"TestImage/{name}" for _, name, _ in rows],
-        mos=[number(mos, f"{file}:{line}") for line, _, mos in rows],
+        "spaq", source.root, provenance, [f"TestImage/{row['image name']}" for row in table.rows],
+        mos=table.numbers("mos"),
     )  # fmt: skip
-
-
-def _workbook(file: Path) -> list[tuple[int, str, str]]:
-    try:
-        from openpyxl import load_workbook
-    except ImportError as error:
-        raise DataError(
-            f"{file}: reading .xlsx needs one more package: pip install openpyxl; or save it as .csv"
-        ) from error
-    try:
-        sheet = list(
-            load_workbook(file, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True)
-        )
-    except Exception as error:  # zipfile, XML and openpyxl raise kinds of their own
-        raise DataError(f"{file}: is not a workbook ({error})") from error
-    header = [str(cell or "").strip().lower() for cell in (sheet[0] if sheet else ())]
-    if "image name" not in header or "mos" not in header:
-        raise DataError(
-            f"{file}:1: no columns 'Image name' and 'MOS'; the header has {', '.join(header)[:150]}"
-        )
-    name, mos = header.index("image name"), header.index("mos")
-    return [
-        (line, str(row[name]).strip(), str(row[mos]))
-        for line, row in enumerate(sheet[1:], start=2)
-        if row[name] is not None
-    ]
 
 
 register(

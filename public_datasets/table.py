@@ -97,7 +97,7 @@ class RatingTable:
 def make_table(name: str, root: Path, provenance: Provenance, path: object, **columns: object) -> RatingTable:
     """A RatingTable from whatever sequences there are; a missing column is filled with its "unknown".
 
-    The scene of a row without one is its own path: no other picture shares it.
+    The scene of a row without one is its own path: no other image shares it.
     """
     paths = _strings(path)
     rows = len(paths)
@@ -113,14 +113,18 @@ def make_table(name: str, root: Path, provenance: Provenance, path: object, **co
         return np.asarray(given.get(key, np.full(rows, -1)), dtype=np.int64)
 
     histogram = given.get("histogram")
+    scene, notes = text("scene"), list(given.get("notes", []))  # type: ignore[call-overload]
+    unknown = int((scene == "").sum())
+    if "scene" in given and unknown:
+        notes.append(f"{unknown} of {rows} images have no scene: each of them is a scene of its own")
     return RatingTable(
         name=name, root=root, provenance=provenance, path=paths,
         mos=floats("mos"), std=floats("std"), votes=whole("votes"), level=whole("level"),
-        scene=text("scene") if "scene" in given else paths,
+        scene=np.where(scene == "", paths, scene),
         reference=text("reference"), kind=text("kind"), split=text("split"),
         histogram=None if histogram is None else np.asarray(histogram, dtype=np.float64),
         left_out=list(given.get("left_out", [])),  # type: ignore[call-overload]
-        notes=list(given.get("notes", [])),  # type: ignore[call-overload]
+        notes=notes,
     )  # fmt: skip
 
 

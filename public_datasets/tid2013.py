@@ -3,9 +3,11 @@
 import re
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, number, read_lines
+from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
 from utils.errors import DataError
+from utils.numerals import number
+from utils.text_lines import read_columns
 
 _NAME = re.compile(r"(i\d\d)_(\d\d)_(\d)\.bmp", re.IGNORECASE)
 
@@ -21,18 +23,17 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     Raises:
         DataError: a row of another form, or deviations that do not fit the rows.
     """
-    file = source.label_files("mos_with_names.txt")[0]
+    file = source.label_file("mos_with_names.txt")
     names, mos = [], []
-    for line, text in read_lines(file):
-        words = text.split()
-        if len(words) != 2 or not _NAME.fullmatch(words[1]):
-            raise DataError(f"{file}:{line}: {text[:60]!r}, but a row is 'MOS i01_01_1.bmp'")
+    for line, words in read_columns(file, 2, "5.51429 i01_01_1.bmp"):
+        if not _NAME.fullmatch(words[1]):
+            raise DataError(f"{file}:{line}: {words[1]!r}, but a row is 'MOS i01_01_1.bmp'")
         mos.append(number(words[0], f"{file}:{line}"))
         names.append(words[1])
     deviations = source.optional("mos_std.txt")
     std = None
     if deviations is not None:
-        std = [number(text.split()[0], f"{deviations}:{line}") for line, text in read_lines(deviations)]
+        std = [number(word, f"{deviations}:{line}") for line, (word,) in read_columns(deviations, 1)]
         if len(std) != len(mos):
             raise DataError(f"{deviations}: {len(std)} deviations, but {file} has {len(mos)} rows")
     parts = [name.rsplit(".", 1)[0].upper().split("_") for name in names]

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 from public_datasets.registry import Dataset, register
-from public_datasets.source import Source, read_lines
+from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from utils.errors import DataError
+from utils.text_lines import read_lines
 
 KINDS = {"1": "GBLUR", "2": "AWGN", "3": "JPEG", "4": "JP2K"}
 _DISTORTED = re.compile(r"(\d{5})_([1-4])_([1-5])\.(?:png|bmp|jpg|jp2)", re.IGNORECASE)

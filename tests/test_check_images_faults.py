@@ -275,3 +275,24 @@ def test_a_label_file_that_is_no_text_stops_the_check(capsys: pytest.CaptureFixt
     Path("data/label.txt").write_bytes(b"a.png,1\n\xff\xfe.png,2\n")
     assert check_images.main(["data"]) == 2
     assert "label.txt:2: byte 0xff is not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("data/train/b.png;data/train/c.png", "parted by ';'"),
+        ("data/train/b.png;3,5", "parted by ';'"),
+        ("data/train/b.png\t3.5", "parted by TAB"),
+        ("data/train/b.png 3.5", "parted by blanks"),
+    ],
+)
+def test_a_row_of_another_delimiter_is_no_absent_picture(
+    row: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "abc":
+        save(f"data/train/{name}.png")
+    labels("data/train/label.txt", "data/train/a.png,1", row)
+    before = Path("data/train/label.txt").read_bytes()
+    assert check_images.main(["--fix", "-j", "1"]) == 2
+    assert f"label.txt:2: {row.split(',')[0]!r}: the row is {words}" in capsys.readouterr().err
+    assert Path("data/train/label.txt").read_bytes() == before

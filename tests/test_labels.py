@@ -35,6 +35,41 @@ def messages(file, task, bins=1) -> list[str]:
 
 GOOD = {"rank": "c.png,d.png", "emd": "c.png,1,2,3", "regress": "c.png,2"}
 FAULTS = [
+    ("rank", "a.png;b.png", ["parted by ';'", "commas", "'better,worse'"]),
+    ("rank", "a.png\tb.png", ["parted by TAB"]),
+    ("rank", "sub/a.png|b.png", ["parted by '|'"]),
+    ("rank", "a.png  b.png", ["parted by blanks"]),
+    ("rank", "a.png,b.png,0.7", ["a third column '0.7'", "'better,worse'"]),
+    ("rank", "a.png,b.png,0,7", ["a third column '0,7'"]),
+    ("rank", "a.png;b.png,0.7", ["parted by ';'"]),
+    ("rank", "a.png,3,5", ["a decimal comma? write 3.5"]),
+    ("rank", "a.png,b.png,", ["3 columns", "ends in a comma"]),
+    ("regress", "a.png;2.5", ["parted by ';'", "'path,mos'"]),
+    ("regress", "a.png;2,5", ["parted by ';'"]),
+    ("regress", "a.png\t2.5", ["parted by TAB"]),
+    ("regress", "a.png\t2,5", ["parted by TAB"]),
+    ("regress", "sub/a.png   2.5", ["parted by blanks"]),
+    ("regress", "a.png 2,5", ["parted by blanks"]),
+    ("regress", "2.5 a.png", ["parted by blanks", "its number stands first"]),
+    ("regress", "2.5,a.png", ["2.5 stands before the path"]),
+    ("regress", "a.png,2,5", ["a decimal comma? write 2.5 instead of 2,5", "'path,mos'"]),
+    ("regress", "a.png,-2,5", ["write -2.5 instead of -2,5"]),
+    ("regress", 'a.png,"2,5"', ["'2,5' is not a number: a decimal comma? write 2.5"]),
+    ("regress", "a.png,2.5,0.7", ["a third column '0.7'"]),
+    ("regress", "a.png,b.png,0.7", ["a third column '0.7', in a row of the rank task"]),
+    ("regress", "a.png,2.5,", ["3 columns", "ends in a comma"]),
+    ("regress", "a.png,", ["an empty field"]),
+    ("regress", "a.png,٣3", ["'٣3' is not a number"]),
+    ("regress", "a.png,0x1f", ["'0x1f' is not a number"]),
+    ("emd", "a.png;1;2;3", ["parted by ';'", "'path,p1,...,p3'"]),
+    ("emd", "a.png;0,1;0,2;0,7", ["parted by ';'"]),
+    ("emd", "a.png\t1\t2\t3", ["parted by TAB"]),
+    ("emd", "a.png 1 2 3", ["parted by blanks"]),
+    ("emd", "a.png,0,1,0,2,0,7", ["7 columns", "a decimal comma? write 0.1"]),
+    ("emd", "a.png,1,2,3,", ["5 columns", "ends in a comma"]),
+    ("emd", "a.png,b.png,0.5", ["a third column '0.5', in a row of the rank task"]),
+    ("emd", "a.png,1,2_0,3", ["'2_0' is not a number"]),
+    ("emd", "a.png,1,٣3,3", ["'٣3' is not a number"]),
     ("rank", "a.png", ["1 columns", "'better,worse'"]),
     ("rank", "a.png,b.png,c.png", ["3 columns", "'better,worse'"]),
     ("rank", "with, comma.png,b.png", ["3 columns", "quotes"]),
@@ -113,9 +148,20 @@ def test_not_utf8_names_line_and_byte(label, before):
     assert message.startswith(f"{file}:{before + 1}: ") and "0xe4" in message and "UTF-8" in message
 
 
+def test_utf_16_and_nul_bytes_are_named(label):
+    for content in ("a.png,b.png\n".encode("utf-16"), b"a.png,b.png\nb.png\0,c.png\n"):
+        file = label(content)
+        (message,) = messages(file, "rank")
+        assert f"{file}:{1 + (content[0] == 97)}: " in message and "UTF-8" in message
+        assert ("UTF-16" if content[0] == 255 else "a NUL byte") in message
+    (message,) = messages(label(b"a.png,b.png\rgr\xe4y.png,a.png\r"), "rank")
+    assert "label.txt:2: byte 0xe4" in message
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "a.png,b.png\rb.png,c.png\r",
         "a.png,b.png\nb.png,c.png\n",
         "\ufeffa.png,b.png\r\nb.png,c.png\r\n",
         "# head\n\n  a.png ,\tb.png  \n   \n  # more\nb.png,c.png",

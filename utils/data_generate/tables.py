@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.delimited import read_table
 from utils.errors import DataError
 from utils.files import write_text
 
@@ -73,8 +74,10 @@ def is_there(folder: Path, recipe: str) -> bool:
     """Whether `folder` holds all data of `recipe`: labels come last, so where they are, all was made."""
     if _recipe_in(folder) != recipe or not (folder / MANIFEST).is_file():
         return False
-    with (folder / MANIFEST).open(encoding="utf-8", newline="") as file:
-        return all(Path(row["path"]).is_file() for row in csv.DictReader(file))
+    try:
+        return all(Path(row["path"]).is_file() for row in read_table(folder / MANIFEST, "path").rows)
+    except DataError:  # another hand changed it: to be made again
+        return False
 
 
 def drop_labels(folder: Path) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dataloader.image import IMAGE_SUFFIXES
 from dataloader.label_rows import FaultList, Interner, read_rows
+from dataloader.wrong_rows import parted
+from utils.numerals import parse_number
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 LABEL_NAME = "label.txt"
@@ -26,7 +28,7 @@ class LabelFile:
         """Read the file once.
 
         Raises:
-            LabelError: it can't be opened, is not UTF-8, or has broken quotes.
+            LabelError: it can't be opened, is not UTF-8, has broken quotes or other delimiters than commas.
         """
         self.file, self.split = file, split
         self.pairs = False
@@ -54,9 +56,20 @@ class LabelFile:
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         faults = FaultList(self.file)
-        for line, fields in read_rows(self.file, faults):
-            yield line, [field for i, field in enumerate(fields) if field and not (i and _is_number(field))]
+        for line, (first, *further) in read_rows(self.file, faults):
+            names = [name for name in (first, *further) if name]
+            names = [name for name in names if name is first or parse_number(name) is None]
+            for name in names:
+                if name not in self._interner.known:
+                    self._check_delimiter(name, line, faults)
+            yield line, names
         faults.raise_if_any()
+
+    @staticmethod
+    def _check_delimiter(name: str, line: int, faults: FaultList) -> None:
+        # a name that is a whole row would be an absent picture, and its row be removed
+        if parted([name]) and not Path(name).is_file():
+            faults.add(line, f"{name!r}: {parted([name])}")
 
 
 def find_label_files(folder: Path) -> list[LabelFile]:
@@ -77,11 +90,3 @@ def _split_of(file: Path, folder: Path) -> str:
 
 def _is_picture(path: str) -> bool:
     return Path(path).suffix.lower() in IMAGE_SUFFIXES or Path(path).is_file()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -8,6 +8,7 @@ from public_datasets.table import LeftOut, RatingTable
 from utils.errors import ConfigError
 from utils.prepare.max_entropy import max_entropy
 
+_LARGEST = float(np.finfo(np.float32).max)  # of label.txt
 BINS = 10  # of made histograms, unless --num_classes says otherwise
 
 
@@ -19,18 +20,31 @@ def span(table: RatingTable) -> tuple[float, float]:
     )
 
 
+def _wide_span(table: RatingTable) -> tuple[float, float]:
+    low, high = span(table)
+    if not 0 < high - low < np.inf:
+        raise ConfigError(
+            f"{table.name}: scores run from {low:g} to {high:g}, a range that can't be mapped onto another"
+            + ("; all are equal: check the column of scores" if low == high else "")
+        )
+    return low, high
+
+
 def regress_targets(
     table: RatingTable, rescale: tuple[float, float] | None, num_classes: int | None
 ) -> np.ndarray:
     """(R,) MOS as label.txt gets them.
 
     Raises:
-        ConfigError: the set has no ratings, or a MOS lies outside 1..num_classes.
+        ConfigError: the set has no ratings; all are equal, so that they can't be rescaled; a MOS lies outside
+            1..num_classes.
     """
     _need_ratings(table, "regress")
     mos = table.mos
+    if len(mos) > 1 and mos.min() == mos.max():
+        table.notes.append(f"all MOS are {mos[0]:g}: there is no order to learn")
     if rescale is not None:
-        low, high = span(table)
+        low, high = _wide_span(table)
         mos = rescale[0] + (mos - low) / (high - low) * (rescale[1] - rescale[0])
         mos = np.clip(mos, *rescale)  # undoes the rounding at the ends
     if num_classes is not None and num_classes > 1 and not ((mos >= 1) & (mos <= num_classes)).all():
@@ -38,6 +52,8 @@ def regress_targets(
             f"{table.name}: MOS run from {mos.min():g} to {mos.max():g}, but with "
             f"--num_classes {num_classes} they must lie in 1..{num_classes}; add --rescale 1 {num_classes}"
         )
+    if not (np.abs(mos) <= _LARGEST).all():
+        raise ConfigError(f"{table.name}: MOS run to {np.abs(mos).max():g}, beyond float32; add --rescale")
     return mos
 
 
@@ -61,7 +77,7 @@ def emd_targets(
         return table, table.histogram, ""
     if not synthesize:
         raise ConfigError(
-            f"{table.name}: has no histograms of ratings; --synthesize_histogram makes distributions of "
+            f"{table.name}: has no histograms of ratings 1..N; --synthesize_histogram makes distributions of "
             "maximum entropy from mean and deviation, or use --task regress"
         )
     known = np.isfinite(table.std)
@@ -80,7 +96,7 @@ def emd_targets(
 def _synthesized(table: RatingTable, bins: int) -> tuple[RatingTable, np.ndarray, str]:
     if bins < 2:
         raise ConfigError("--num_classes must be 2 or more for distributions")
-    low, high = span(table)
+    low, high = _wide_span(table)
     step = (high - low) / (bins - 1)
     probs, moved = max_entropy(1 + (table.mos - low) / step, table.std / step, bins)
     probs = np.clip(probs, 0, None)

