@@ -21,7 +21,7 @@ from applications.auto_batch import with_auto_batch
 from applications.continuing import continued, flags_of
 from applications.job import Job, make_job
 from applications.loop import train_epoch
-from applications.model_setup import model_of_state, new_model
+from applications.model_setup import model_of_state, new_model, place_to_train
 from applications.splits import split_labels, usable_workers
 from applications.train_state import CheckpointWriter, TrainState, restore_job, restore_process
 from applications.validation import Validator
@@ -29,7 +29,7 @@ from config import Config
 from dataloader.labels import Labels
 from metrics.task import best_key
 from models import head_of
-from models.normalise import place, to_unit
+from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, choose_device, run_processes, sync_buffers, wrap
@@ -83,7 +83,7 @@ def train(process: Process, config: Config) -> int:
         network, spec = model_of_state(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world(state, process)
-    place(network, process.device, config.channels_last)
+    place_to_train(network, process.device, config)
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
         # around the log, whose lines may not fit on the disk
