@@ -57,7 +57,7 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
     if labels.task == "rank":
         figures = rank_metrics(scores, images)
     elif labels.task == "emd":
-        figures = emd_metrics(softmax(logits[images[:, 0]]), targets)
+        figures = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:
         figures = regress_metrics(scores[images[:, 0]], targets)
     return Predictions(logits, scores, rows, {"loss": loss, **figures})

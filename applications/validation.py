@@ -80,5 +80,5 @@ def scatter_axes(labels: Labels, result: Predictions) -> tuple[np.ndarray, np.nd
     images = labels.images[result.rows]
     if labels.task == "rank":
         return result.scores[images[:, 0]], result.scores[images[:, 1]]
-    targets = labels.targets[result.rows]
-    return result.scores[images[:, 0]], mean_rating(targets) if labels.task == "emd" else targets
+    opinions = labels.opinions[result.rows]
+    return result.scores[images[:, 0]], mean_rating(opinions) if labels.task == "emd" else opinions
