@@ -24,7 +24,7 @@ from dataloader.datasets import TrainBatch
 from utils.distributed import Process, choose_device
 from utils.errors import TrainingError
 from utils.faults import explain_torch_faults
-from utils.files import write_text
+from utils.files import require_writable, write_text
 from utils.progress import progress_bar
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
@@ -38,6 +38,7 @@ WARM_UP = 5  # steps whose mean is too noisy to say where the test began
 
 def run(config: Config) -> int:
     """Try rates in one process; writes find_lr.csv and find_lr.png into logs/<run>/; 0, or 130 if stopped."""
+    require_writable(config.logdir, "--logdir")
     if config.auto_batch:
         config = with_auto_batch(config)
     process = Process(device=choose_device(config.cuda, config.gpus)[0])

@@ -35,6 +35,7 @@ from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, choose_device, run_processes, sync_buffers, wrap
 from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
+from utils.files import require_writable
 from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
@@ -69,6 +70,10 @@ def _restarted(config: Config) -> bool:
 def train(process: Process, config: Config) -> int:
     """One process of a run: 0 when all epochs are done, 130 when it was stopped and saved."""
     setup_console(quiet=not process.is_main)
+    if process.is_main:
+        require_writable(config.checkpoint_dir, "--checkpoint_dir")
+        if config.continue_from is None:
+            require_writable(config.logdir, "--logdir")
     config = replace(config, workers=usable_workers(config, process))
     seed_everything(config.seed, config.deterministic)  # all processes start from the same weights
     train_labels, val_labels = split_labels(config, "train"), split_labels(config, "val")
@@ -175,8 +180,7 @@ def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
     """The training pictures of `epoch` once more, normalised."""
     job.batches.set_position(epoch)
     for batch in job.loader:
-        if len(batch.images) > 1:  # batch statistics of one picture say nothing
-            yield job.normalise(to_unit(batch.images.to(job.process.device)))
+        yield job.normalise(to_unit(batch.images.to(job.process.device)))
 
 
 def _refuse_other_world(state: TrainState, process: Process) -> None:

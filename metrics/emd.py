@@ -2,9 +2,7 @@
 
 import numpy as np
 
-DIGITS = (
-    12  # behind the point that moments keep: float64 errs in the 14th, different means of votes differ before
-)
+DIGITS = 12  # of moments behind the point: float64 errs later, and different means of votes differ before
 
 
 def emd(probs: np.ndarray, hist: np.ndarray, r: float) -> np.ndarray:
@@ -25,7 +23,7 @@ def shares(hist: np.ndarray) -> np.ndarray:
 
 
 def mean_rating(hist: np.ndarray) -> np.ndarray:
-    """(B,) float64 means of (B, N) distributions or counts of the ratings 1..N; those that are equal are ties."""
+    """(B,) float64 means of (B, N) distributions or counts of the ratings 1..N; equal ones are ties."""
     hist = np.asarray(hist, np.float64)
     return _with_ties(hist @ _ratings(hist) / hist.sum(axis=1), hist.shape[1])
 

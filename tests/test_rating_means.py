@@ -1,4 +1,4 @@
-"""Equal means of ratings are ties, however the counts are written. Oracles: exact fractions, SciPy's ranks."""
+"""Equal means of ratings are ties, however the counts are written. Oracles: exact fractions, SciPy."""
 
 import csv
 import json
