@@ -347,7 +347,7 @@ def _speed(parser: argparse.ArgumentParser) -> None:
     add("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision in training")
     add("--compile", action="store_true", help="torch.compile: pays on long runs on GPUs")
     add("--channels_last", action=argparse.BooleanOptionalAction, default=True,
-        help="memory layout in which convolutions are fastest")
+        help="memory layout in which convolutions are fastest; adamp, nero, sgdp and swats train without it")
 
 
 def _run(parser: argparse.ArgumentParser) -> None:

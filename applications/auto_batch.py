@@ -13,10 +13,9 @@ from dataclasses import replace
 import torch
 
 from applications.job import cache_size
-from applications.model_setup import new_model
+from applications.model_setup import new_model, place_to_train
 from applications.splits import split_labels
 from config import Config
-from models.normalise import place
 from optim.precision import make_precision
 from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
@@ -127,7 +126,7 @@ def trial_step(config: Config, device: str, pictures: int) -> None:
         network, spec = new_model(config)
     finally:
         logging.disable(logging.NOTSET)
-    place(network, device, config.channels_last)
+    place_to_train(network, device, config)
     network.train()
     precision = make_precision(config.amp, device)
     optimizer = create_optimizer(

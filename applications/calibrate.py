@@ -19,6 +19,7 @@ from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, choose_device
 from utils.errors import DataError
 from utils.faults import explain_torch_faults
+from utils.files import require_writable
 from utils.my_logger import setup_console
 
 
@@ -29,6 +30,7 @@ def run(config: Config) -> int:
         DataError: no picture of DATA/val could be read.
     """
     setup_console()
+    require_writable(config.checkpoint_dir, "--checkpoint_dir")
     network, spec, flags = trained_model(config)
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
     labels = split_labels(config, "val", spec.criterion, spec.num_classes)

@@ -78,7 +78,7 @@ def differ(
     """Paired bootstrap intervals of the differences A - B, and tests, over the rows that both could read."""
     rows = np.intersect1d(first.rows, second.rows)
     scenes = scenes_of_rows(labels, rows, origins_of(labels))
-    images, targets = labels.images[rows], labels.targets[rows]
+    images, opinions = labels.images[rows], labels.opinions[rows]
     if labels.task == "rank":
         assert scenes is not None
         sums = [scene_sums(result.scores, images, scenes) for result in (first, second)]
@@ -89,19 +89,19 @@ def differ(
     measures: dict[Callable[..., dict[str, float]], int]
     if labels.task == "emd":
         said, measures = [result.probs[images[:, 0]] for result in (first, second)], {emd_metrics: RESAMPLES}
-        scores, opinions = [mean_rating(one) for one in said], mean_rating(targets)
+        scores, means = [mean_rating(one) for one in said], mean_rating(opinions)
     else:
         said = scores = [result.scores[images[:, 0]] for result in (first, second)]
-        opinions, measures = targets, {regress_metrics: RESAMPLES, fitted_metrics: FIT_RESAMPLES}
+        means, measures = opinions, {regress_metrics: RESAMPLES, fitted_metrics: FIT_RESAMPLES}
     intervals = {}
     for measure, resamples in measures.items():
         intervals |= bootstrap_intervals(
             lambda a, b, wanted, of=measure: _minus(of(a, wanted), of(b, wanted)),
-            *(*said, targets),
+            *(*said, opinions),
             groups=scenes,
             resamples=resamples,
         )
-    return intervals, _tests(scores, opinions)
+    return intervals, _tests(scores, means)
 
 
 def _tests(scores: Sequence[np.ndarray], opinions: np.ndarray) -> dict[str, Verdict]:

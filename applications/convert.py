@@ -6,10 +6,12 @@ from applications.model_setup import trained_model
 from config import Config
 from deploy.torchscript import export_torchscript
 from utils.checkpoint import file_arch
+from utils.files import require_writable
 
 
 def run(config: Config) -> int:
     """Write CHECKPOINT_DIR/jit_{arch}.pt after comparing it with the model on real pictures and on noise."""
+    require_writable(config.checkpoint_dir, "--checkpoint_dir")
     network, spec, _ = trained_model(config)
     spec = described(config, spec)
     path = config.checkpoint_dir / f"jit_{file_arch(spec.arch)}.pt"

@@ -12,6 +12,8 @@ from metrics.task import emd_metrics, rank_metrics, regress_metrics
 from models.spec import ModelSpec
 from utils.errors import DataError
 
+DIVERGED = 1e20  # no scale of ratings reaches so far, and no network that learns
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -57,7 +59,7 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
     if labels.task == "rank":
         figures = rank_metrics(scores, images)
     elif labels.task == "emd":
-        figures = emd_metrics(softmax(logits[images[:, 0]]), targets)
+        figures = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:
         figures = regress_metrics(scores[images[:, 0]], targets)
     return Predictions(logits, scores, rows, {"loss": loss, **figures})
@@ -71,4 +73,6 @@ def with_percentiles(spec: ModelSpec, scores: np.ndarray) -> ModelSpec:
 
 def score_percentiles(scores: np.ndarray) -> tuple[float, ...]:
     """The 101 percentiles 0..100 of the scores that are there, for the ModelSpec."""
+    if np.nanmax(np.abs(scores)) > DIVERGED:
+        scores = scores.astype(np.float64)  # differences between them may be too large for float32
     return tuple(float(value) for value in np.nanpercentile(scores, np.arange(101)))

@@ -12,10 +12,12 @@ from deploy.names import FORMATS
 from models.spec import ModelSpec
 from utils.checkpoint import file_arch
 from utils.errors import RankIQAError
+from utils.files import require_writable
 
 
 def run(config: Config) -> int:
     """Write every format that was asked for; 1 when some could not be written and others were, 2 for none."""
+    require_writable(config.checkpoint_dir, "--checkpoint_dir")
     network, spec, _ = trained_model(config)
     spec = described(config, spec)
     formats = list(dict.fromkeys(config.export or []))

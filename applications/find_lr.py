@@ -15,17 +15,16 @@ from applications.auto_batch import with_auto_batch
 from applications.continuing import flags_of
 from applications.job import Job, make_job
 from applications.loop import train_step
-from applications.model_setup import new_model
+from applications.model_setup import new_model, place_to_train
 from applications.plots import rate_plot, save
 from applications.splits import split_labels, usable_workers
 from applications.train import freeze
 from config import Config
 from dataloader.datasets import TrainBatch
-from models.normalise import place
 from utils.distributed import Process, choose_device
 from utils.errors import TrainingError
 from utils.faults import explain_torch_faults
-from utils.files import write_text
+from utils.files import require_writable, write_text
 from utils.progress import progress_bar
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
@@ -39,13 +38,14 @@ WARM_UP = 5  # steps whose mean is too noisy to say where the test began
 
 def run(config: Config) -> int:
     """Try rates in one process; writes find_lr.csv and find_lr.png into logs/<run>/; 0, or 130 if stopped."""
+    require_writable(config.logdir, "--logdir")
     if config.auto_batch:
         config = with_auto_batch(config)
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
     seed_everything(config.seed, config.deterministic)
     labels = split_labels(config, "train")
     network, spec = new_model(config, labels.targets)
-    place(network, process.device, config.channels_last)
+    place_to_train(network, process.device, config)
     folder = new_run_folder(config.logdir, "find_lr", spec.arch, config.criterion)
     with (
         RunLog(folder) as log,
@@ -69,10 +69,10 @@ def _sweep(job: Job, steps: int) -> tuple[np.ndarray, np.ndarray]:
     losses: list[float] = []
     batches = _endless(job)
     with progress_bar(total=steps, desc="rates", unit="step") as bar:
-        for number, rate in enumerate(rates):
+        for rate, (number, batch) in zip(rates, batches, strict=False):
             for group in job.optimizer.param_groups:
                 group["lr"] = float(rate)
-            loss = float(train_step(job, next(batches), number, last=True))
+            loss = float(train_step(job, batch, number, last=True))
             losses.append(loss)
             bar.update()
             if job.stopped() or not math.isfinite(loss) or _blown_up(np.array(losses)):
@@ -80,11 +80,12 @@ def _sweep(job: Job, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return rates[: len(losses)], np.array(losses)
 
 
-def _endless(job: Job) -> Iterator[TrainBatch]:
+def _endless(job: Job) -> Iterator[tuple[int, TrainBatch]]:
+    """Each batch of one epoch after another, and its step in that epoch, from 0."""
     epoch = 0
     while True:
         job.batches.set_position(epoch)
-        yield from job.loader
+        yield from enumerate(job.loader)
         epoch += 1
 
 

@@ -100,7 +100,7 @@ def _rows_of(labels: Labels) -> list[LabelRow]:
             [origins[image] for image in images],
             target if isinstance(target, list) else [target],
         )
-        for images, target in zip(labels.images.tolist(), labels.targets.tolist(), strict=True)
+        for images, target in zip(labels.images.tolist(), labels.opinions.tolist(), strict=True)
     ]
 
 

@@ -22,7 +22,7 @@ from config import Config
 from models import canonical_arch
 from utils.checkpoint import file_arch
 from utils.errors import ConfigError
-from utils.files import write_text
+from utils.files import require_writable, write_text
 from utils.run_log import RunLog, new_run_folder
 
 PLAN, RESULT = "folds.json", "result.json"
@@ -32,6 +32,8 @@ def run(config: Config) -> int:
     """Train and test each fold that is not done; writes metrics.json; 0, or 130 after an interrupt."""
     if config.nodes > 1 or int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ConfigError("--folds runs on one machine, without torchrun; it uses all of its GPUs")
+    require_writable(config.checkpoint_dir, "--checkpoint_dir")
+    require_writable(config.logdir, "--logdir")
     count = config.folds or 0
     rows = gather_rows(config)
     part = cut(rows, count, config.seed)

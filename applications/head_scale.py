@@ -12,23 +12,30 @@ ALIKE = 2.0  # times: spreads that differ by less are left to training
 TELLS_NOTHING = 0.1  # a deviation of scores that is noise: stretched, it would stay noise, but a large one
 
 
-def start_at_labels(network: nn.Module, stored: ModelSpec | None, targets: np.ndarray) -> None:
+def start_at_labels(
+    network: nn.Module, stored: ModelSpec | None, targets: np.ndarray, new_head: bool = False
+) -> None:
     """Shift and, where it must be, scale the last layer, so that scores start where the labels lie.
 
     Else many first steps go into one number, and thousands into the spread of MOS of 0 to 100. A new head's
     scores lie around 0; those of weights from a rank or regress run are known from its validation. A regress
-    model whose scores fit the labels already is left as it is.
+    model whose scores fit the labels already is left as it is, and so is a head that nothing is known of.
 
     Args:
         network: of one output.
-        stored: of the weights that it starts from; None: its head is new. Scores of a rank model without
-            percentiles are taken to lie around 0, those of such a regress model to fit the labels.
+        stored: of the weights that it starts from; None: there is none, they are weights alone. Scores of a
+            rank model without percentiles are taken to lie around 0, those of such a regress model to fit the
+            labels.
         targets: (R,) MOS.
+        new_head: the head is not out of the weights, but initialised at random.
     """
     head = head_of(network)[1]
     mean, spread = float(targets.mean()), float(targets.std())
-    if stored is None or stored.num_classes > 1:
+    if new_head:
         head.bias.data += mean
+        return
+    if stored is None:
+        logging.info("nothing is known of the scores of these weights: the head is kept as it is")
         return
     if stored.score_percentiles is None:
         head.bias.data += 0.0 if stored.criterion == "regress" else mean

@@ -21,7 +21,7 @@ def with_intervals(
     Whole scenes are drawn where they are known: a table beside the labels names them, or, for rank, pairs tie
     their pictures together. Else pictures are drawn.
     """
-    images, targets = labels.images[result.rows], labels.targets[result.rows]
+    images, opinions = labels.images[result.rows], labels.opinions[result.rows]
     scenes = scenes_of_rows(labels, result.rows, origins)
     if labels.task == "rank":
         assert scenes is not None
@@ -30,11 +30,11 @@ def with_intervals(
         return result.figures, {"pair_accuracy": found["pair_accuracy"], "score_gap": found["score_gap"]}
     if labels.task == "emd":
         probs = result.probs[images[:, 0]]
-        return result.figures, bootstrap_intervals(emd_metrics, probs, targets, groups=scenes)
+        return result.figures, bootstrap_intervals(emd_metrics, probs, opinions, groups=scenes)
     scores = result.scores[images[:, 0]]
     return with_fit(labels, result), {
-        **bootstrap_intervals(regress_metrics, scores, targets, groups=scenes),
-        **bootstrap_intervals(fitted_metrics, scores, targets, groups=scenes, resamples=FIT_RESAMPLES),
+        **bootstrap_intervals(regress_metrics, scores, opinions, groups=scenes),
+        **bootstrap_intervals(fitted_metrics, scores, opinions, groups=scenes, resamples=FIT_RESAMPLES),
     }
 
 
@@ -43,7 +43,7 @@ def with_fit(labels: Labels, result: Predictions) -> dict[str, float]:
     if labels.task != "regress":
         return result.figures
     scores = result.scores[labels.images[result.rows, 0]]
-    return {**result.figures, **fitted_metrics(scores, labels.targets[result.rows])}
+    return {**result.figures, **fitted_metrics(scores, labels.opinions[result.rows])}
 
 
 def scene_sums(scores: np.ndarray, pairs: np.ndarray, scenes: np.ndarray) -> list[np.ndarray]:

@@ -113,7 +113,7 @@ def _figures(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[st
     scores = result.scores[labels.images[rows]]
     if labels.task == "rank":
         return {"rows": len(rows), "pair_accuracy": pair_accuracy(scores[:, 0], scores[:, 1]).accuracy}
-    opinions = labels.targets[rows]
+    opinions = labels.opinions[rows]
     if labels.task == "emd":
         opinions = mean_rating(opinions)
     with warnings.catch_warnings():

@@ -10,7 +10,9 @@ from torch import nn
 from applications.head_scale import start_at_labels
 from config import Config
 from models import canonical_arch, create_model, fit_state, load_pretrained, normalisation
+from models.normalise import place
 from models.spec import ModelSpec
+from optim.names import CONTIGUOUS
 from utils.checkpoint import find_file, load_checkpoint
 from utils.errors import ConfigError, WeightsError
 from utils.versions import package_versions
@@ -34,9 +36,11 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
         _notice_other(config, stored, ("view", "image_size"))
         spec = spec.with_(arch=stored.arch, mean=stored.mean, std=stored.std)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    new_head = True
     if state is not None:
         where = str(find_file(config.resume or ""))
         notices = fit_state(network, state["state_dict"], where)
+        new_head = bool(notices)  # of nothing else
         logging.info("weights from %s", where)
         for notice in notices:
             logging.warning("%s", notice)
@@ -45,7 +49,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
     elif config.pretrained:
         logging.info("%s", load_pretrained(network, spec.arch, advprop=config.advprop))
     if targets is not None and spec.criterion == "regress" and spec.num_classes == 1:
-        start_at_labels(network, stored, targets)
+        start_at_labels(network, stored, targets, new_head)
     return network, spec
 
 
@@ -85,6 +89,16 @@ def model_of_state(state: dict[str, Any], where: str) -> tuple[nn.Module, ModelS
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     fit_state(network, state["state_dict"], where)
     return network, spec
+
+
+def place_to_train(network: nn.Module, device: str, config: Config) -> nn.Module:
+    """`network` on `device` in the memory layout of --channels_last, as far as --optimizer can work in it."""
+    contiguous = config.optimizer in CONTIGUOUS
+    if contiguous and config.channels_last and "channels_last" in config.given:
+        logging.warning(
+            "--channels_last has no effect: --optimizer %s needs contiguous weights", config.optimizer
+        )
+    return place(network, device, config.channels_last and not contiguous)
 
 
 def _spec_of_flags(config: Config, pretrained: bool) -> ModelSpec:

@@ -23,7 +23,7 @@ from criterions.factory import create_criterion
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from dataloader.views import View
-from metrics.emd import mean_rating
+from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
 from models.normalise import Normalise, place
 from models.spec import ModelSpec
@@ -96,7 +96,7 @@ def _draw(
     if len(named.get("type", ())) > 1:
         plots["types.png"] = bars(named["type"])
     if labels.task == "emd":
-        rated = labels.targets[result.rows]
+        rated = shares(labels.opinions[result.rows])
         plots["calibration.png"] = calibration_plot(result.probs[labels.images[result.rows, 0]], rated)
     for name, figure in plots.items():
         save(figure, log.folder / name)
@@ -145,10 +145,10 @@ def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]
         if labels.task == "rank":
             yield [*names, *map(repr, scores), int(scores[0] > scores[1])]
         elif labels.task == "emd":
-            mos = float(mean_rating(labels.targets[row][None])[0])
+            mos = float(mean_rating(labels.opinions[row][None])[0])
             yield [*names, repr(scores[0]), mos, *result.probs[labels.images[row][0]].tolist()]
         else:
-            yield [*names, repr(scores[0]), float(labels.targets[row])]
+            yield [*names, repr(scores[0]), float(labels.opinions[row])]
 
 
 def _nested(groups: dict[tuple[str, int], PairAccuracy]) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from applications.auto_batch import with_auto_batch
 from applications.continuing import continued, flags_of
 from applications.job import Job, make_job
 from applications.loop import train_epoch
-from applications.model_setup import model_of_state, new_model
+from applications.model_setup import model_of_state, new_model, place_to_train
 from applications.splits import split_labels, usable_workers
 from applications.train_state import CheckpointWriter, TrainState, restore_job, restore_process
 from applications.validation import Validator
@@ -29,12 +29,13 @@ from config import Config
 from dataloader.labels import Labels
 from metrics.task import best_key
 from models import head_of
-from models.normalise import place, to_unit
+from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, choose_device, run_processes, sync_buffers, wrap
 from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
+from utils.files import require_writable
 from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
@@ -69,6 +70,10 @@ def _restarted(config: Config) -> bool:
 def train(process: Process, config: Config) -> int:
     """One process of a run: 0 when all epochs are done, 130 when it was stopped and saved."""
     setup_console(quiet=not process.is_main)
+    if process.is_main:
+        require_writable(config.checkpoint_dir, "--checkpoint_dir")
+        if config.continue_from is None:
+            require_writable(config.logdir, "--logdir")
     config = replace(config, workers=usable_workers(config, process))
     seed_everything(config.seed, config.deterministic)  # all processes start from the same weights
     train_labels, val_labels = split_labels(config, "train"), split_labels(config, "val")
@@ -83,7 +88,7 @@ def train(process: Process, config: Config) -> int:
         network, spec = model_of_state(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world(state, process)
-    place(network, process.device, config.channels_last)
+    place_to_train(network, process.device, config)
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
         # around the log, whose lines may not fit on the disk
@@ -185,8 +190,7 @@ def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
     """The training pictures of `epoch` once more, normalised."""
     job.batches.set_position(epoch)
     for batch in job.loader:
-        if len(batch.images) > 1:  # batch statistics of one picture say nothing
-            yield job.normalise(to_unit(batch.images.to(job.process.device)))
+        yield job.normalise(to_unit(batch.images.to(job.process.device)))
 
 
 def _refuse_other_world(state: TrainState, process: Process) -> None:

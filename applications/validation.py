@@ -6,7 +6,7 @@ import math
 import numpy as np
 from torch import nn
 
-from applications.evaluation import Predictions, evaluate_logits, with_percentiles
+from applications.evaluation import DIVERGED, Predictions, evaluate_logits, with_percentiles
 from applications.plots import scatter
 from applications.scoring import predict_logits
 from applications.splits import pin_memory
@@ -74,13 +74,20 @@ class Validator:
         result = evaluate_logits(self._labels, logits, self._criterion)
         self.spec = with_percentiles(self.spec, result.scores)
         self._log.scalars("val", result.figures, epoch + 1)
-        self._log.histogram("val/scores", result.scores[np.isfinite(result.scores)], epoch + 1)
+        self._log.histogram("val/scores", result.scores, epoch + 1)
         self._log.figure(
             "val/scatter", scatter(self._labels.task, *scatter_axes(self._labels, result)), epoch + 1
         )
         lowest, highest = self.spec.score_range or (math.nan, math.nan)
         if highest - lowest <= EQUAL * max(1.0, abs(lowest)):
             logging.warning("every validation picture has the score %g: the model has collapsed", lowest)
+        if max(-lowest, highest) > DIVERGED:
+            logging.warning(
+                "validation scores lie in %.2g to %.2g: the weights have diverged; "
+                "try a smaller --lr or --clip_grad",
+                lowest,
+                highest,
+            )
         return result.figures
 
 
@@ -89,5 +96,5 @@ def scatter_axes(labels: Labels, result: Predictions) -> tuple[np.ndarray, np.nd
     images = labels.images[result.rows]
     if labels.task == "rank":
         return result.scores[images[:, 0]], result.scores[images[:, 1]]
-    targets = labels.targets[result.rows]
-    return result.scores[images[:, 0]], mean_rating(targets) if labels.task == "emd" else targets
+    opinions = labels.opinions[result.rows]
+    return result.scores[images[:, 0]], mean_rating(opinions) if labels.task == "emd" else opinions

@@ -31,6 +31,8 @@ class Labels:
         paths: where these M images lie.
         images: int32 indices into `paths`: (R, 2) as (better, worse) for rank, (R, 1) for emd and regress.
         targets: float32: (R, N) distributions that sum to one for emd, (R,) MOS for regress, (R, 0) for rank.
+        opinions: what metrics compare with: for emd (R, N) float64 counts or shares as the file gives them,
+            because the mean of rounded shares is not that of the counts; else the targets.
     """
 
     task: str
@@ -39,6 +41,7 @@ class Labels:
     paths: StringTable
     images: np.ndarray
     targets: np.ndarray
+    opinions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
@@ -65,7 +68,8 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
     if task == "rank":
         images, targets = _rank_rows(rows, interner, faults)
     elif task == "emd":
-        images, targets = _emd_rows(rows, interner, faults, num_classes)
+        images, opinions = _emd_rows(rows, interner, faults, num_classes)
+        targets = (opinions / opinions.sum(axis=1, keepdims=True)).astype(np.float32)
     else:
         images, targets = _regress_rows(rows, interner, faults, num_classes)
     faults.raise_if_any()
@@ -75,7 +79,15 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
     repeated = len(images) - count_distinct(keys)
     if repeated:
         logging.getLogger(__name__).warning("%s: %d rows repeat an earlier one", file, repeated)
-    return Labels(task, file, StringTable(interner.names), StringTable(interner.paths), images, targets)
+    return Labels(
+        task=task,
+        source=file,
+        names=StringTable(interner.names),
+        paths=StringTable(interner.paths),
+        images=images,
+        targets=targets,
+        opinions=opinions if task == "emd" else targets,
+    )
 
 
 def _rank_rows(rows: Rows, interner: Interner, faults: FaultList) -> tuple[np.ndarray, np.ndarray]:
@@ -112,9 +124,7 @@ def _emd_rows(rows: Rows, interner: Interner, faults: FaultList, bins: int) -> t
         else:
             images.append(interner(fields[0], line))
             values.extend(histogram)
-    histograms = np.array(values).reshape(-1, bins)
-    normalised = histograms / histograms.sum(axis=1, keepdims=True)
-    return np.array(images, np.int32).reshape(-1, 1), normalised.astype(np.float32)
+    return np.array(images, np.int32).reshape(-1, 1), np.array(values).reshape(-1, bins)
 
 
 def _regress_rows(

@@ -2,21 +2,55 @@
 
 import numpy as np
 
+DIGITS = 12  # of moments behind the point: float64 errs later, and different means of votes differ before
+
 
 def emd(probs: np.ndarray, hist: np.ndarray, r: float) -> np.ndarray:
     """(B,) earth mover's distances normalised by the number of bins (Talebi & Milanfar, TIP 2018, eq. 1).
 
     Args:
-        probs, hist: (B, N) distributions that sum to one.
+        probs, hist: (B, N) distributions or counts.
         r: 1 or 2; figures of the two are not comparable, so reports name it.
     """
-    gap = np.cumsum(probs, axis=1, dtype=np.float64) - np.cumsum(hist, axis=1, dtype=np.float64)
+    gap = np.cumsum(shares(probs), axis=1) - np.cumsum(shares(hist), axis=1)
     return np.mean(np.abs(gap) ** r, axis=1) ** (1 / r)
 
 
+def shares(hist: np.ndarray) -> np.ndarray:
+    """(B, N) float64 distributions that sum to one, of distributions or counts."""
+    hist = np.asarray(hist, np.float64)
+    return hist / hist.sum(axis=1, keepdims=True)
+
+
 def mean_rating(hist: np.ndarray) -> np.ndarray:
-    """(B,) means of (B, N) distributions over the ratings 1..N."""
-    return hist @ np.arange(1, hist.shape[1] + 1, dtype=np.float64)
+    """(B,) float64 means of (B, N) distributions or counts of the ratings 1..N; equal ones are ties."""
+    hist = np.asarray(hist, np.float64)
+    return _with_ties(hist @ _ratings(hist) / hist.sum(axis=1), hist.shape[1])
+
+
+def rating_deviation(hist: np.ndarray) -> np.ndarray:
+    """(B,) float64 standard deviations of the same around their means; those that are equal are ties."""
+    hist = np.asarray(hist, np.float64)
+    squares = (_ratings(hist) - mean_rating(hist)[:, None]) ** 2
+    return np.sqrt(_with_ties((hist * squares).sum(axis=1) / hist.sum(axis=1), hist.shape[1]))
+
+
+def _with_ties(moments: np.ndarray, bins: int) -> np.ndarray:
+    """(B,) rounded, and made equal where they differ by the errors of sums over `bins` ratings alone.
+
+    A correlation of ranks would count these errors as an order. Rounding is not enough: two equal moments can
+    lie on both sides of an edge.
+    """
+    rounded = np.round(moments, DIGITS)
+    order = np.argsort(rounded)
+    ordered = rounded[order]
+    first = ~(np.diff(ordered, prepend=-np.inf) <= bins * 10.0**-DIGITS)
+    rounded[order] = ordered[first][np.cumsum(first) - 1]
+    return rounded
+
+
+def _ratings(hist: np.ndarray) -> np.ndarray:
+    return np.arange(1, hist.shape[1] + 1, dtype=np.float64)
 
 
 def middle_accuracy(predicted: np.ndarray, actual: np.ndarray, bins: int) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metrics.correlation import krcc, plcc, srcc
-from metrics.emd import emd, mean_rating, middle_accuracy
+from metrics.emd import emd, mean_rating, middle_accuracy, rating_deviation
 from metrics.error import mae, rmse
 from metrics.logistic import fit_logistic
 from metrics.pair_accuracy import pair_accuracy
@@ -51,9 +51,9 @@ def rank_metrics(scores: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
 
 
 def emd_metrics(probs: np.ndarray, hist: np.ndarray) -> dict[str, float]:
-    """Figures of (R, N) predicted against (R, N) rated distributions."""
+    """Figures of (R, N) predicted distributions against (R, N) rated ones, or the counts of their ratings."""
     predicted, actual = mean_rating(probs), mean_rating(hist)
-    deviations = _deviation(probs), _deviation(hist)
+    deviations = rating_deviation(probs), rating_deviation(hist)
     return {
         "emd_r1": float(emd(probs, hist, 1).mean()),
         "emd_r2": float(emd(probs, hist, 2).mean()),
@@ -100,8 +100,3 @@ def best_key(task: str, figures: dict[str, float]) -> tuple[float, float]:
 
 def _finite(value: float) -> float:
     return value if math.isfinite(value) else -math.inf
-
-
-def _deviation(hist: np.ndarray) -> np.ndarray:
-    ratings = np.arange(1, hist.shape[1] + 1, dtype=np.float64)
-    return np.sqrt(np.maximum(hist @ ratings**2 - mean_rating(hist) ** 2, 0))

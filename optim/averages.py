@@ -6,15 +6,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+STATISTICS_BATCH = 8  # images at least: of one image a batch says nothing, of a few little
 
 
 class Averages:
     """What is validated, kept as best and converted in place of the weights that learn.
 
     EMA: Polyak and Juditsky 1992, batch statistics averaged too. SWA: Izmailov et al. 2018, batch statistics
-    computed anew from the training pictures, as those of averaged weights are not averages. Without either,
-    all methods do nothing.
+    computed anew from the training images, as those of averaged weights are not averages; those of a frozen
+    backbone stay what they are. Without either, all methods do nothing.
 
     Args:
         network: not wrapped, on its device.
@@ -50,10 +53,17 @@ class Averages:
         self._model.n_averaged += 1
 
     def after_epoch(self, epoch: int, inputs: Iterable[Tensor]) -> None:
-        """Call at the end of `epoch`; `inputs`: normalised training pictures, which only SWA asks for."""
+        """Call at the end of `epoch`, the network in the modes in which it learnt.
+
+        Args:
+            epoch: from 0.
+            inputs: (B, 3, H, W) batches of normalised training images, which only SWA asks for.
+        """
         if self._model is not None and self._swa_from is not None and epoch >= self._swa_from:
             self._model.update_parameters(self._network)
-            update_bn(inputs, self._model)
+            for averaged, module in zip(self._model.module.modules(), self._network.modules(), strict=True):
+                averaged.training = module.training
+            update_statistics(self._model.module, inputs)
 
     @property
     def best(self) -> nn.Module:
@@ -75,3 +85,44 @@ class Averages:
 
 def _values(network: nn.Module) -> Iterator[Tensor]:
     return chain(network.parameters(), network.buffers())
+
+
+@torch.no_grad()
+def update_statistics(network: nn.Module, inputs: Iterable[Tensor]) -> None:
+    """Compute the running statistics of batch normalisation anew, where it is in training mode.
+
+    The mean over batches, each weighted by its images. torch's `update_bn` weights a last batch of one image
+    as the others, and resets statistics that are frozen, or for which no batch is there.
+
+    Args:
+        network: on the device of `inputs`.
+        inputs: (B, 3, H, W) each, of any B.
+    """
+    learning = [
+        module
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.training and module.track_running_stats
+    ]
+    if not learning:
+        return
+    momenta = [module.momentum for module in learning]
+    seen = 0
+    for batch in _in_batches(inputs):
+        seen += len(batch)
+        for module in learning:
+            module.momentum = len(batch) / seen  # 1 at first: what was there before is forgotten
+        network(batch)
+    for module, momentum in zip(learning, momenta, strict=True):
+        module.momentum = momentum
+
+
+def _in_batches(inputs: Iterable[Tensor]) -> Iterator[Tensor]:
+    """`inputs`, small ones joined to STATISTICS_BATCH images or more; a single last image is left out."""
+    waiting: list[Tensor] = []
+    for batch in inputs:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= STATISTICS_BATCH:
+            yield torch.cat(waiting)
+            waiting = []
+    if sum(map(len, waiting)) > 1:
+        yield torch.cat(waiting)

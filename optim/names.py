@@ -18,6 +18,8 @@ LIBRARY = tuple(
     """.split()
 )
 OPTIMIZERS = tuple(sorted({*TORCH, *OWN, *LIBRARY}))
+# flatten their weights by Tensor.view, which only the contiguous memory layout allows
+CONTIGUOUS = ("adamp", "nero", "sgdp", "swats")
 LOOKING_AHEAD = ("ranger", "ranger21", "rangerlars")
 SCHEDULES = ("piecewise", "cosine", "constant")
 

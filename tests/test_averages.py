@@ -12,6 +12,7 @@ from torch import nn
 from applications import train
 from main import main
 from optim.averages import Averages
+from tests.conftest import lively
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
 from utils.checkpoint import load_checkpoint
 
@@ -47,6 +48,90 @@ def test_swa_is_the_mean_of_late_epochs_with_batch_statistics_of_its_own() -> No
     with torch.no_grad():
         means = [averages.best[0](batch).mean(dim=(0, 2, 3)).numpy() for batch in inputs]
     np.testing.assert_allclose(averages.best[1].running_mean, np.mean(means, axis=0), atol=1e-6)
+
+
+def batch_norm(frozen: bool = False) -> nn.Sequential:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train(not frozen)
+    network[1].running_mean.fill_(5)
+    network[1].running_var.fill_(7)
+    return network
+
+
+def test_swa_joins_batches_of_one_image() -> None:
+    """17 of them: two of eight, whose statistics NumPy computes; one alone is left out."""
+    network = batch_norm()
+    averages = Averages(network, swa_from=0)
+    images = torch.randn(17, 3, 6, 6)
+    averages.after_epoch(0, iter(images.split(1)))
+    with torch.no_grad():
+        features = network[0](images[:16]).numpy().reshape(2, 8, 4, 36).swapaxes(1, 2).reshape(2, 4, -1)
+    np.testing.assert_allclose(averages.best[1].running_mean, features.mean(axis=(0, 2)), atol=1e-6)
+    variances = features.var(axis=2, ddof=1).mean(axis=0)
+    np.testing.assert_allclose(averages.best[1].running_var, variances, rtol=1e-5)
+    assert averages.best[1].momentum == network[1].momentum == 0.1
+
+
+def test_swa_weights_batches_by_their_images() -> None:
+    network = batch_norm()
+    averages = Averages(network, swa_from=0)
+    images = torch.randn(14, 3, 6, 6)
+    averages.after_epoch(0, iter(images.split([12, 2])))
+    with torch.no_grad():
+        mean = network[0](images).mean(dim=(0, 2, 3)).numpy()
+    np.testing.assert_allclose(averages.best[1].running_mean, mean, atol=1e-6)
+
+
+@pytest.mark.parametrize(("frozen", "images"), [(True, 16), (False, 1), (False, 0)])
+def test_swa_keeps_statistics_that_are_frozen_or_have_no_images(frozen: bool, images: int) -> None:
+    network = batch_norm(frozen)
+    averages = Averages(network, swa_from=0)
+    for epoch in range(2):
+        averages.after_epoch(epoch, iter(torch.randn(images, 3, 6, 6).split(1)) if images else iter(()))
+    assert averages.best is not network
+    assert averages.best[1].running_mean.tolist() == [5] * 4
+    assert averages.best[1].running_var.tolist() == [7] * 4
+
+
+def statistics(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in state.items() if "running" in name}
+
+
+@pytest.mark.parametrize("task", ["regress", "rank"])
+def test_one_row_a_step_with_swa_keeps_a_working_model(task: str, workplace: Callable[..., Path]) -> None:
+    """Of weights that do not move, statistics are near those of the run without SWA."""
+    workplace(task)
+    still = [*RUN, "-b", "1", "--criterion", task, "-j", "0", "--lr", "1e-12", "--wd", "0"]
+    assert main([*still, "--epochs", "5", "--checkpoint_dir", "plain"]) == 0
+    assert main([*still, "--epochs", "2", "--swa", "--checkpoint_dir", "averaged"]) == 0
+    plain = statistics(weights("plain"))
+    averaged = statistics(load_checkpoint(Path("averaged") / BEST)["state_dict"])
+    name = "features.0.1.running_mean"
+    torch.testing.assert_close(averaged[name], plain[name], rtol=0.2, atol=0.1)
+    assert all(value.any() and not (value == 1).all() for value in averaged.values())
+
+
+def test_swa_leaves_a_frozen_backbone_alone(workplace: Callable[..., Path]) -> None:
+    workplace("regress")
+    state = lively("mobilenet_v3_small", 1, (48, 48)).state_dict()
+    torch.save(state, "plain.pth")
+    run = [
+        *RUN,
+        "--criterion",
+        "regress",
+        "-j",
+        "0",
+        "--resume",
+        "plain.pth",
+        "--swa",
+        "0.1",
+        "--epochs",
+        "2",
+    ]
+    assert main([*run, "--freeze_backbone", "2"]) == 0
+    assert_equal(statistics(load_checkpoint(Path("checkpoints") / BEST)["state_dict"]), statistics(state))
+    assert main([*run, "--freeze_backbone", "1", "--checkpoint_dir", "later"]) == 0
+    averaged = load_checkpoint(Path("later") / FILE)["averaged"]
+    assert not torch.equal(averaged["module.features.0.1.running_mean"], state["features.0.1.running_mean"])
 
 
 @pytest.mark.parametrize("flags", [["--ema", "0.6"], ["--swa", "0.3"]])

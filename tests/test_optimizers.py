@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from main import main
-from optim.names import OPTIMIZERS
+from optim.names import CONTIGUOUS, LOOKING_AHEAD, OPTIMIZERS
 from optim.optimizers import create_optimizer
 from tests.conftest import ROOT
 from utils.checkpoint import load_checkpoint
@@ -54,6 +54,50 @@ def test_every_optimizer_learns_and_continues_bit_for_bit(name: str, lookahead: 
         assert whole.isfinite().all()
         assert not torch.equal(new, whole)
         assert torch.equal(whole, parts)
+
+
+RUN = "--train -a mobilenet_v3_small --image_size 32 32 -g 0 -j 0 -b 3 --criterion regress".split()
+
+
+def trains(name: str, *flags: str) -> None:
+    """Two epochs, of which the backbone learns in the second alone, move all of its weights that learn."""
+    argv = [*RUN, "--optimizer", name, "--epochs", "2", "--warmup", "0", "--freeze_backbone", "1", *flags]
+    assert main([*argv, "--checkpoint_dir", name]) == 0
+    state = load_checkpoint(f"{name}/checkpoint_mobilenet_v3_small.pth")["state_dict"]
+    assert all(value.isfinite().all() for value in state.values())
+
+
+@pytest.mark.parametrize("name", CONTIGUOUS)
+def test_training_with_optimizers_that_need_contiguous_weights(
+    name: str, workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("regress", 1)
+    trains(name, "--channels_last", "--lookahead", "--no_decay_norm")
+    captured = capsys.readouterr()
+    assert f"--optimizer {name} needs contiguous weights" in captured.out + captured.err
+    trains(name)
+    assert "contiguous" not in "".join(capsys.readouterr())
+    assert main([*RUN, "--optimizer", name, "--find_lr", "3"]) in (0, 2)  # two steps show no fall
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_trains_in_the_default_layout(name: str, workplace) -> None:
+    workplace("regress", 1)
+    trains(name)
+    if name not in LOOKING_AHEAD:
+        trains(name, "--lookahead", "--no_decay_norm")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_other_optimizers_step_in_channels_last(name: str) -> None:
+    net = network().to(memory_format=torch.channels_last)
+    optimizer = create_optimizer(name, net.parameters(), **FLAGS)
+    if name in CONTIGUOUS:
+        with pytest.raises(RuntimeError, match="view size"):  # once it does not, the name can go
+            learn(net, optimizer, 0, 3)
+    else:
+        learn(net, optimizer, 0, 3)
 
 
 def test_ralamb_by_hand() -> None:

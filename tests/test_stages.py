@@ -20,7 +20,7 @@ from main import main
 from models import create_model
 from models.normalise import Normalise, to_unit
 from models.spec import ModelSpec
-from tests.conftest import ROOT, write_split
+from tests.conftest import ROOT, lively, write_split
 from utils.checkpoint import load_checkpoint
 
 # Untrained, a network whose running statistics lag behind gives every picture one score; this one does not.
@@ -155,6 +155,50 @@ def test_the_head_of_weights_without_percentiles(criterion: str, shift: float) -
     network[0].weight.data[:], network[0].bias.data[:] = 1, 0
     start_at_labels(network, ModelSpec("resnet18", criterion=criterion), np.linspace(10, 90, 50))
     assert network[0].bias.item() == pytest.approx(shift) and network[0].weight.item() == 1
+
+
+@pytest.mark.parametrize("form", ["bare", "module.", "model", "state_dict"])
+def test_a_fitting_head_of_weights_alone_is_kept(form: str, workplace: Callable[..., Path]) -> None:
+    """Weights of another program, which come without a ModelSpec, may fit the labels already."""
+    workplace("regress")
+    state = lively("resnet18", 1, (64, 64)).state_dict()
+    state["fc.bias"].fill_(2.75)
+    named = {f"module.{name}": value for name, value in state.items()} if form == "module." else state
+    torch.save({form: named} if form in ("model", "state_dict") else named, "plain.pth")
+    still = ["--lr", "1e-12", "--wd", "0", "--criterion", "regress"]
+    assert main(["--train", *SMALL, *still, "--resume", "plain.pth"]) == 0
+    trained = load_checkpoint("checkpoints/checkpoint_resnet18.pth")["state_dict"]
+    for name in ("fc.weight", "fc.bias"):
+        torch.testing.assert_close(trained[name], state[name], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("left", "criterion"),
+    [
+        (None, None),
+        ("5 outputs", None),
+        ("no head", None),
+        ("no head", "rank"),
+        ("no head", "regress"),
+        ("5 outputs", "regress"),
+    ],
+)
+def test_a_new_head_starts_at_the_mean_of_the_labels(
+    left: str | None, criterion: str | None, workplace: Callable[..., Path]
+) -> None:
+    """Whatever the file says of the scores that another head gave."""
+    workplace("regress")  # MOS of 4.5, 3 and 1.5
+    state = lively("resnet18", 5 if left == "5 outputs" else 1, (64, 64)).state_dict()
+    if left == "no head":
+        del state["fc.weight"], state["fc.bias"]
+    spec = ModelSpec("resnet18", image_size=(64, 64), score_percentiles=(40.0,) * 50 + (60.0,) * 51)
+    content = {"state_dict": state, "spec": spec.with_(criterion=criterion).to_dict()} if criterion else state
+    torch.save(content, "weights.pth")
+    weights = [] if left is None else ["--resume", "weights.pth"]
+    still = ["--lr", "1e-12", "--wd", "0", "--criterion", "regress"]
+    assert main(["--train", *SMALL, *still, *weights]) == 0
+    bias = load_checkpoint("checkpoints/checkpoint_resnet18.pth")["state_dict"]["fc.bias"]
+    assert bias.item() == pytest.approx(3, abs=0.1)  # 512 features: drawn from within 0.05 of 0
 
 
 def test_evaluation_repeats_bit_for_bit(workplace: Callable[..., Path]) -> None:

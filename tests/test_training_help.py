@@ -37,6 +37,29 @@ def test_find_lr_writes_table_and_plot_and_keeps_nothing(
     assert not Path("checkpoints").exists()
 
 
+@pytest.mark.parametrize(
+    ("task", "flags", "steps"),
+    [
+        ("regress", ["-b", "3"], 10),  # 6 rows: two steps an epoch, the last one as full as the first
+        ("regress", ["-b", "6"], 3),  # one step an epoch
+        ("regress", ["-b", "4"], 5),
+        ("rank", ["-b", "2", "--accumulate", "2"], 7),
+        ("emd", ["-b", "2", "--num_classes", "5"], 3),
+        ("regress", ["-b", "1"], 6),
+        ("regress", ["-b", "9"], 1),
+    ],
+)
+def test_find_lr_over_several_epochs(
+    task: str, flags: list[str], steps: int, workplace: Callable[..., Path]
+) -> None:
+    workplace(task)
+    status = main([*SMALL, *flags, "--criterion", task, "--find_lr", str(steps)])
+    assert status in (0, 2)  # so few steps need not show a fall
+    folder = next(Path("logs").glob("find_lr_*"))
+    rows = (folder / "find_lr.csv").read_text().splitlines()[1:]
+    assert len(rows) == max(steps, 2)
+
+
 def test_the_suggestion_is_a_tenth_of_the_lowest() -> None:
     rates = np.geomspace(1e-6, 1, 121)
     losses = 2 + np.log10(rates / 1e-2) ** 2 * 0.1  # a bowl whose lowest point is at 1e-2

@@ -2,10 +2,13 @@
 
 import glob
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from utils.errors import ConfigError
 
 
 @contextmanager
@@ -62,6 +65,32 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically."""
     with atomic_write(path, "w") as file:
         file.write(text)
+
+
+def require_writable(folder: Path, flag: str) -> None:
+    """Find out before hours of work whether files can be written into `folder`; nothing is left behind.
+
+    Args:
+        folder: need not be there yet.
+        flag: that named it, for the message.
+
+    Raises:
+        ConfigError: no file can be made there, or something else lies in its place.
+    """
+    missing: list[Path] = []
+    try:
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"{flag} {folder}: no files can be written there ({error.strerror}); give another folder"
+        ) from error
+    finally:
+        for path in missing:
+            with suppress(OSError):  # not made, or in use by now
+                path.rmdir()
 
 
 def is_newer(made: Path, source: Path) -> bool:

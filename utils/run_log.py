@@ -10,9 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from utils.errors import ConfigError
 from utils.files import write_text
 from utils.my_logger import add_file, remove
+
+HISTOGRAM_END = (
+    9e19  # the bins of TensorBoard reach to 1e20, and values outside of all of them are an error there
+)
 
 
 class RunLog:
@@ -31,11 +37,11 @@ class RunLog:
         if active:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
+                self._handler = add_file(folder / "train.log" if tensorboard else folder / "run.log")
             except OSError as error:
                 raise ConfigError(
                     f"--logdir {folder.parent}: no folder for logs ({error.strerror})"
                 ) from error
-            self._handler = add_file(folder / "train.log" if tensorboard else folder / "run.log")
         if active and tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -88,10 +94,12 @@ class RunLog:
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, step)
 
-    def histogram(self, name: str, values: Any, step: int) -> None:
-        """Add a TensorBoard histogram of an array."""
+    def histogram(self, name: str, values: np.ndarray, step: int) -> None:
+        """Add a TensorBoard histogram of the finite values of an array, those too large in its last bins."""
         if self._writer is not None:
-            self._writer.add_histogram(name, values, step)
+            finite = np.clip(values[np.isfinite(values)], -HISTOGRAM_END, HISTOGRAM_END)
+            if finite.size:
+                self._writer.add_histogram(name, finite, step)
 
     def figure(self, name: str, figure: Any, step: int) -> None:
         """Add a Matplotlib figure to TensorBoard."""
