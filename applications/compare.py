@@ -49,7 +49,7 @@ def run(config: Config) -> int:
                 f"--compare: {files[0]} is a model for {labels.task}, {file} for {spec.criterion}; "
                 "--criterion judges both by the same labels"
             )
-        criterion = create_criterion(spec.criterion, *objective(own, flags))
+        criterion = create_criterion(spec.criterion, **objective(own, flags))
         logits = label_logits(own, process, network, spec, labels)
         results.append(evaluate_logits(labels, logits, criterion))
     assert labels is not None

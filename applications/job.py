@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from applications.splits import pin_memory
 from config import Config
-from criterions.factory import create_criterion
+from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.batches import RowBatches
 from dataloader.cache import PictureCache
 from dataloader.labels import Labels
@@ -114,9 +114,7 @@ def make_job(
     return Job(
         network=network,
         normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=create_criterion(
-            config.criterion, config.margin, config.rank_activation, config.rank_weight
-        ),
+        criterion=create_criterion(config.criterion, **{name: getattr(config, name) for name in OBJECTIVE}),
         optimizer=create_optimizer(
             config.optimizer,
             network.parameters(),

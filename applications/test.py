@@ -19,7 +19,7 @@ from applications.splits import evaluation_labels, pin_memory, usable_workers
 from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
-from criterions.factory import create_criterion
+from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from dataloader.views import View
@@ -53,7 +53,7 @@ def evaluate(process: Process, config: Config) -> int:
         log.config(flags_of(config))
         logits = label_logits(config, process, network, spec, labels)
         if process.is_main:
-            criterion = create_criterion(spec.criterion, *objective(config, flags))
+            criterion = create_criterion(spec.criterion, **objective(config, flags))
             _report(config, log, labels, evaluate_logits(labels, logits, criterion))
     return 0
 
@@ -103,14 +103,12 @@ def _draw(
     return list(plots)
 
 
-def objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
-    """Margin and activation of the loss that is reported: as given, else as the model was trained."""
-    names = ("margin", "rank_activation")
-    margin, activation = (
-        getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
-        for name in names
-    )
-    return margin, activation
+def objective(config: Config, flags: dict[str, Any]) -> dict[str, Any]:
+    """What `create_criterion` takes besides the task: as given, else as the model was trained."""
+    return {
+        name: getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
+        for name in OBJECTIVE
+    }
 
 
 def label_logits(
