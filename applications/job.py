@@ -1,7 +1,7 @@
 """What a training run is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -31,6 +31,13 @@ from utils.step_profile import StepProfile
 MOST_CACHE = 8 * 2**30  # bytes, unless --cache_size says otherwise
 
 
+@dataclass
+class RowsRead:
+    """Rows of the update in progress whose images could be read, in all processes."""
+
+    count: float = 0.0
+
+
 @dataclass(frozen=True)
 class Job:
     """The parts of a run that do not change from step to step.
@@ -45,6 +52,7 @@ class Job:
         accumulate: steps whose gradients make one update.
         clip_grad: largest norm of the gradient of an update; None: any.
         save_every: steps between two checkpoints inside an epoch; 0: none.
+        rows_read: by which an update is weighed where rows may be left out.
         averages: of the weights.
         precision: of forward and backward.
         profile: of the first steps.
@@ -69,6 +77,7 @@ class Job:
     accumulate: int = 1
     clip_grad: float | None = None
     save_every: int = 0
+    rows_read: RowsRead = field(default_factory=RowsRead)
 
 
 def make_job(
@@ -131,7 +140,7 @@ def make_job(
         log=log.step,
         stopped=lambda: stop.requested,
         paths=labels.paths,
-        averages=Averages(network, ema=config.ema, swa_from=_swa_from(config)),
+        averages=Averages(network, ema=config.ema, swa_from=swa_start(config)),
         precision=make_precision(config.amp, process.device),
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         print_freq=config.print_freq,
@@ -160,6 +169,6 @@ def _cache(config: Config, process: Process, pictures: int) -> PictureCache | No
     return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
 
 
-def _swa_from(config: Config) -> int | None:
+def swa_start(config: Config) -> int | None:
     """The first epoch whose end is averaged; the last one always is."""
     return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from applications.advice import on_shared_images
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
 from applications.intervals import with_intervals
@@ -15,7 +16,7 @@ from applications.manifest import by_group, by_type_and_level, origins_of
 from applications.model_setup import trained_model
 from applications.plots import bars, calibration_plot, save, scatter
 from applications.scoring import predict_logits
-from applications.splits import evaluation_labels, pin_memory, usable_workers
+from applications.splits import evaluation_labels, pin_memory, training_labels, usable_workers
 from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
@@ -51,6 +52,8 @@ def evaluate(process: Process, config: Config) -> int:
         RunLog(folder, active=process.is_main) as log,
     ):
         log.config(flags_of(config))
+        if process.is_main:
+            warn_of_learned_images(labels, flags)
         logits = label_logits(config, process, network, spec, labels)
         if process.is_main:
             criterion = create_criterion(spec.criterion, **objective(config, flags))
@@ -101,6 +104,13 @@ def _draw(
     for name, figure in plots.items():
         save(figure, log.folder / name)
     return list(plots)
+
+
+def warn_of_learned_images(labels: Labels, flags: dict[str, Any]) -> None:
+    """Tell of images that the model with these flags was trained on."""
+    learned = training_labels(flags)
+    for warning in () if learned is None else on_shared_images(learned, labels):
+        logging.warning("%s", warning)
 
 
 def objective(config: Config, flags: dict[str, Any]) -> dict[str, Any]:

@@ -52,9 +52,13 @@ def eval_loader(
     world: int = 1,
     rank: int = 0,
 ) -> DataLoader:
-    """A loader of `EvalBatch` over the images of this process: every one once, in order."""
+    """A loader of `EvalBatch` over the images of this process: every one once, in order.
+
+    All processes get as many batches, so that they can agree before each; the last may be empty.
+    """
     mine = np.arange(rank, len(paths), world)
-    chunks = [mine[start : start + batch_size] for start in range(0, len(mine), batch_size)]
+    most = -(-len(paths) // world)
+    chunks = [mine[start : start + batch_size] for start in range(0, most, batch_size)]
     return _loader(EvalDataset(paths, view), chunks, workers, pin_memory)
 
 
