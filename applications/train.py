@@ -164,7 +164,8 @@ def _leave_if_stopped(job: Job) -> None:
 
 def _last_lr(job: Job, epoch: int) -> float:
     """The learning rate of the last step of `epoch`."""
-    return job.lr(epoch + 1 - 1 / len(job.batches))
+    steps = len(job.batches)
+    return job.lr(epoch + (steps - 1) / steps)
 
 
 def _notices(config: Config, job: Job, train: Labels, val: Labels) -> Iterator[str]:
