@@ -195,17 +195,19 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError(
             "--rows_together is for regress and emd: rank keeps rows that share pictures together by itself"
         )
+    if starts and config.batch_size % config.rows_together and not config.auto_batch:
+        raise ConfigError(
+            f"-b {config.batch_size} must be a multiple of --rows_together {config.rows_together}: "
+            "a group that is cut can't be compared within its step"
+        )
     if config.continue_from is not None and not config.train:
         raise ConfigError("--continue goes on with a training run: main.py --train --continue [FILE]")
     if config.train and config.continue_from is not None and config.resume:
         raise ConfigError(
             "--resume starts a run from weights, --continue goes on with a run: give one of them"
         )
-    if config.save_every % config.accumulate:
-        raise ConfigError(
-            f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}: "
-            "half an update can't be saved"
-        )
+    if config.continue_from is None:
+        refuse_half_updates(config)
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         raise ConfigError(f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out")
     if "momentum" in config.given and config.optimizer not in TORCH:
@@ -232,6 +234,15 @@ def _refuse_conflicts(config: Config) -> None:
         raise ConfigError("--find_lr tries rates from the start of a run: leave --continue out")
     if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
         raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
+
+
+def refuse_half_updates(config: Config) -> None:
+    """Raise ConfigError where --save_every would save between the steps of one update."""
+    if config.save_every % config.accumulate:
+        raise ConfigError(
+            f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}: "
+            "half an update can't be saved"
+        )
 
 
 def _refuse_deploy_conflicts(config: Config) -> None:

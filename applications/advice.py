@@ -1,11 +1,18 @@
-"""Warnings that name the cause when training goes nowhere."""
+"""Warnings that name the cause when training goes nowhere, or when its metrics say less than they seem to."""
 
 import math
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
+from applications.evaluation import DIVERGED, Predictions
+from dataloader.groups import scenes_of
 from dataloader.labels import Labels
+
+EQUAL = 1e-4  # scores that differ by less, or by less than this share of them, say nothing
+BY_CHANCE = 2.326  # standard deviations below chance; a model that guesses falls further in 1 of 100 epochs
 
 
 def on_labels(labels: Labels) -> Iterator[str]:
@@ -14,27 +21,88 @@ def on_labels(labels: Labels) -> Iterator[str]:
         yield f"{labels.source}: all {len(labels)} rows have the same label; there is nothing to learn"
 
 
-def on_epoch(task: str, margin: float, figures: dict[str, float]) -> Iterator[str]:
-    """What figures of an epoch say about a run that does not learn.
+def on_shared_images(learned: Labels, judged: Labels) -> Iterator[str]:
+    """Images of `judged` that are among those of `learned`, under whatever name or link."""
+    known = {_identity(path) for path in learned.paths}
+    shared = [name for name, path in zip(judged.names, judged.paths, strict=True) if _identity(path) in known]
+    if shared:
+        yield (
+            f"{len(shared)} of {len(judged.names)} images of {judged.source} are in {learned.source} too: "
+            f"{shared[0]} for one; metrics on images that the model has learned from are too good"
+        )
+
+
+def _identity(path: str) -> tuple[int, int] | str:
+    """Equal for two paths of one file: its device and number; the path itself where there is no file."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return path
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def on_averages(ema: float | None, swa_epochs: int | None, updates: int) -> Iterator[str]:
+    """What makes an average of weights say little.
 
     Args:
-        task: "rank", "emd" or "regress".
-        margin: of the ranking loss.
-        figures: training loss and validation figures.
+        ema: decay of each update.
+        swa_epochs: how many epochs are averaged.
+        updates: of the weights in the whole run.
     """
-    if task == "rank":
-        if math.isclose(figures["train_loss"], margin, rel_tol=1e-3):
-            yield (
-                f"the loss of the whole epoch is the margin, {margin:g}: all scores are equal; "
-                "try --pretrained, a higher --lr, or --rank_activation none"
-            )
-        if figures["pair_accuracy"] < 0.5 and figures["score_gap"] < 0:  # all equal: ties
+    if ema is not None and 1 / (1 - ema) > updates:
+        yield (
+            f"--ema {ema:g} looks back about {1 / (1 - ema):.0f} updates, but the run has {updates}: "
+            f"the first weights keep a share of {ema ** (updates - 1):.0%} in what is kept; "
+            f"try --ema {max(0.0, 1 - 10 / max(updates, 11)):.2g}, or leave it out"
+        )
+    if swa_epochs == 1:
+        yield "--swa averages the last epoch alone, which changes nothing but batch statistics: more --epochs"
+
+
+def on_scores(labels: Labels, result: Predictions) -> Iterator[str]:
+    """What validation scores say of the model, where there are enough images to say it.
+
+    Scores that are all equal say it of two images or more. "Worse than chance" is said where a model that
+    guesses would hardly be so bad: SRCC of n images that guesses give has the standard deviation
+    1 / sqrt(n - 1) (Kendall, Rank Correlation Methods); pair accuracy of c independent comparisons
+    1 / (2 sqrt(c)). Pairs among M images of S scenes hold M - S comparisons that don't follow from others.
+    """
+    scores = result.scores[np.isfinite(result.scores)]
+    if len(scores) > 1 and np.ptp(scores) <= EQUAL * max(1.0, abs(float(scores.min()))):
+        yield f"every validation picture has the score {scores.min():g}: the model has collapsed"
+    if len(scores) and np.abs(scores).max() > DIVERGED:
+        yield (
+            f"validation scores lie in {scores.min():.2g} to {scores.max():.2g}: the weights have diverged; "
+            "try a smaller --lr or --clip_grad"
+        )
+    figures = result.figures
+    if labels.task == "rank":
+        pairs = labels.images[result.rows]
+        images, placed = np.unique(pairs, return_inverse=True)
+        scenes = scenes_of(placed.reshape(pairs.shape), len(images))
+        beyond = (2 * figures["pair_accuracy"] - 1) * math.sqrt(len(images) - 1 - scenes.max())
+        if beyond < -BY_CHANCE and figures["score_gap"] < 0:  # all equal: ties
             yield (
                 f"validation pair accuracy is {figures['pair_accuracy']:.3f}, worse than chance: "
                 "are the rows of one of the label files turned round? They are better,worse"
             )
-    elif figures.get("srcc", 0) < -0.1:
+    elif figures["srcc"] < -0.1 and figures["srcc"] * math.sqrt(len(result.rows) - 1) < -BY_CHANCE:
         yield (
             f"validation SRCC is {figures['srcc']:.3f}, worse than chance: do the labels of one of the "
             "splits run the other way (DMOS: lower is better)?"
+        )
+
+
+def on_epoch(task: str, margin: float, train_loss: float) -> Iterator[str]:
+    """What the loss of an epoch says about a run that does not learn.
+
+    Args:
+        task: "rank", "emd" or "regress".
+        margin: of the ranking loss.
+        train_loss: mean over the rows of the epoch.
+    """
+    if task == "rank" and math.isclose(train_loss, margin, rel_tol=1e-3):
+        yield (
+            f"the loss of the whole epoch is the margin, {margin:g}: all scores are equal; "
+            "try --pretrained, a higher --lr, or --rank_activation none"
         )

@@ -47,9 +47,12 @@ def with_auto_batch(config: Config) -> Config:
     fitting, why = _on_gpu(config, device, most) if device != "cpu" else _on_cpu(config, share)
     world = (processes or 1) * share
     useful = max(1, len(labels) // (LEAST_UPDATES * world))
-    if fitting < a_row:
-        raise TrainingError(f"--auto_batch: not even one row fits ({why}); lower --image_size")
+    least = max(a_row, config.rows_together)
+    if fitting < least:
+        group = "one row fits" if least == a_row else f"the {least} rows of --rows_together fit"
+        raise TrainingError(f"--auto_batch: not even {group} ({why}); lower --image_size")
     rows = max(1, min(fitting // a_row, useful))
+    rows = max(rows - rows % config.rows_together, config.rows_together)  # whole groups
     capped = f"; {fitting // a_row} rows would fit, but leave fewer than {LEAST_UPDATES} steps an epoch"
     logging.warning("--auto_batch: -b %d (%s)%s", rows, why, capped if fitting // a_row > useful else "")
     return replace(config, batch_size=rows)

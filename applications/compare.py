@@ -14,7 +14,7 @@ from applications.manifest import origins_of, scenes_of_rows
 from applications.model_setup import trained_model
 from applications.splits import evaluation_labels
 from applications.tables import comparison_table
-from applications.test import label_logits, objective
+from applications.test import label_logits, objective, warn_of_learned_images
 from config import Config
 from criterions.factory import create_criterion
 from dataloader.labels import Labels
@@ -49,7 +49,8 @@ def run(config: Config) -> int:
                 f"--compare: {files[0]} is a model for {labels.task}, {file} for {spec.criterion}; "
                 "--criterion judges both by the same labels"
             )
-        criterion = create_criterion(spec.criterion, *objective(own, flags))
+        warn_of_learned_images(labels, flags)
+        criterion = create_criterion(spec.criterion, **objective(own, flags))
         logits = label_logits(own, process, network, spec, labels)
         results.append(evaluate_logits(labels, logits, criterion))
     assert labels is not None

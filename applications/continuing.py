@@ -1,24 +1,30 @@
 """`--continue`: the flags of the interrupted run, as its checkpoint holds them."""
 
+import hashlib
 import logging
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from config import Config
+from config import Config, refuse_half_updates
+from dataloader.labels import Labels
 from models import canonical_arch
 from utils.checkpoint import file_arch, load_checkpoint
 from utils.errors import ConfigError, WeightsError
 
 # Where and how fast a run computes may change between its parts; what it computes may not.
 FREE = {"epochs", "workers", "gpus", "nodes", "rank", "init_method", "procs_per_node", "cuda", "print_freq"}
+FREE |= {"save_every", "profile", "cache", "cache_size", "use_margin"}
+# those that training does not look at
+FREE |= {"calibration", "min_srcc", "licence", "provenance", "output", "report", "quality_map", "engine"}
+FREE |= {"skip_done", "threads", "cluster", "behaviour", "compare", "jit", "calibrate", "export", "predict"}
 FREE |= {
     "train",
     "folds",
     "find_lr",
     "auto_batch",
     "evaluate",
-    "jit",
     "list_models",
     "list_optimizers",
     "continue_from",
@@ -64,7 +70,44 @@ def continued(config: Config) -> Config:
     kept = {name: getattr(config, name) for name in config.given & FREE}
     kept |= {"train": True, "continue_from": str(path), "given": config.given}
     logging.info("continuing the run of %s", path)
-    return replace(stored, **kept)
+    resumed = replace(stored, **kept)
+    refuse_half_updates(resumed)
+    return resumed
+
+
+def rows_digest(labels: Labels) -> str:
+    """Tells the rows of a label file from others: by images, order and labels, not by the folder of all."""
+    names = list(labels.names)
+    folder = os.path.commonprefix(names)
+    rest = "\n".join(name[len(folder) :] for name in names)
+    digest = hashlib.sha256(rest.encode("utf-8", "surrogateescape"))
+    digest.update(labels.images.tobytes())
+    digest.update(labels.targets.tobytes())
+    return digest.hexdigest()
+
+
+def refuse_changed_rows(held: dict[str, str], labels: dict[str, Labels], step: int) -> None:
+    """Compare label files with what a run was stopped with; between epochs a change is only told.
+
+    Args:
+        held: split -> `rows_digest` then; empty for a run of an earlier version, which kept none.
+        labels: split -> labels now.
+        step: steps done of the epoch in progress.
+
+    Raises:
+        ConfigError: in the middle of an epoch the rows to train on are others.
+    """
+    changed = {split for split in labels if split in held and held[split] != rows_digest(labels[split])}
+    if "train" in changed and step:
+        raise ConfigError(
+            f"--continue: {labels['train'].source} has changed since the run was stopped in the middle of an "
+            "epoch: which of its rows are done is not known; put the earlier file back, or start a new run "
+            "from these weights by --resume"
+        )
+    for split in sorted(changed):
+        logging.warning("--continue: %s has changed since the run was stopped", labels[split].source)
+    if "val" in changed:
+        logging.warning("the best model so far was chosen by the earlier one: its metrics don't compare")
 
 
 def _config_of(flags: dict[str, Any], config: Config) -> Config:

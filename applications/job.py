@@ -1,7 +1,7 @@
 """What a training run is made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from applications.splits import pin_memory
 from config import Config
-from criterions.factory import create_criterion
+from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.batches import RowBatches
 from dataloader.cache import PictureCache
 from dataloader.labels import Labels
@@ -31,6 +31,13 @@ from utils.step_profile import StepProfile
 MOST_CACHE = 8 * 2**30  # bytes, unless --cache_size says otherwise
 
 
+@dataclass
+class RowsRead:
+    """Rows of the update in progress whose images could be read, in all processes."""
+
+    count: float = 0.0
+
+
 @dataclass(frozen=True)
 class Job:
     """The parts of a run that do not change from step to step.
@@ -45,6 +52,7 @@ class Job:
         accumulate: steps whose gradients make one update.
         clip_grad: largest norm of the gradient of an update; None: any.
         save_every: steps between two checkpoints inside an epoch; 0: none.
+        rows_read: by which an update is weighed where rows may be left out.
         averages: of the weights.
         precision: of forward and backward.
         profile: of the first steps.
@@ -71,6 +79,7 @@ class Job:
     accumulate: int = 1
     clip_grad: float | None = None
     save_every: int = 0
+    rows_read: RowsRead = field(default_factory=RowsRead)
 
 
 def make_job(
@@ -119,9 +128,7 @@ def make_job(
     return Job(
         network=network,
         normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=create_criterion(
-            config.criterion, config.margin, config.rank_activation, config.rank_weight
-        ),
+        criterion=create_criterion(config.criterion, **{name: getattr(config, name) for name in OBJECTIVE}),
         optimizer=create_optimizer(
             config.optimizer,
             network.parameters(),
@@ -138,7 +145,7 @@ def make_job(
         log=log.step,
         stopped=lambda: stop.requested,
         paths=labels.paths,
-        averages=Averages(network, ema=config.ema, swa_from=_swa_from(config)),
+        averages=Averages(network, ema=config.ema, swa_from=swa_start(config)),
         precision=make_precision(config.amp, process.device),
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         cache=cache,
@@ -168,6 +175,6 @@ def _cache(config: Config, process: Process, pictures: int) -> PictureCache | No
     return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
 
 
-def _swa_from(config: Config) -> int | None:
+def swa_start(config: Config) -> int | None:
     """The first epoch whose end is averaged; the last one always is."""
     return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)

@@ -89,21 +89,26 @@ def train_step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
     """One batch, and an update of the weights if it is the last of those that are added up."""
     if number % job.accumulate == 0:
         job.optimizer.zero_grad(set_to_none=True)
+        job.rows_read.count = 0.0
     # Processes need not tell each other of gradients that are only added up.
     alone = not last and job.process.world > 1
     with job.network.no_sync() if alone else nullcontext():  # type: ignore[operator]
-        loss = _backward(job, batch, job.batches.share(number, job.accumulate))
+        loss = _backward(job, batch, number)
     if last:
         with record_function("optimizer"):
-            _update(job)
+            _update(job, number)
     return loss
 
 
-def _update(job: Job) -> None:
+def _update(job: Job, number: int) -> None:
     parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
     if all(parameter.grad is None for parameter in parameters):
         return  # of none of the rows the pictures could be read
     scaler = job.precision.scaler
+    planned = job.batches.rows(number, job.accumulate)
+    if job.accumulate > 1 and job.rows_read.count < planned:  # the mean is over the rows that were read
+        for gradient in (parameter.grad for parameter in parameters if parameter.grad is not None):
+            gradient.mul_(planned / max(job.rows_read.count, 1.0))
     if job.clip_grad is not None:
         scaler.unscale_(job.optimizer)
         torch.nn.utils.clip_grad_norm_(parameters, job.clip_grad)
@@ -112,13 +117,16 @@ def _update(job: Job) -> None:
     job.averages.after_update()
 
 
-def _backward(job: Job, batch: TrainBatch, share: float) -> Tensor:
-    """Add the gradient of a batch, whose rows are a `share` of those of the update; its loss."""
+def _backward(job: Job, batch: TrainBatch, number: int) -> Tensor:
+    """Add the gradient of a batch, weighed by its share of the rows of the update; its loss."""
     if batch.faults and not job.skip_bad:
         raise ImageError(batch.faults[0])
     for fault in batch.faults:
         logging.warning("skipped %s", fault)
-    device, weight = job.process.device, _weight(job, batch)
+    device = job.process.device
+    weight, rows = _weight(job, batch, number)
+    job.rows_read.count += rows
+    share = rows / job.batches.rows(number, job.accumulate) if job.accumulate > 1 else 1.0
     if not len(batch.places):
         if job.process.world == 1:
             return torch.zeros((), device=device)
@@ -139,13 +147,15 @@ def _loss(job: Job, inputs: Tensor, places: Tensor, targets: Tensor) -> Tensor:
     return job.criterion(logits.float(), places, targets)
 
 
-def _weight(job: Job, batch: TrainBatch) -> float:
-    """The share of this process in the joint mean; with rows left out it depends on what all could read."""
-    if not job.skip_bad or job.process.world == 1:
-        return batch.weight
-    rows = len(batch.places) if batch.weight else 0
-    total = sum_processes([float(rows)], job.process)[0]
-    return rows * job.process.world / max(total, 1.0)
+def _weight(job: Job, batch: TrainBatch, number: int) -> tuple[float, float]:
+    """(share of this process in the joint mean, rows of all); with rows left out both depend on all."""
+    if not job.skip_bad:
+        return batch.weight, job.batches.rows(number)
+    rows = float(len(batch.places) if batch.weight else 0)
+    if job.process.world == 1:
+        return batch.weight, rows
+    total = sum_processes([rows], job.process)[0]
+    return rows * job.process.world / max(total, 1.0), total
 
 
 def _placeholder(batch: TrainBatch) -> TrainBatch:

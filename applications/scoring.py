@@ -1,6 +1,7 @@
 """Logits of many pictures, the same for any batch size, number of workers and number of processes."""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ def predict_logits(
     process: Process,
     skip_bad: bool = False,
     desc: str = "evaluate",
+    before_batch: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
     """The logits of every picture, each once.
 
@@ -37,6 +39,7 @@ def predict_logits(
         process: whose shares are gathered in the end.
         skip_bad: leave the logits of unreadable pictures NaN instead of raising.
         desc: shown before the progress bar.
+        before_batch: called before every batch, as often in each process; may raise to leave.
 
     Returns:
         (M, N) float32, in every process.
@@ -53,6 +56,7 @@ def predict_logits(
         progress_bar(total=-(-count // process.world), desc=desc, unit="image") as bar,
     ):
         for batch in loader:
+            before_batch()
             if batch.faults and not skip_bad:
                 raise ImageError(batch.faults[0])
             faults += batch.faults

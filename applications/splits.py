@@ -2,12 +2,14 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from config import Config
 from dataloader.labels import Labels, load_labels
 from models.spec import ModelSpec
 from utils.cores import usable_cores
 from utils.distributed import Process
+from utils.errors import LabelError
 
 
 def split_file(data: Path, split: str) -> Path:
@@ -37,6 +39,17 @@ def evaluation_labels(config: Config, spec: ModelSpec) -> Labels:
     return split_labels(
         config, "test", spec.criterion, 1 if spec.criterion == "regress" else spec.num_classes
     )
+
+
+def training_labels(flags: dict[str, Any]) -> Labels | None:
+    """The labels that a model was trained on, by the flags in its file, if they are still there."""
+    if not {"data", "criterion", "num_classes"} <= set(flags):
+        return None
+    folder = Path(flags["data"])
+    try:
+        return load_labels(split_file(folder, "train"), flags["criterion"], flags["num_classes"], root=folder)
+    except LabelError:
+        return None
 
 
 def usable_workers(config: Config, process: Process) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from applications.advice import on_shared_images
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
 from applications.intervals import with_intervals
@@ -15,11 +16,11 @@ from applications.manifest import by_group, by_type_and_level, origins_of
 from applications.model_setup import trained_model
 from applications.plots import bars, calibration_plot, save, scatter
 from applications.scoring import predict_logits
-from applications.splits import evaluation_labels, pin_memory, usable_workers
+from applications.splits import evaluation_labels, pin_memory, training_labels, usable_workers
 from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
-from criterions.factory import create_criterion
+from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from dataloader.views import View
@@ -51,9 +52,11 @@ def evaluate(process: Process, config: Config) -> int:
         RunLog(folder, active=process.is_main) as log,
     ):
         log.config(flags_of(config))
+        if process.is_main:
+            warn_of_learned_images(labels, flags)
         logits = label_logits(config, process, network, spec, labels)
         if process.is_main:
-            criterion = create_criterion(spec.criterion, *objective(config, flags))
+            criterion = create_criterion(spec.criterion, **objective(config, flags))
             _report(config, log, labels, evaluate_logits(labels, logits, criterion))
     return 0
 
@@ -103,14 +106,19 @@ def _draw(
     return list(plots)
 
 
-def objective(config: Config, flags: dict[str, Any]) -> tuple[float, str]:
-    """Margin and activation of the loss that is reported: as given, else as the model was trained."""
-    names = ("margin", "rank_activation")
-    margin, activation = (
-        getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
-        for name in names
-    )
-    return margin, activation
+def warn_of_learned_images(labels: Labels, flags: dict[str, Any]) -> None:
+    """Tell of images that the model with these flags was trained on."""
+    learned = training_labels(flags)
+    for warning in () if learned is None else on_shared_images(learned, labels):
+        logging.warning("%s", warning)
+
+
+def objective(config: Config, flags: dict[str, Any]) -> dict[str, Any]:
+    """What `create_criterion` takes besides the task: as given, else as the model was trained."""
+    return {
+        name: getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
+        for name in OBJECTIVE
+    }
 
 
 def label_logits(

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from applications.advice import on_epoch, on_labels
+from applications.advice import on_averages, on_epoch, on_labels, on_shared_images
 from applications.auto_batch import with_auto_batch
-from applications.continuing import continued, flags_of
-from applications.job import Job, make_job
+from applications.continuing import continued, flags_of, refuse_changed_rows, rows_digest
+from applications.job import Job, make_job, swa_start
 from applications.loop import train_epoch
 from applications.model_setup import model_of_state, new_model, place_to_train
 from applications.splits import split_labels, usable_workers
@@ -32,14 +32,14 @@ from models import head_of
 from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.checkpoint import load_checkpoint
-from utils.distributed import Process, choose_device, run_processes, sync_buffers, wrap
+from utils.distributed import Process, any_process, choose_device, run_processes, sync_buffers, wrap
 from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
 from utils.files import require_writable
 from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
-from utils.signals import StopSignals
+from utils.signals import StopRequested, StopSignals
 
 
 def run(config: Config) -> int:
@@ -88,6 +88,8 @@ def train(process: Process, config: Config) -> int:
         network, spec = model_of_state(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world(state, process)
+        refuse_changed_rows(state.rows_of, {"train": train_labels, "val": val_labels}, state.step)
+    state.rows_of = {"train": rows_digest(train_labels), "val": rows_digest(val_labels)}
     place_to_train(network, process.device, config)
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
@@ -97,9 +99,9 @@ def train(process: Process, config: Config) -> int:
         StopSignals() as stop,
     ):
         log.config(flags_of(config))
-        _warn(on_labels(train_labels))
-        _warn(on_labels(val_labels))
         job = make_job(config, process, network, spec, train_labels, log, stop, len(val_labels.paths))
+        if process.is_main:
+            _warn(_notices(config, job, train_labels, val_labels))
         if checkpoint is not None:
             restore_job(checkpoint, job)
         validator = Validator(
@@ -113,7 +115,7 @@ def train(process: Process, config: Config) -> int:
             job.cache,
             len(train_labels.paths),
         )
-        _announce(config, process, spec, train_labels, val_labels, len(job.batches))
+        _announce(process, spec, train_labels, val_labels, len(job.batches))
         if checkpoint is not None:
             restore_process(checkpoint, process)
         return _epochs(config, job, network, validator, state, log)
@@ -122,7 +124,7 @@ def train(process: Process, config: Config) -> int:
 def _epochs(
     config: Config, job: Job, network: nn.Module, validator: Validator, state: TrainState, log: RunLog
 ) -> int:
-    writer = CheckpointWriter(config.checkpoint_dir, flags_of(config), job.process.is_main)
+    writer = CheckpointWriter(config.checkpoint_dir, flags_of(config), job.process.is_main, state.run_folder)
     state.world = job.process.world
     if "TORCHELASTIC_RUN_ID" in os.environ and not (state.epoch or state.step):
         # what a restart goes on with, be it after the first step: never the file of an earlier run
@@ -138,34 +140,59 @@ def _epochs(
             save()
             logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
             return 130
-        sync_buffers(network, job.process)
-        job.averages.after_epoch(state.epoch, _inputs(job, state.epoch))
-        best = job.averages.best
-        sync_buffers(best, job.process)
-        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validator(best, state.epoch)}
-        key = best_key(config.criterion, figures)
-        is_best = state.best is None or key > state.best
-        state = TrainState(
-            epoch=state.epoch + 1,
-            best=key if is_best else state.best,
-            best_figures={"epoch": state.epoch + 1, **figures} if is_best else state.best_figures,
-            run_folder=state.run_folder,
-            world=state.world,
-        )
+        save()  # a run that is stopped or killed in validation begins with that when it is continued
+        try:
+            job.averages.after_epoch(state.epoch, _inputs(job, state.epoch))
+            best = job.averages.best
+            sync_buffers(best, job.process)
+            metrics = validator(best, state.epoch, partial(_leave_if_stopped, job))
+        except StopRequested:
+            logging.warning("stopped in the validation of epoch %d; go on with --continue", state.epoch + 1)
+            return 130
+        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **metrics}
+        state = state.next_epoch(best_key(config.criterion, figures), figures)
         # The best one first: after a kill between the two, the epoch is done again and writes it again.
-        if is_best:
+        if state.is_best:
             writer.best(best, validator.spec, figures)
         seconds = time.perf_counter() - began
-        log.epoch(state.epoch, {**figures, "lr": job.lr(state.epoch), "seconds": round(seconds, 3)})
+        used = {"lr": _last_lr(job, state.epoch - 1), "seconds": round(seconds, 3)}
+        log.epoch(state.epoch, {**figures, **used})
         writer.latest(network, validator.spec, job, state)
-        logging.info(_line(state.epoch, config.epochs, figures, seconds, is_best))
+        logging.info(_line(state.epoch, config.epochs, figures, seconds, state.is_best))
         log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best_figures})
-        _warn(on_epoch(config.criterion, config.margin, figures))
+        _warn(on_epoch(config.criterion, config.margin, figures["train_loss"]))
+        if state.epoch < config.epochs and any_process(job.stopped(), job.process):
+            logging.warning("stopped after epoch %d and saved; go on with --continue", state.epoch)
+            return 130
     if job.process.is_main:
         logging.info("all %d epochs are done", config.epochs)
         logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
         logging.info("log and TensorBoard events: %s", log.folder)
     return 0
+
+
+def _leave_if_stopped(job: Job) -> None:
+    """Raise StopRequested, in every process, if the user asked any of them to stop."""
+    if any_process(job.stopped(), job.process):
+        raise StopRequested
+
+
+def _last_lr(job: Job, epoch: int) -> float:
+    """The learning rate of the last step of `epoch`."""
+    steps = len(job.batches)
+    return job.lr(epoch + (steps - 1) / steps)
+
+
+def _notices(config: Config, job: Job, train: Labels, val: Labels) -> Iterator[str]:
+    """What is odd about a run before it begins."""
+    yield from on_labels(train)
+    yield from on_labels(val)
+    yield from on_shared_images(train, val)
+    updates = -(-len(job.batches) // config.accumulate) * config.epochs
+    swa_from = swa_start(config)
+    yield from on_averages(config.ema, swa_from and config.epochs - swa_from, updates)
+    if config.warmup >= config.epochs:
+        yield f"--warmup {config.warmup} covers all {config.epochs} epochs: the peak rate is not reached"
 
 
 def _warn(reasons: Iterable[str]) -> None:
@@ -190,6 +217,7 @@ def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
     """The training pictures of `epoch` once more, normalised."""
     job.batches.set_position(epoch)
     for batch in job.loader:
+        _leave_if_stopped(job)
         yield job.normalise(to_unit(batch.images.to(job.process.device)))
 
 
@@ -211,18 +239,12 @@ def freeze(network: nn.Module, frozen: bool) -> None:
     head.train()
 
 
-def _announce(
-    config: Config, process: Process, spec: ModelSpec, train: Labels, val: Labels, steps: int
-) -> None:
+def _announce(process: Process, spec: ModelSpec, train: Labels, val: Labels, steps: int) -> None:
     logging.info(
         "%s, %s: %d rows over %d pictures to train on, %d over %d to validate, %d steps an epoch on %d x %s",
-        *(spec.arch, config.criterion, len(train), len(train.paths), len(val), len(val.paths), steps),
+        *(spec.arch, spec.criterion, len(train), len(train.paths), len(val), len(val.paths), steps),
         *(process.world, process.device),
     )
-    if config.warmup >= config.epochs:
-        logging.warning(
-            "--warmup %d covers all %d epochs: the peak rate is not reached", config.warmup, config.epochs
-        )
 
 
 def _line(epoch: int, epochs: int, figures: dict[str, float], seconds: float, is_best: bool) -> str:

@@ -1,6 +1,8 @@
 """Everything that a run needs to go on as if it had never stopped (DESIGN section 6)."""
 
+import logging
 from dataclasses import asdict, dataclass, field, fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,9 @@ from torch import nn
 from applications.job import Job
 from models.spec import ModelSpec
 from optim.optimizers import load_optimizer_state
-from utils.checkpoint import file_arch, save_checkpoint
+from utils.checkpoint import file_arch, load_checkpoint, save_checkpoint
 from utils.distributed import Process, gather
+from utils.errors import WeightsError
 from utils.seeding import random_states, restore_random_states
 
 
@@ -26,6 +29,7 @@ class TrainState:
         best_figures: its epoch and figures.
         run_folder: where the run logs.
         world: processes that share the steps.
+        rows_of: split -> `rows_digest` of its label file.
     """
 
     epoch: int = 0
@@ -36,6 +40,24 @@ class TrainState:
     best_figures: dict[str, float] = field(default_factory=dict)
     run_folder: str = ""
     world: int = 1
+    rows_of: dict[str, str] = field(default_factory=dict)
+
+    def next_epoch(self, key: tuple[float, float], figures: dict[str, float]) -> "TrainState":
+        """The state after the epoch in progress, whose model has this `best_key` and these figures."""
+        is_best = self.best is None or key > self.best
+        return TrainState(
+            epoch=self.epoch + 1,
+            best=key if is_best else self.best,
+            best_figures={"epoch": self.epoch + 1, **figures} if is_best else self.best_figures,
+            run_folder=self.run_folder,
+            world=self.world,
+            rows_of=self.rows_of,
+        )
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the last epoch is the best so far."""
+        return self.best_figures.get("epoch") == self.epoch
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainState":
@@ -47,17 +69,20 @@ class TrainState:
 
 @dataclass(frozen=True)
 class CheckpointWriter:
-    """Writes checkpoint_{arch}.pth and model_best_{arch}.pth.
+    """Writes checkpoint_{arch}.pth and model_best_{arch}.pth; those of another run are kept, see `_keep`.
 
     Attributes:
         folder: for both.
         flags: the resolved command line, kept in the files.
         active: whether this process writes.
+        run: the folder in which the run logs, which tells its files from those of others.
     """
 
     folder: Path
     flags: dict[str, Any]
     active: bool
+    run: str
+    _own: set[Path] = field(default_factory=set)
 
     def path(self, kind: str, arch: str) -> Path:
         """Of the file that holds the latest ("checkpoint") or the best ("model_best") weights."""
@@ -84,7 +109,7 @@ class CheckpointWriter:
             "random_states": states,
             "config": self.flags,
         }
-        save_checkpoint(self.path("checkpoint", spec.arch), content)
+        self._write(self.path("checkpoint", spec.arch), content)
 
     def best(self, network: nn.Module, spec: ModelSpec, figures: dict[str, float]) -> None:
         """What evaluation, conversion and the next stage need."""
@@ -96,7 +121,30 @@ class CheckpointWriter:
             "figures": figures,
             "config": self.flags,
         }
-        save_checkpoint(self.path("model_best", spec.arch), content)
+        self._write(self.path("model_best", spec.arch), content)
+
+    def _write(self, path: Path, content: dict[str, Any]) -> None:
+        if path not in self._own:
+            self._keep(path)
+            self._own.add(path)
+        save_checkpoint(path, {**content, "run": self.run})
+
+    def _keep(self, path: Path) -> None:
+        """Give another run's file, best weights or a run not finished, a free name, with a notice."""
+        if not path.is_file():
+            return
+        try:
+            held = load_checkpoint(path)
+        except WeightsError:
+            held = {}
+        state, flags = held.get("train_state", {}), held.get("config", {})
+        done = "epoch" in state and "epochs" in flags and state["epoch"] >= flags["epochs"]
+        if done or held.get("run", state.get("run_folder")) == self.run:
+            return
+        names = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in count(1))
+        kept = next(name for name in names if not name.exists())
+        path.replace(kept)
+        logging.warning("%s is of another run: kept as %s", path, kept.name)
 
 
 def restore_job(checkpoint: dict[str, Any], job: Job) -> None:

@@ -1,12 +1,13 @@
 """Validation after every epoch: figures, plots, and the score range that the ModelSpec carries."""
 
 import logging
-import math
+from collections.abc import Callable
 
 import numpy as np
 from torch import nn
 
-from applications.evaluation import DIVERGED, Predictions, evaluate_logits, with_percentiles
+from applications.advice import on_scores
+from applications.evaluation import Predictions, evaluate_logits, with_percentiles
 from applications.plots import scatter
 from applications.scoring import predict_logits
 from applications.splits import pin_memory
@@ -20,8 +21,6 @@ from models.normalise import Normalise
 from models.spec import ModelSpec
 from utils.distributed import Process
 from utils.run_log import RunLog
-
-EQUAL = 1e-4  # scores that differ by less, or by less than this share of them, say nothing
 
 
 class Validator:
@@ -59,8 +58,10 @@ class Validator:
             first=first,
         )
 
-    def __call__(self, network: nn.Module, epoch: int) -> dict[str, float]:
-        """The figures of `network`, which is left in evaluation mode."""
+    def __call__(
+        self, network: nn.Module, epoch: int, before_batch: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
+        """The metrics of `network`, left in evaluation mode; `before_batch`: see `predict_logits`."""
         network.eval()
         logits = predict_logits(
             network,
@@ -70,6 +71,7 @@ class Validator:
             self._process,
             skip_bad=self._skip_bad,
             desc="validate",
+            before_batch=before_batch,
         )
         result = evaluate_logits(self._labels, logits, self._criterion)
         self.spec = with_percentiles(self.spec, result.scores)
@@ -78,16 +80,8 @@ class Validator:
         self._log.figure(
             "val/scatter", scatter(self._labels.task, *scatter_axes(self._labels, result)), epoch + 1
         )
-        lowest, highest = self.spec.score_range or (math.nan, math.nan)
-        if highest - lowest <= EQUAL * max(1.0, abs(lowest)):
-            logging.warning("every validation picture has the score %g: the model has collapsed", lowest)
-        if max(-lowest, highest) > DIVERGED:
-            logging.warning(
-                "validation scores lie in %.2g to %.2g: the weights have diverged; "
-                "try a smaller --lr or --clip_grad",
-                lowest,
-                highest,
-            )
+        for warning in on_scores(self._labels, result):
+            logging.warning("%s", warning)
         return result.figures
 
 

@@ -6,6 +6,8 @@ from criterions.emd_loss import EMDLoss
 from criterions.ranking_loss import RankingLoss
 from criterions.regress_loss import RegressLoss
 
+OBJECTIVE = ("margin", "rank_activation", "rank_weight")  # flags that `create_criterion` takes by these names
+
 
 def create_criterion(
     task: str, margin: float = 1.0, rank_activation: str = "none", rank_weight: float = 0.0

@@ -1,9 +1,12 @@
 """Squared error between score and MOS: directly for N = 1, of the expected rating for N > 1."""
 
+import torch
 from torch import Tensor, nn
 
 from criterions.checks import require_shape
 from criterions.score import score
+
+BLOCK = 1024  # rows that are compared with all others at a time: no (R, R) matrix of a whole validation set
 
 
 def regress_loss(scores: Tensor, mos: Tensor) -> Tensor:
@@ -16,16 +19,20 @@ def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
     """Mean over all pairs i, j with MOS_i > MOS_j of max(0, (MOS_i - MOS_j) - (score_i - score_j)).
 
     The hinge of RankIQA (Liu et al. 2017, eq. 3) with the gap of the labels as the margin of each pair: two
-    pictures of nearly one MOS need not lie far apart. 0 where all MOS are equal.
+    pictures of nearly one MOS need not lie far apart. 0 where all MOS are equal. Without gradients it takes
+    memory for BLOCK x R pairs.
 
     Args:
         scores, mos: (R,).
     """
     require_shape(tuple(scores.shape), mos=mos)
-    gaps = mos[:, None] - mos
-    short = (gaps - (scores[:, None] - scores)).clamp_min(0)
-    ordered = gaps > 0
-    return (short * ordered).sum() / ordered.sum().clamp_min(1)
+    sums, counts = [], []
+    for block, labels in zip(scores.split(BLOCK), mos.split(BLOCK), strict=True):
+        gaps = labels[:, None] - mos
+        ordered = gaps > 0
+        sums.append((((gaps - (block[:, None] - scores)).clamp_min(0)) * ordered).sum())
+        counts.append(ordered.sum())
+    return torch.stack(sums).sum() / torch.stack(counts).sum().clamp_min(1)
 
 
 class RegressLoss(nn.Module):

@@ -28,8 +28,9 @@ class RowBatches:
     """Cuts the rows of a label file into steps of `batch_size` rows a process.
 
     Whole groups of rows that share images are shuffled, laid end to end and cut, so that every step but the
-    last has exactly `batch_size` rows in every process. A process that the last step leaves without a row
-    gets one with weight 0, because every process must take part in the step.
+    last has exactly `batch_size` rows in every process. With `together`, a last group of the file that is
+    shorter than the others comes last in every epoch, so that no other group is cut. A process that the last
+    step leaves without a row gets one with weight 0, because every process must take part in the step.
 
     Args:
         images: (R, 2) or (R, 1) image indices of the rows.
@@ -39,7 +40,8 @@ class RowBatches:
         world, rank: number of processes, and which this is.
         grouped: False shuffles single rows.
         together: rows that follow each other and are a group, where a row has one image: the versions of a
-            picture, say. A loss on the order of a batch's rows then compares what should be compared.
+            picture, say; `batch_size` is a multiple of it. A loss on the order of a batch's rows then
+            compares what should be compared.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class RowBatches:
         grouped: bool = True,
         together: int = 1,
     ) -> None:
-        self._groups = np.arange(len(images)) // together
+        self._groups, self._together = np.arange(len(images)) // together, together
         if grouped and images.shape[1] == 2:
             self._groups = row_groups(images, count, max(1, batch_size // GROUPS_A_BATCH))
         self._batch_size, self._seed, self._world, self._rank = batch_size, seed, world, rank
@@ -63,11 +65,10 @@ class RowBatches:
         """Steps an epoch, the ones that `set_position` skips included."""
         return -(-len(self._groups) // (self._batch_size * self._world))
 
-    def share(self, step: int, window: int) -> float:
-        """Rows of `step` over those of the `window` steps that it is added up with, in all processes."""
+    def rows(self, step: int, window: int = 1) -> int:
+        """Rows of `step` in all processes, or of the `window` steps that it is added up with."""
         joint, first = self._batch_size * self._world, step - step % window
-        end = min((first + window) * joint, len(self._groups))
-        return (min((step + 1) * joint, len(self._groups)) - step * joint) / (end - first * joint)
+        return min((first + window) * joint, len(self._groups)) - first * joint
 
     def set_position(self, epoch: int, start: int = 0) -> None:
         """The next iteration gives the steps of `epoch` from number `start` on."""
@@ -78,13 +79,21 @@ class RowBatches:
         joint = self._batch_size * self._world
         for start in range(self._start * joint, len(order), joint):
             step = order[start : start + joint]
-            bounds = np.linspace(0, len(step), self._world + 1).round().astype(int)
+            bounds = self._shares(len(step))
             rows = step[bounds[self._rank] : bounds[self._rank + 1]]
             weight = len(rows) * self._world / len(step)
             yield StepRows(self._epoch, rows if len(rows) else step[:1], weight)
+
+    def _shares(self, rows: int) -> np.ndarray:
+        """(world + 1,) bounds of what each process gets of a step's rows, between groups of `together`."""
+        groups = -(-rows // self._together)
+        bounds = np.linspace(0, groups, self._world + 1).round().astype(int)
+        return np.minimum(bounds * self._together, rows)
 
     def order(self, epoch: int) -> np.ndarray:
         """All row numbers in the order of `epoch`, groups kept together."""
         rng = np.random.default_rng([self._seed, epoch])
         place = rng.permutation(int(self._groups.max()) + 1)
+        if len(self._groups) % self._together:
+            place[-1] = len(place)
         return np.argsort(place[self._groups], kind="stable")

@@ -56,10 +56,12 @@ def eval_loader(
 ) -> DataLoader:
     """A loader of `EvalBatch` over the images of this process: every one once, in order.
 
-    `cache` and `first` are those of `EvalDataset`.
+    All processes get as many batches, so that they can agree before each; the last may be empty. `cache` and
+    `first` are those of `EvalDataset`.
     """
     mine = np.arange(rank, len(paths), world)
-    chunks = [mine[start : start + batch_size] for start in range(0, len(mine), batch_size)]
+    most = -(-len(paths) // world)
+    chunks = [mine[start : start + batch_size] for start in range(0, most, batch_size)]
     return _loader(EvalDataset(paths, view, cache, first), chunks, workers, pin_memory)
 
 

@@ -13,6 +13,7 @@ from deploy.module import random_images
 from deploy.optional import require
 from models.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
+from utils.signatures import what_is
 
 SPEC_PATH = ["rankiqa", "model_spec"]
 
@@ -66,7 +67,8 @@ def read_openvino(path: Path) -> tuple[Any, ModelSpec]:
     try:
         model = openvino.Core().read_model(str(path))
     except RuntimeError as error:
-        raise WeightsError(f"{path}: not a file that OpenVINO reads") from error
+        form = "ONNX" if path.suffix == ".onnx" else "OpenVINO"
+        raise WeightsError(f"{path}: {what_is(path, form) or 'not a file that OpenVINO reads'}") from error
     if path.suffix == ".onnx":
         from deploy.engines.onnx_runtime import stored_spec
 

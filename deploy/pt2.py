@@ -15,6 +15,7 @@ from deploy.operators import is_known
 from deploy.torchscript import SPEC_ENTRY
 from models.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
+from utils.signatures import what_is
 
 # torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them,
 # and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds
@@ -74,7 +75,8 @@ def open_pt2(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpe
         raise
     except Exception as error:  # what a broken file raises has no common class
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path}: not a torch.export file ({reason[:120]})") from error
+        plain = f"not a torch.export file ({reason[:120]})"
+        raise WeightsError(f"{path}: {what_is(path, 'torch.export') or plain}") from error
     if not extra[SPEC_ENTRY]:
         raise WeightsError(
             f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export pt2"

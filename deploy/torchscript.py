@@ -14,6 +14,7 @@ from deploy.traced_code import refuse_code
 from models.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 from utils.files import atomic_write
+from utils.signatures import what_is
 
 SPEC_ENTRY = "model_spec.json"
 TOLERANCE = 1e-4
@@ -81,7 +82,8 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
         if device != "cpu":
             _move_constants(module, device)
     except (RuntimeError, ValueError) as error:
-        raise WeightsError(f"{path}: not a TorchScript file ({str(error).splitlines()[0][:80]})") from error
+        plain = f"not a TorchScript file ({str(error).splitlines()[0][:80]})"
+        raise WeightsError(f"{path}: {what_is(Path(path), 'TorchScript') or plain}") from error
     text = extra[SPEC_ENTRY]
     if not text:
         raise WeightsError(f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --jit")

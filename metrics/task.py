@@ -87,15 +87,16 @@ def fitted_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
 def best_key(task: str, figures: dict[str, float]) -> tuple[float, float]:
     """A tuple that is greater for a better model (DESIGN section 5).
 
-    rank: highest pair accuracy, then lowest loss. emd: lowest EMD (r = 1). regress: highest SRCC; while that
-    is undefined, lowest loss, and any defined SRCC is better than that.
+    rank: highest pair accuracy. emd: lowest EMD (r = 1). regress: highest SRCC, of which any is better than
+    an undefined one. Of equal ones the lowest loss. SRCC is rounded: its last digits depend on the order of a
+    sum.
     """
     loss = _finite(-figures["loss"])
     if task == "rank":
         return _finite(figures["pair_accuracy"]), loss
     if task == "emd":
-        return _finite(-figures["emd_r1"]), 0.0
-    return (1 + figures["srcc"], 0.0) if math.isfinite(figures["srcc"]) else (-1.0, loss)
+        return _finite(-figures["emd_r1"]), loss
+    return (1 + round(figures["srcc"], 12) if math.isfinite(figures["srcc"]) else -1.0), loss
 
 
 def _finite(value: float) -> float:

@@ -1,6 +1,7 @@
 """Checkpoints: written whole or not at all, read without running code (DESIGN section 6)."""
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from utils.errors import WeightsError
 from utils.files import atomic_write, remove_abandoned
+from utils.signatures import what_is
 
 FORMAT = 1
 
@@ -71,14 +73,28 @@ def read_safely(path: Path) -> Any:
         WeightsError: not there, damaged, or holding more than tensors and plain values.
     """
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file")
+        raise WeightsError(f"{path}: {what_is(path) or 'no such file'}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on what the file is: the error says that
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what a broken file raises has no common class
-        if isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
-            raise WeightsError(f"{path}: could run code when opened; only weights are read") from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path}: damaged, or not a file of weights ({reason})") from error
+        raise WeightsError(f"{path}: {what_is(path) or _torch_fault(path, error)}") from error
+
+
+def _torch_fault(path: Path, error: Exception) -> str:
+    """Why torch can't load a file that seems to be one of torch.save."""
+    with path.open("rb") as file:
+        pickled = file.read(2) in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+    if pickled and isinstance(error, pickle.UnpicklingError) and "Unsupported" in str(error):
+        return (
+            "could run code when opened; only weights are read: where it was made, save "
+            "model.state_dict() in place of the whole"
+        )
+    if isinstance(error, EOFError) or "unexpected EOF" in str(error):
+        return "cut short: copy or download it again"
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].partition(". ")[0]
+    return f"damaged, or not a file of weights ({reason})"
 
 
 def find_file(path: str | Path) -> Path:
@@ -90,6 +106,8 @@ def find_file(path: str | Path) -> Path:
     path = Path(path)
     if path.is_file():
         return path
+    if path.is_dir():
+        raise WeightsError(f"{path}: {what_is(path)}")
     there = sorted(p for p in path.parent.glob("*") if p.is_file()) if path.parent.is_dir() else []
     alike = [p for p in there if _plain(p.name) == _plain(path.name)]
     if alike:

@@ -7,6 +7,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+class StopRequested(Exception):  # noqa: N818  # as StopIteration, no error
+    """The user asked to stop, and what is in progress can be left at once."""
+
+
 class StopSignals:
     """While the block runs, the first SIGINT or SIGTERM sets `requested`; a second one interrupts at once."""
 

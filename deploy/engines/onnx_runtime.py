@@ -11,6 +11,7 @@ from deploy.optional import installed, require
 from models.spec import ModelSpec
 from utils.chunks import GPU
 from utils.errors import ConfigError, WeightsError
+from utils.signatures import what_is
 
 
 class OnnxEngine:
@@ -51,7 +52,9 @@ def open_onnx(path: Path, device: str = "cpu", threads: int | None = None) -> tu
     try:
         session = runtime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises classes that it does not name publicly
-        raise WeightsError(f"{path}: not a file that ONNX Runtime opens") from error
+        raise WeightsError(
+            f"{path}: {what_is(path, 'ONNX') or 'not a file that ONNX Runtime opens'}"
+        ) from error
     return session, spec_of_properties(session.get_modelmeta().custom_metadata_map, path)
 
 
