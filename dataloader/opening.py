@@ -1,0 +1,105 @@
+"""Opening an image: the content decides which decoder reads it, whatever its name and its metadata say."""
+
+import threading
+from typing import IO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from dataloader import png_chunks
+from dataloader.jpeg_damage import JpegFeed
+from dataloader.limits import MAX_PIXELS, refuse_oversized
+from dataloader.signatures import HEAD, camera_raw, is_heif
+from utils.errors import ImageError
+
+_LOADING = threading.Lock()
+_JPEG = b"\xff\xd8\xff"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def open_image(
+    file: IO[bytes], name: str, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+) -> Image.Image:
+    """The image in a file, of which the header is read.
+
+    Args:
+        file: at its beginning.
+        name: opens the messages.
+        max_pixels: larger images are refused.
+        formats: Pillow's names of those that are tried; None: all.
+
+    Raises:
+        OversizedError: too many pixels; see `dataloader.limits.refuse_oversized`.
+        ImageError: HEIC, and no package for it.
+        OSError, ValueError and others: what Pillow raises on damage, and on what is no image.
+    """
+    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit knows no flag: `refuse_oversized` stands in its place
+    head = file.read(HEAD)
+    file_bytes = file.seek(0, 2)
+    file.seek(0)
+    if camera_raw(head):  # Pillow would take the thumbnail in it
+        raise UnidentifiedImageError
+    if head.startswith(png_chunks.SIGNATURE):
+        file = png_chunks.pixels_only(file)
+    elif head.startswith(_JPEG):
+        file = JpegFeed(file.read())
+    image = _open_heif(file, name, formats) if is_heif(head) else _open_by_pillow(file, formats)
+    try:
+        refuse_oversized(name, image.size, image.format or "", image.mode, file_bytes, max_pixels)
+    except ImageError:
+        image.close()
+        raise
+    return image
+
+
+def load_pixels(image: Image.Image) -> None:
+    """Decode an image of `open_image`.
+
+    Raises:
+        OSError, ValueError and others: what Pillow raises on damage, and what it conceals.
+    """
+    feed = getattr(image, "fp", None)
+    if isinstance(feed, JpegFeed):
+        feed.watched = True
+        image.load()
+        feed.require_used()
+    else:
+        image.load()
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes an image upright, by EXIF or XMP; None where they say nothing, or can't be understood."""
+    if image.format == "TIFF":  # Pillow turns it in decoding, and tells the size of the upright image
+        return None
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # metadata may be broken in every way, and the pixels are good
+        return None
+
+
+def _open_by_pillow(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:
+    try:
+        return Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        # Pillow loads its rarer decoders when they are first needed, and another thread may just be at it
+        with _LOADING:
+            Image.init()
+        file.seek(0)
+        return Image.open(file, formats=formats)
+
+
+def _open_heif(file: IO[bytes], name: str, formats: tuple[str, ...] | None) -> Image.Image:
+    if formats is not None and "HEIF" not in formats:
+        raise UnidentifiedImageError
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise ImageError(f"{name}: HEIC needs one more package: pip install pillow-heif") from error
+    return HeifImageFile(file)  # not by Image.open: its table of decoders is for all threads
