@@ -14,10 +14,10 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from dataloader.bare_files import without_metadata
-from dataloader.limits import MAX_PIXELS
 from dataloader.opening import load_pixels, open_image, turn_of
 from dataloader.signatures import HEAD, content_name
-from utils.errors import ImageError, OversizedError
+from utils.errors import ImageError
+from utils.image_limits import MAX_PIXELS
 
 IMAGE_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .jp2 .j2k .avif .heic .heif .gif .ppm .pgm".split()
@@ -70,8 +70,6 @@ def read_sized(
         # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
         with path.open("rb") as file:
             return decode(file, str(path), fit, max_pixels)
-    except OversizedError as error:
-        raise OversizedError(f"{error}; --max_pixels N takes more, if the file is to be trusted") from error
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such picture") from error
     except PermissionError as error:

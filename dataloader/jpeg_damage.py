@@ -33,21 +33,21 @@ class JpegFeed(io.BytesIO):
         """
         stream = parse_jpeg(data)
         self.watched = False
-        self._end = 0  # of compressed data that are watched
+        self._end = self._zeros = 0  # the end of the compressed data, and of those that are not zero
         if stream is not None:
             _require_structure(stream)
             for scan in stream.scans:
                 _require_no_zeros(stream, scan, data)
             if _is_one_scan(stream):
                 data = _compressed(stream, data)
-                self._end = len(data)
+                self._end, self._zeros = len(data), len(data.rstrip(b"\0"))
                 data += _BEHIND
         super().__init__(data)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As that of any file; of a watched one at its end in small pieces."""
         if self.watched and self._end and size is not None and size > _PIECE:
-            size = max(_PIECE, min(size, self._end - _TAIL - self.tell()))
+            size = max(_PIECE, min(size, self._end - _TAIL - self.tell(), self._zeros - self.tell()))
         return super().read(size)
 
     def require_used(self) -> None:
@@ -56,16 +56,19 @@ class JpegFeed(io.BytesIO):
         Raises:
             ValueError: more is left than encoders leave or pad with.
         """
-        left = self.getbuffer()[self.tell() : self._end]
-        if len(left) > _SPARE and len(set(left)) > 1:
-            raise ValueError(f"{len(left)} bytes of its compressed data are not needed: some are overwritten")
+        left = self._end - self.tell()
+        padding = self._end - self._zeros
+        if left > _SPARE and left > padding:
+            raise ValueError(f"{left} bytes of its compressed data are not needed: some are overwritten")
+        if left > _SPARE and left < padding - _SPARE:
+            raise ValueError(f"its compressed data are zero bytes from {self._zeros} on")
 
 
 def _compressed(stream: JpegStream, data: bytes) -> bytes:
     """The file up to the end of its one scan, without what pads it."""
     scan = stream.scans[0]
     whole = data[: scan.end].rstrip(b"\xff")
-    if _zeros_can_be_flat(stream, scan) and scan.end < len(data):
+    if _zeros_can_be_flat(stream, scan):
         return whole
     return whole[: len(whole.rstrip(b"\0")) + len(_ZEROS)]
 
@@ -87,7 +90,11 @@ def _require_structure(stream: JpegStream) -> None:
     missing = np.full((len(stream.factors), 64), 99)
     for number, scan in enumerate(stream.scans, start=1):
         _require_restarts(stream, scan, number)
-        missing[list(scan.components), scan.band[0] : scan.band[1] + 1] = scan.bits[1]
+        band = slice(scan.band[0], scan.band[1] + 1)
+        high, low = scan.bits
+        if high and (missing[list(scan.components), band] != high).any():
+            raise ValueError("some of its scans are missing")
+        missing[list(scan.components), band] = low
     if stream.kind in SEQUENTIAL:
         missing = missing[:, :1]
     if missing.any():

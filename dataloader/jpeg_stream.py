@@ -1,4 +1,4 @@
-"""Where the compressed data of a JPEG lies, and what its markers say of it (ITU-T T.81, annexes B, F and G)."""
+"""Where the compressed data of a JPEG lies, and what its markers say (ITU-T T.81, annexes B, F and G)."""
 
 from dataclasses import dataclass, field
 

@@ -7,9 +7,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from dataloader import png_chunks
 from dataloader.jpeg_damage import JpegFeed
-from dataloader.limits import MAX_PIXELS, refuse_oversized
 from dataloader.signatures import HEAD, camera_raw, is_heif
 from utils.errors import ImageError
+from utils.image_limits import MAX_PIXELS, refuse_oversized
 
 _LOADING = threading.Lock()
 _JPEG = b"\xff\xd8\xff"
@@ -36,7 +36,7 @@ def open_image(
         formats: Pillow's names of those that are tried; None: all.
 
     Raises:
-        OversizedError: too many pixels; see `dataloader.limits.refuse_oversized`.
+        OversizedError: too many pixels; see `utils.image_limits.refuse_oversized`.
         ImageError: HEIC, and no package for it.
         OSError, ValueError and others: what Pillow raises on damage, and on what is no image.
     """
@@ -85,6 +85,8 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
 
 
 def _open_by_pillow(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:
+    if formats is not None:
+        formats = tuple(known for known in formats if known != "HEIF")  # no decoder of Pillow's own
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError:

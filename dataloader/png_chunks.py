@@ -1,7 +1,7 @@
 """The chunks of a PNG that decide about pixels, without those that do not (PNG specification, 5 and 11).
 
-Pillow refuses an image for a text that is too long, and lets a text that is called `interlace`, `transparency`
-or `exif` stand for what it knows under that name itself.
+Pillow refuses an image for a text that is too long, and lets a text that is called `interlace`, `exif` or
+`transparency` stand for what it knows under that name itself.
 """
 
 import io

@@ -78,7 +78,7 @@ def camera_raw(head: bytes) -> str:
 
 
 def content_name(head: bytes) -> str:
-    """What these first bytes of a file that is no image are the beginning of; empty where that isn't known."""
+    """What begins with these bytes, of files that are no image; empty where that isn't known."""
     for start, name in _STARTS:
         if head.startswith(start):
             return name

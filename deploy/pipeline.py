@@ -13,6 +13,7 @@ from deploy.results import Row
 from deploy.storage import read_picture
 from models.spec import ModelSpec
 from utils.errors import ImageError
+from utils.image_limits import MAX_PIXELS
 from utils.memory import keep_freed_memory
 
 AHEAD = 4  # groups that are decoded before they are needed, for each thread that decodes
@@ -30,7 +31,12 @@ class Decoded:
 
 
 def score_paths(
-    paths: Iterable[str], scorer: Scorer, decoders: int, forwards: int = 1, full_decode: bool = False
+    paths: Iterable[str],
+    scorer: Scorer,
+    decoders: int,
+    forwards: int = 1,
+    full_decode: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[list[Row]]:
     """Rows of `paths`, in their order, a few at a time.
 
@@ -43,6 +49,7 @@ def score_paths(
         decoders: threads that decode and resize.
         forwards: threads that run the network.
         full_decode: never decode at a reduced scale; see `dataloader.image.read_sized`.
+        max_pixels: larger images get an error.
     """
     keep_freed_memory()  # large pictures decode 1.6 times as fast
     if scorer.engine.name != "torch":
@@ -60,7 +67,7 @@ def score_paths(
         try:
             while True:
                 while len(decoding) < window and (path := next(source, None)) is not None:
-                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit))
+                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit, max_pixels))
                 if not decoding:
                     break
                 group = [decoding.popleft().result() for _ in range(min(scorer.chunk, len(decoding)))]
@@ -74,10 +81,12 @@ def score_paths(
                 future.cancel()
 
 
-def decode_path(path: str, scorer: Scorer, fit: tuple[int, int] | None) -> Decoded:
+def decode_path(
+    path: str, scorer: Scorer, fit: tuple[int, int] | None, max_pixels: int = MAX_PIXELS
+) -> Decoded:
     """The crops of the picture in `path`; any fault of the file's becomes an `error`."""
     try:
-        image, (width, height) = read_picture(path, fit)
+        image, (width, height) = read_picture(path, fit, max_pixels)
     except ImageError as error:
         return Decoded(path, None, error=str(error).removeprefix(f"{path}: "))
     return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)

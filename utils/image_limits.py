@@ -1,8 +1,9 @@
-"""How many pixels an image may have before it is decoded: the rule that scoring, training and checks share."""
+"""How many pixels an image may have before it is decoded: one rule for scoring, training and checks."""
 
 from utils.errors import OversizedError
 
 MAX_PIXELS = 250_000_000  # RGB: 750 MB; phones write 200 megapixels
+ADVICE = "; --max_pixels N takes more, if the file is to be trusted"
 # Deflate makes at most 1032 bytes of one (zlib's technical details); plain pixels make one. Small images
 # are left to the decoder, which does no harm by them and knows better what is wrong.
 _DEFLATE, _LARGE = 1032, 16_000_000
@@ -26,7 +27,7 @@ def refuse_oversized(
     """
     width, height = size
     if width * height > max_pixels:
-        raise OversizedError(f"{name}: {width} x {height} pixels, at most {max_pixels} are taken")
+        raise OversizedError(f"{name}: {width} x {height} pixels, at most {max_pixels} are taken{ADVICE}")
     if width * height >= _LARGE and _bytes_at_least(width, height, form, mode) > _DEFLATE * file_bytes:
         raise OversizedError(
             f"{name}: too many pixels to be true: claims {width} x {height}, which its few bytes can't hold"
