@@ -12,12 +12,12 @@ from typing import IO
 from PIL import ExifTags, Image
 
 _JPEG_KEPT = {0xDB, 0xC4, 0xDD, 0xDA, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC)}
-_JPEG_APPS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}  # these decide about colours
+# these decide about colours, if they are whole: how they begin, and the fewest bytes
+_JPEG_APPS = {0xE0: (b"JFIF\0", 14), 0xE2: (b"ICC_PROFILE\0", 14), 0xEE: (b"Adobe", 12)}
 _WEBP_KEPT = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ICCP", b"ANIM", b"ANMF")
 # TIFF 6.0: layout, colours, compression, tiles, strips, JPEG tables; 274 is the orientation, 34675 ICC
-_TIFF_KEPT = {254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 292, 293, 317, 320,
-              322, 323, 324, 325, 332, 333, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532,
-              34675}  # fmt: skip
+_TIFF_KEPT = {256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324,
+              325, 338, 339, 347, 512, 513, 514, 529, 530, 531, 532, 34675}  # fmt: skip
 _SHORT = 3
 # items of an ISO media file that are no images: their type becomes one that nobody knows
 _ITEMS = re.compile(rb"(infe(?:\x02.{3}.{2}|\x03.{3}.{4}).{2})(?:Exif|mime|uri )", re.DOTALL)
@@ -51,7 +51,8 @@ def _jpeg(data: bytes) -> bytes | None:
             continue
         end = place + 2 + struct.unpack_from(">H", data, place + 2)[0]
         body = data[place + 4 : end]
-        if marker in _JPEG_KEPT or (marker in _JPEG_APPS and body.startswith(_JPEG_APPS[marker])):
+        start, least = _JPEG_APPS.get(marker, (b"", len(data)))
+        if marker in _JPEG_KEPT or (body.startswith(start) and len(body) >= least):
             kept.append(data[place:end])
         elif marker == 0xE1 and body.startswith(b"Exif\0\0"):
             exif = _orientation_alone(body)
@@ -88,8 +89,8 @@ def _tiff(data: bytes) -> bytes:
     entries = [data[start + 2 + 12 * i : start + 14 + 12 * i] for i in range(count)]
     kept = []
     for entry in entries:
-        tag, kind = struct.unpack_from(order + "HH", entry)
-        if tag in _TIFF_KEPT and (tag != ExifTags.Base.Orientation or kind == _SHORT):
+        tag, kind, values = struct.unpack_from(order + "HHI", entry)
+        if tag in _TIFF_KEPT and (tag != ExifTags.Base.Orientation or (kind, values) == (_SHORT, 1)):
             kept.append(entry)
     directory = struct.pack(order + "H", len(kept)) + b"".join(kept)
     # zeros behind it: no further directory, and no entries

@@ -50,6 +50,12 @@ class JpegFeed(io.BytesIO):
             size = max(_PIECE, min(size, self._end - _TAIL - self.tell(), self._zeros - self.tell()))
         return super().read(size)
 
+    def why_short(self) -> str:
+        """What to say when the decoder wanted more than there is."""
+        if self._end - self._zeros >= len(_ZEROS):
+            return f"zero bytes stand in its compressed data from {self._zeros} on"
+        return "truncated: its compressed data end before the image does"
+
     def require_used(self) -> None:
         """Tell that the decoder did not need all of the data: it lost its way in them.
 
@@ -61,7 +67,7 @@ class JpegFeed(io.BytesIO):
         if left > _SPARE and left > padding:
             raise ValueError(f"{left} bytes of its compressed data are not needed: some are overwritten")
         if left > _SPARE and left < padding - _SPARE:
-            raise ValueError(f"its compressed data are zero bytes from {self._zeros} on")
+            raise ValueError(f"zero bytes stand in its compressed data from {self._zeros} on")
 
 
 def _compressed(stream: JpegStream, data: bytes) -> bytes:
@@ -132,9 +138,9 @@ def _zeros_can_be_flat(stream: JpegStream, scan: Scan) -> bool:
     """Whether an encoder may write many zero bits: as the end of one block after the other.
 
     They are the code of one symbol, again and again. No image has a coefficient of the same small value at
-    every place of every block; only averages and their refinement, which have no AC symbols, may be so.
+    every place of every block. The averages alone may have it, and so may the bits that refine a coefficient.
     """
     if stream.kind in SEQUENTIAL:
         return all(symbol == 0 for symbol in scan.ac_zeros)
     ends = all(symbol & 15 == 0 and symbol < 0xF0 for symbol in scan.ac_zeros)
-    return stream.kind != PROGRESSIVE or scan.band[1] == 0 or ends
+    return stream.kind != PROGRESSIVE or scan.band[1] == 0 or scan.bits[0] > 0 or ends

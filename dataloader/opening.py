@@ -13,6 +13,9 @@ from utils.image_limits import MAX_PIXELS, refuse_oversized
 
 _LOADING = threading.Lock()
 _JPEG = b"\xff\xd8\xff"
+# A hole of zero bytes that libwebp, libaom and libde265 decode without a word: so many bytes at the least, and
+# this share of the file. Flat images reach a twentieth in WebP and nothing elsewhere; metadata may be padded.
+_HOLE, _SHARE_OF_WEBP, _SHARE_OF_HEIF = 1024, 1 / 8, 1 / 4
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -50,6 +53,8 @@ def open_image(
         file = png_chunks.pixels_only(file)
     elif head.startswith(_JPEG):
         file = JpegFeed(file.read())
+    elif head[8:12] == b"WEBP" or head[4:8] == b"ftyp":
+        _require_no_hole(file, file_bytes, _SHARE_OF_WEBP if head[8:12] == b"WEBP" else _SHARE_OF_HEIF)
     image = _open_heif(file, name, formats) if is_heif(head) else _open_by_pillow(file, formats)
     try:
         refuse_oversized(name, image.size, image.format or "", image.mode, file_bytes, max_pixels)
@@ -68,7 +73,10 @@ def load_pixels(image: Image.Image) -> None:
     feed = getattr(image, "fp", None)
     if isinstance(feed, JpegFeed):
         feed.watched = True
-        image.load()
+        try:
+            image.load()
+        except OSError as error:
+            raise ValueError(feed.why_short()) from error
         feed.require_used()
     else:
         image.load()
@@ -82,6 +90,13 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # metadata may be broken in every way, and the pixels are good
         return None
+
+
+def _require_no_hole(file: IO[bytes], file_bytes: int, share: float) -> None:
+    place = file.read().find(bytes(max(_HOLE, int(share * file_bytes))))
+    file.seek(0)
+    if place >= 0:
+        raise ValueError(f"zero bytes stand in its compressed data from {place} on")
 
 
 def _open_by_pillow(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:

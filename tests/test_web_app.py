@@ -186,8 +186,8 @@ def outspoken(model: Path) -> Path:
 @pytest.mark.parametrize(
     ("language", "better", "strange_file", "too_large"),
     [
-        ("en-US", "is better", "not a picture", "too many pixels"),
-        ("zh-CN", "更好", "不是可识别的图片格式", "像素过多"),
+        ("en-US", "is better", "not a picture", "pixels, at most"),
+        ("zh-CN", "更好", "不是可识别的图片格式", "像素，超过上限"),
     ],
     ids=["en", "zh"],
 )
