@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from dataloader.bare_files import without_metadata
 from dataloader.opening import load_pixels, open_image, turn_of
-from dataloader.signatures import HEAD, content_name
+from dataloader.signatures import OTHER_CONTENT, content_name
 from utils.errors import ImageError
 from utils.image_limits import MAX_PIXELS
 
@@ -136,13 +136,11 @@ def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> 
 
 
 def _reason(file: IO[bytes], damage: BaseException) -> str:
-    file.seek(0)
-    head = file.read(HEAD)
-    content = content_name(head)
-    if not head or content.startswith("nothing"):
+    content = content_name(file)
+    if content in ("an empty file", "nothing but zero bytes"):
         return content
     if content:
-        return f"not a picture that can be read here, but {content}"
+        return f"{OTHER_CONTENT} {content}"
     if isinstance(damage, UnidentifiedImageError):
         return "not a picture in any format that Pillow knows"
     return f"damaged picture ({damage or type(damage).__name__})"

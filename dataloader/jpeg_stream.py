@@ -91,7 +91,7 @@ class _Parser:
                 continue
             if marker == _EOI:
                 break
-            end = place + 2 + int.from_bytes(self._data[place + 2 : place + 4])
+            end = place + 2 + int.from_bytes(self._data[place + 2 : place + 4], "big")
             place = self._segment(marker, self._data[place + 4 : end], end)
             if stream.stray is not None:
                 break
@@ -102,12 +102,12 @@ class _Parser:
         if marker == _DHT:
             self._tables(body)
         elif marker in _FRAMES:
-            height, width = int.from_bytes(body[1:3]), int.from_bytes(body[3:5])
+            height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
             self._ids = list(body[6 : 6 + 3 * body[5] : 3])
             factors = [(value >> 4, value & 15) for value in body[7 : 6 + 3 * body[5] : 3]]
             self._stream.kind, self._stream.size, self._stream.factors = marker, (width, height), factors
         elif marker == _DRI:
-            self._restart = int.from_bytes(body[:2])
+            self._restart = int.from_bytes(body[:2], "big")
         elif marker == _SOS:
             return self._scan(body, end)
         return end

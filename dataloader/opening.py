@@ -6,16 +6,14 @@ from typing import IO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from dataloader import png_chunks
+from dataloader.holes import require_no_hole
 from dataloader.jpeg_damage import JpegFeed
-from dataloader.signatures import HEAD, camera_raw, is_heif
+from dataloader.signatures import HEAD, OTHER_CONTENT, camera_raw, is_heif
 from utils.errors import ImageError
 from utils.image_limits import MAX_PIXELS, refuse_oversized
 
 _LOADING = threading.Lock()
 _JPEG = b"\xff\xd8\xff"
-# A hole of zero bytes that libwebp, libaom and libde265 decode without a word: so many bytes at the least, and
-# this share of the file. Flat images reach a twentieth in WebP and nothing elsewhere; metadata may be padded.
-_HOLE, _SHARE_OF_WEBP, _SHARE_OF_HEIF = 1024, 1 / 8, 1 / 4
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,21 +38,21 @@ def open_image(
 
     Raises:
         OversizedError: too many pixels; see `utils.image_limits.refuse_oversized`.
-        ImageError: HEIC, and no package for it.
+        ImageError: raw data of a camera; HEIC, and no package for it.
         OSError, ValueError and others: what Pillow raises on damage, and on what is no image.
     """
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit knows no flag: `refuse_oversized` stands in its place
     head = file.read(HEAD)
     file_bytes = file.seek(0, 2)
+    if raw := camera_raw(file):  # Pillow would take the thumbnail in it
+        raise ImageError(f"{name}: {OTHER_CONTENT} {raw}")
     file.seek(0)
-    if camera_raw(head):  # Pillow would take the thumbnail in it
-        raise UnidentifiedImageError
     if head.startswith(png_chunks.SIGNATURE):
         file = png_chunks.pixels_only(file)
     elif head.startswith(_JPEG):
         file = JpegFeed(file.read())
-    elif head[8:12] == b"WEBP" or head[4:8] == b"ftyp":
-        _require_no_hole(file, file_bytes, _SHARE_OF_WEBP if head[8:12] == b"WEBP" else _SHARE_OF_HEIF)
+    else:
+        require_no_hole(file, head)
     image = _open_heif(file, name, formats) if is_heif(head) else _open_by_pillow(file, formats)
     try:
         refuse_oversized(name, image.size, image.format or "", image.mode, file_bytes, max_pixels)
@@ -76,6 +74,8 @@ def load_pixels(image: Image.Image) -> None:
         try:
             image.load()
         except OSError as error:
+            if "truncated" not in str(error):
+                raise
             raise ValueError(feed.why_short()) from error
         feed.require_used()
     else:
@@ -90,13 +90,6 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # metadata may be broken in every way, and the pixels are good
         return None
-
-
-def _require_no_hole(file: IO[bytes], file_bytes: int, share: float) -> None:
-    place = file.read().find(bytes(max(_HOLE, int(share * file_bytes))))
-    file.seek(0)
-    if place >= 0:
-        raise ValueError(f"zero bytes stand in its compressed data from {place} on")
 
 
 def _open_by_pillow(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:

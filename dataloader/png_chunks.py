@@ -35,12 +35,12 @@ def pixels_only(file: IO[bytes]) -> IO[bytes]:
     kept, dropped, whole, texts = [SIGNATURE], 0, True, set[bytes]()
     place = len(SIGNATURE)
     while place + 12 <= len(data) and kept[-1][4:8] != b"IEND":
-        end = place + 12 + int.from_bytes(data[place : place + 4])
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
         chunk = data[place:end]
         place += len(chunk)
         kind = chunk[4:8]
         # of a chunk that is cut the decoder knows better what is missing
-        right = end > len(data) or zlib.crc32(memoryview(chunk)[4:-4]) == int.from_bytes(chunk[-4:])
+        right = end > len(data) or zlib.crc32(memoryview(chunk)[4:-4]) == int.from_bytes(chunk[-4:], "big")
         if kind in _CRITICAL or (right and _counts(kind, chunk[8:-4], data[_COLOUR_TYPE], texts)):
             kept.append(chunk)
             whole &= right or kind != b"IDAT"

@@ -1,8 +1,10 @@
 """What a file is by its first bytes, whatever its name says."""
 
 import struct
+from typing import IO
 
 HEAD = 4096  # bytes that are looked at
+OTHER_CONTENT = "not a picture that can be read here, but"
 # AVIF stands in the same container as HEIC, and Pillow reads it by itself.
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset(
@@ -44,6 +46,7 @@ _STARTS = (
 )
 _RIFF = {b"AVI ": "a video (AVI)", b"WAVE": "sound (WAV)"}
 _DNG_VERSION, _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_IFDS = 50706, 254, 262, 330
+_DIRECTORY = 2 + 12 * 200  # bytes that are read of one
 _RAW_PIXELS = (32803, 34892)  # colour filter array, linear raw (TIFF/EP, DNG 1.6)
 
 
@@ -53,22 +56,22 @@ def is_heif(head: bytes) -> bool:
     return not brands & _AVIF_BRANDS and bool(brands & _HEIF_BRANDS)
 
 
-def camera_raw(head: bytes) -> str:
+def camera_raw(file: IO[bytes]) -> str:
     """The name of the raw format, of those that are a TIFF whose first image is a thumbnail; else empty."""
-    order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or head[2:4] not in (b"*\0", b"\0*"):
+    file.seek(0)
+    head = file.read(10)
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
+    if order is None or len(head) < 10:
         return ""
-    if head[8:10] == b"CR":
+    if head[8:] == b"CR":
         return "raw data of a camera (CR2)"
-    start = struct.unpack(order + "I", head[4:8])[0]
-    if len(head) < start + 2:
-        return ""
+    file.seek(struct.unpack(order + "I", head[4:8])[0])
+    directory = file.read(_DIRECTORY)
     values = {}
-    for place in range(start + 2, start + 2 + 12 * struct.unpack_from(order + "H", head, start)[0], 12):
-        if place + 12 > len(head):
-            break
-        tag, kind = struct.unpack_from(order + "HH", head, place)
-        values[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), head, place + 8)[0]
+    count = int.from_bytes(directory[:2], "little" if order == "<" else "big")
+    for place in range(2, min(2 + 12 * count, len(directory) - 11), 12):
+        tag, kind = struct.unpack_from(order + "HH", directory, place)
+        values[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), directory, place + 8)[0]
     if _DNG_VERSION in values:
         return "raw data of a camera (DNG)"
     thumbnail = values.get(_SUBFILE_TYPE, 0) & 1 and _SUB_IFDS in values
@@ -77,8 +80,10 @@ def camera_raw(head: bytes) -> str:
     return ""
 
 
-def content_name(head: bytes) -> str:
-    """What begins with these bytes, of files that are no image; empty where that isn't known."""
+def content_name(file: IO[bytes]) -> str:
+    """What a file is, of those that are no image; empty where that isn't known."""
+    file.seek(0)
+    head = file.read(HEAD)
     for start, name in _STARTS:
         if head.startswith(start):
             return name
@@ -91,7 +96,7 @@ def content_name(head: bytes) -> str:
         return "a video (MP4 or QuickTime)"
     if not head.strip(b"\0"):
         return "nothing but zero bytes" if head else "an empty file"
-    return camera_raw(head) or _text_name(head)
+    return camera_raw(file) or _text_name(head)
 
 
 def _text_name(head: bytes) -> str:
