@@ -11,12 +11,14 @@ from utils.argument_types import (
     byte_count,
     criterion_name,
     non_negative_int,
+    pixel_count,
     positive_float,
     positive_int,
     share,
 )
 from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
 from utils.errors import ConfigError
+from utils.image_limits import MAX_PIXELS
 
 _CONVERT = (
     "the workers take it from the file; --export torchscript with this flag writes a file to score with"
@@ -67,6 +69,7 @@ class Config:
     cache: str
     cache_size: int | None
     full_decode: bool
+    max_pixels: int
     # model
     arch: str
     num_classes: int
@@ -309,6 +312,8 @@ def _data(parser: argparse.ArgumentParser) -> None:
     add("--cache_size", type=byte_count, metavar="BYTES",
         help="of --cache, such as 500M (default: 8G; of ram at most a quarter of what is free)")
     add("--full_decode", action="store_true", help="--view fit: never decode large JPEGs at a reduced scale")
+    add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
+        help="images of more pixels are errors, not decoded; such as 500M")
 
 
 def _model(parser: argparse.ArgumentParser) -> None:

@@ -116,7 +116,7 @@ def make_job(
     )
     loader = train_loader(
         labels,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode),
+        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
         batches,
         seed=config.seed,
         augment=config.augment,

@@ -38,7 +38,13 @@ def run(config: Config) -> int:
         from deploy.cluster import score_on_cluster
 
         return score_on_cluster(
-            config.predict or [], model, config.output, config.cluster, config.engine, config.full_decode
+            config.predict or [],
+            model,
+            config.output,
+            config.cluster,
+            config.engine,
+            config.full_decode,
+            config.max_pixels,
         )
     queue = collect(config.predict or [])
     threads = config.threads or usable_cores()
@@ -48,13 +54,13 @@ def run(config: Config) -> int:
     counts = Counts()
     if config.skip_done and journal:
         _leave_done_out(queue, journal, counts)
-    rows = score_paths(queue, scorer, threads, config.full_decode)
+    rows = score_paths(queue, scorer, threads, config.full_decode, config.max_pixels)
     with StopSignals() as stop, progress_bar(total=len(queue), desc="score", unit="picture") as bar:
         for group in rows:
             counts.add(group)
             _put(group, journal, config)
             if config.quality_map:
-                _draw_maps(group, scorer, config.quality_map)
+                _draw_maps(group, scorer, config.quality_map, config.max_pixels)
             bar.update(len(group))
             if stop.requested:
                 break
@@ -170,13 +176,13 @@ def _put(group: list[Row], journal: Journal | None, config: Config) -> None:
             print(f"{row.score:9.4f}{spread}{share}  {row.path}")
 
 
-def _draw_maps(group: list[Row], scorer: Scorer, folder: Path) -> None:
+def _draw_maps(group: list[Row], scorer: Scorer, folder: Path, max_pixels: int) -> None:
     from deploy.quality_map import draw_map_of_file
 
     for row in group:
         if not row.error:
             with writing(folder):
-                draw_map_of_file(row.path, scorer, folder)
+                draw_map_of_file(row.path, scorer, folder, max_pixels)
 
 
 def _finish(config: Config, journal: Journal | None, scorer: Scorer, counts: Counts) -> None:

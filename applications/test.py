@@ -127,7 +127,7 @@ def label_logits(
     """(M, N) logits of the pictures of `labels`, by all processes together."""
     loader = eval_loader(
         labels.paths,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode),
+        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
         batch_size=min(config.batch_size, 32),
         workers=usable_workers(config, process),
         pin_memory=pin_memory(process),

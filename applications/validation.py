@@ -48,7 +48,7 @@ class Validator:
         self._skip_bad = config.bad_images == "skip"
         self._loader = eval_loader(
             labels.paths,
-            View(spec.view, spec.image_size, spec.patches, config.full_decode),
+            View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
             batch_size=min(config.batch_size, 32),
             workers=config.workers,
             pin_memory=pin_memory(process),

@@ -1,71 +1,152 @@
-"""Opening of images: by Pillow, by `deep_tiff` where Pillow can't, or an error that says what it is."""
+"""Opening an image: the content decides which decoder reads it, whatever its name and its metadata say."""
 
-import struct
+import threading
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
+from dataloader import png_chunks
 from dataloader.color_metadata import color_metadata
 from dataloader.deep_jpeg2000 import DeepJpeg2000
 from dataloader.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
+from dataloader.holes import require_no_hole
+from dataloader.jpeg_damage import JpegFeed
+from dataloader.jpeg_frame import uncommon_kind
+from dataloader.signatures import HEAD, OTHER_CONTENT, camera_raw, is_heif
+from utils.errors import ImageError
+from utils.image_limits import MAX_PIXELS, refuse_oversized
 
-_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)  # markers of JPEG's frames, ITU-T T.81, table B.1
-_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA, *_LOSSLESS)
-_JPEG_LS = 0xF7  # ITU-T T.87
-_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers that no length follows
+_LOADING = threading.Lock()
+_JPEG = b"\xff\xd8\xff"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def open_image(file: IO[bytes], formats: tuple[str, ...] | None = None) -> Image.Image:
-    """`PIL.Image.open` of a file at its beginning, and of the TIFFs that Pillow refuses or misreads.
+def open_image(
+    file: IO[bytes], name: str, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+) -> Image.Image:
+    """The image in a file, of which the header is read.
+
+    Args:
+        file: at its beginning.
+        name: opens the messages.
+        max_pixels: larger images are refused.
+        formats: Pillow's names of those that are tried; None: all.
 
     Raises:
+        OversizedError: too many pixels; see `utils.image_limits.refuse_oversized`.
+        ImageError: raw data of a camera; HEIC, and no package for it.
         UnsupportedImageError: an image of a known kind that nothing here decodes.
-        UnidentifiedImageError: no image.
-        DecompressionBombError: more pixels than Pillow's limit.
+        OSError, ValueError and others: what Pillow raises on damage, and on what is no image.
     """
+    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit knows no flag: `refuse_oversized` stands in its place
     described = color_metadata(file)
     file.seek(0)
+    head = file.read(HEAD)
+    file_bytes = file.seek(0, 2)
+    if raw := camera_raw(file):  # Pillow would take the thumbnail in it
+        raise ImageError(f"{name}: {OTHER_CONTENT} {raw}")
+    file.seek(0)
+    if head.startswith(png_chunks.SIGNATURE):
+        file = png_chunks.pixels_only(file)
+    elif head.startswith(_JPEG):
+        file = JpegFeed(file.read())
+    else:
+        require_no_hole(file, head)
+    if is_heif(head):
+        image = _open_heif(file, name, formats)
+    elif head.startswith(MAGIC):
+        image = _open_tiff(file, formats)
+    else:
+        image = _open_by_pillow(file, formats)
+    image.info.update(described)
+    try:
+        refuse_oversized(name, image.size, image.format or "", image.mode, file_bytes, max_pixels)
+    except ImageError:
+        image.close()
+        raise
+    return image
+
+
+def load_pixels(image: Image.Image) -> None:
+    """Decode an image of `open_image`.
+
+    Raises:
+        OSError, ValueError and others: what Pillow raises on damage, and what it conceals.
+    """
+    feed = getattr(image, "fp", None)
+    if isinstance(feed, JpegFeed):
+        feed.watched = True
+        try:
+            image.load()
+        except OSError as error:
+            if "truncated" not in str(error):
+                raise
+            raise ValueError(feed.why_short()) from error
+        feed.require_used()
+    else:
+        image.load()
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes an image upright, by EXIF or XMP; None where they say nothing, or can't be understood."""
+    if isinstance(
+        image, TiffImageFile
+    ):  # Pillow turns it in decoding, and tells the size of the upright image
+        return None
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # metadata may be broken in every way, and the pixels are good
+        return None
+
+
+def _open_by_pillow(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:
+    if formats is not None:
+        formats = tuple(known for known in formats if known != "HEIF")  # no decoder of Pillow's own
     try:
         image: Image.Image = Image.open(file, formats=formats)
-        if image.format == "JPEG2000":
-            file.seek(0)
-            image = DeepJpeg2000(file)
-        image.info.update(described)
-        if image.format != "TIFF" or not misread(image):
-            return image
     except UnidentifiedImageError:
+        # Pillow loads its rarer decoders when they are first needed, and another thread may just be at it
+        with _LOADING:
+            Image.init()
         file.seek(0)
-        start = file.read(4)
-        if start.startswith(b"\xff\xd8\xff") and (kind := _jpeg_kind(file)):
+        if kind := uncommon_kind(file):
             message = f"{kind}, which Pillow can't decode; convert it to PNG or 8-bit JPEG"
             raise UnsupportedImageError(message) from None
-        if start not in MAGIC or (formats is not None and "TIFF" not in formats):
-            raise
+        file.seek(0)
+        image = Image.open(file, formats=formats)
+    if image.format != "JPEG2000":
+        return image
     file.seek(0)
-    deep = DeepTiff(file)
-    Image._decompression_bomb_check(deep.size)
-    return deep
+    return DeepJpeg2000(file)
 
 
-def _jpeg_kind(file: IO[bytes]) -> str | None:
-    """What is uncommon about a JPEG's first frame, as "a 12-bit JPEG"; None: nothing found."""
-    file.seek(2)
-    while file.read(1) == b"\xff":
-        while (code := file.read(1)) == b"\xff":
-            pass
-        if not code:
-            return None
-        marker = code[0]
-        if marker in _ALONE:
-            continue
-        head = file.read(3)
-        if len(head) < 3:
-            return None
-        length, precision = struct.unpack(">HB", head)
-        if marker == _JPEG_LS:
-            return f"a JPEG-LS image of {precision} bits"
-        if marker in _FRAMES:
-            name = "lossless " if marker in _LOSSLESS else ""
-            return f"a {precision}-bit {name}JPEG" if precision != 8 else None
-        file.seek(length - 3, 1)
-    return None
+def _open_tiff(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:
+    if formats is not None and "TIFF" not in formats:
+        raise UnidentifiedImageError
+    try:
+        image = _open_by_pillow(file, ("TIFF",))
+        if not misread(image):
+            return image
+    except UnidentifiedImageError:
+        pass
+    file.seek(0)
+    return DeepTiff(file)
+
+
+def _open_heif(file: IO[bytes], name: str, formats: tuple[str, ...] | None) -> Image.Image:
+    if formats is not None and "HEIF" not in formats:
+        raise UnidentifiedImageError
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise ImageError(f"{name}: HEIC needs one more package: pip install pillow-heif") from error
+    return HeifImageFile(file)  # not by Image.open: its table of decoders is for all threads

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from dataloader.image import read_sized
+from utils.image_limits import MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class View:
         size: (height, width) of the tensor.
         patches: crops a picture in evaluation, for "patches".
         full_decode: never decode at a reduced scale.
+        max_pixels: larger images are not decoded.
     """
 
     name: str = "fit"
     size: tuple[int, int] = (224, 224)
     patches: int = 5
     full_decode: bool = False
+    max_pixels: int = MAX_PIXELS
 
     def read(self, path: str | Path) -> Image.Image:
         """The picture in `path`, large enough for this view; see `dataloader.image.read_sized`.
@@ -35,7 +38,7 @@ class View:
         Raises:
             ImageError: see `dataloader.image.read_rgb`.
         """
-        return read_sized(path, self.needs)[0]
+        return read_sized(path, self.needs, self.max_pixels)[0]
 
     @property
     def needs(self) -> tuple[int, int] | None:

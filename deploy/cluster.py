@@ -15,6 +15,7 @@ from deploy.outputs import require_writable, writing
 from deploy.part_files import MODEL_NOTE, outcomes, parts_in, require_same_model
 from deploy.results import Counts, Row, from_line, to_line, write_rows
 from utils.errors import ConfigError
+from utils.image_limits import MAX_PIXELS
 from utils.progress import progress_bar
 
 PART = 2000  # pictures of a file of the output: what a run that ends in the middle does again
@@ -32,11 +33,16 @@ class ScoringActor:
         model: name of the file, and its parts by suffix, so that machines need no shared disk for it.
         engine: see `deploy.engines.load_scorer`.
         cores: of this actor.
-        full_decode: see `score_paths`.
+        full_decode, max_pixels: see `score_paths`.
     """
 
     def __init__(
-        self, model: tuple[str, dict[str, bytes]], engine: str, cores: int, full_decode: bool
+        self,
+        model: tuple[str, dict[str, bytes]],
+        engine: str,
+        cores: int,
+        full_decode: bool,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         import tempfile
 
@@ -47,19 +53,25 @@ class ScoringActor:
             for suffix, content in parts.items():
                 (Path(folder) / name).with_suffix(suffix).write_bytes(content)
             self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine, streams=cores)
-        self._cores, self._full_decode = cores, full_decode
+        self._cores, self._decoding = cores, (full_decode, max_pixels)
 
     def __call__(self, piece: dict[str, Any]) -> dict[str, Any]:
         """A part's name and some of its paths -> the name and their rows, as lines of JSON."""
         from deploy.pipeline import score_paths
 
         paths = (os.fsdecode(path) for path in piece["paths"].split(b"\0"))
-        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, self._full_decode))
+        rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, *self._decoding))
         return {"part": piece["part"], "rows": "".join(map(to_line, rows))}
 
 
 def score_on_cluster(
-    arguments: list[str], model: Path, output: Path | None, address: str, engine: str, full_decode: bool
+    arguments: list[str],
+    model: Path,
+    output: Path | None,
+    address: str,
+    engine: str,
+    full_decode: bool,
+    max_pixels: int = MAX_PIXELS,
 ) -> int:
     """Score what the arguments name into a folder of Parquet files, one for each PART of pictures.
 
@@ -73,7 +85,7 @@ def score_on_cluster(
         address: "ray" for this machine, "ray://HOST:PORT" for a cluster's client port, "ray:auto" for the
             cluster that this machine is part of.
         engine: for every actor.
-        full_decode: see `score_paths`.
+        full_decode, max_pixels: see `score_paths`.
 
     Returns:
         0, or 1 when a row of the folder has an error or a folder of pictures could not be read.
@@ -94,7 +106,7 @@ def score_on_cluster(
     before, counts = len(queue), Counts()
     queue.leave_out(counts.paths_of(chain.from_iterable(map(outcomes, parts_in(output)))))
     logging.info("%d of %d pictures are done", before - len(queue), before)
-    actor = ((model.name, files), engine, 1, full_decode)
+    actor = ((model.name, files), engine, 1, full_decode, max_pixels)
     with progress_bar(total=len(queue), desc="score", unit="picture") as bar:
         for part in _finished_parts(queue, output, actor, ray):
             rows = list(outcomes(part))

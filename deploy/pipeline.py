@@ -13,6 +13,7 @@ from deploy.results import Row
 from deploy.storage import read_picture
 from models.spec import ModelSpec
 from utils.errors import ImageError
+from utils.image_limits import MAX_PIXELS
 from utils.memory import keep_freed_memory
 
 AHEAD = 4  # groups that are decoded before they are needed, for each thread that decodes
@@ -30,7 +31,11 @@ class Decoded:
 
 
 def score_paths(
-    paths: Iterable[str], scorer: Scorer, decoders: int, full_decode: bool = False
+    paths: Iterable[str],
+    scorer: Scorer,
+    decoders: int,
+    full_decode: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[list[Row]]:
     """Rows of `paths`, in their order, a few at a time.
 
@@ -42,6 +47,7 @@ def score_paths(
         scorer: says how many pictures are scored together.
         decoders: threads that decode and resize.
         full_decode: never decode at a reduced scale; see `dataloader.image.read_sized`.
+        max_pixels: larger images get an error.
     """
     keep_freed_memory()  # large pictures decode 1.6 times as fast
     if scorer.engine.name != "torch" or scorer.on_gpu:
@@ -60,7 +66,7 @@ def score_paths(
         try:
             while True:
                 while len(decoding) < window and (path := next(source, None)) is not None:
-                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit))
+                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit, max_pixels))
                 if not decoding:
                     break
                 group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
@@ -81,10 +87,12 @@ def _forwards(scorer: Scorer, cores: int) -> int:
     return 2 if scorer.on_gpu else 1  # one packs the next crops while the GPU computes those of the other
 
 
-def decode_path(path: str, scorer: Scorer, fit: tuple[int, int] | None) -> Decoded:
+def decode_path(
+    path: str, scorer: Scorer, fit: tuple[int, int] | None, max_pixels: int = MAX_PIXELS
+) -> Decoded:
     """The crops of the picture in `path`; any fault of the file's becomes an `error`."""
     try:
-        image, (width, height) = read_picture(path, fit)
+        image, (width, height) = read_picture(path, fit, max_pixels)
     except ImageError as error:
         return Decoded(path, None, error=str(error).removeprefix(f"{path}: "))
     return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)

@@ -12,6 +12,7 @@ from dataloader.views import View
 from deploy.engines.scorer import Scorer
 from deploy.score_scale import score_ends
 from deploy.storage import read_picture
+from utils.image_limits import MAX_PIXELS
 
 MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
@@ -164,7 +165,7 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *[name for name in CJK_FONTS if name in there][:1]]
 
 
-def draw_map_of_file(path: str, scorer: Scorer, folder: Path) -> Path:
+def draw_map_of_file(path: str, scorer: Scorer, folder: Path, max_pixels: int = MAX_PIXELS) -> Path:
     """Draw the map of the picture in `path` into `folder`; the name is that of the picture and a checksum.
 
     Raises:
@@ -174,7 +175,7 @@ def draw_map_of_file(path: str, scorer: Scorer, folder: Path) -> Path:
 
     from utils.files import atomic_write
 
-    image = read_picture(path)[0]
+    image = read_picture(path, max_pixels=max_pixels)[0]
     score = float(scorer.score([image]).scores[0])
     # Two folders may hold pictures of one name: a checksum of the path keeps their maps apart.
     stem = Path(path).stem[:LONGEST_NAME]

@@ -19,6 +19,7 @@ from deploy.storage import is_url, read_picture
 from models.spec import ModelSpec
 from utils.errors import ImageError
 from utils.files import write_text
+from utils.image_limits import MAX_PIXELS
 
 SHOWN = 24  # pictures at each end
 SIDE = 220  # pixels of a thumbnail
@@ -143,7 +144,9 @@ def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
     cards = []
     for row in rows:
         try:
-            image, _ = read_picture(row.path, (SIDE, SIDE))
+            # as many pixels as were scored: --max_pixels has let it pass
+            scored = (row.width or 0) * (row.height or 0)
+            image, _ = read_picture(row.path, (SIDE, SIDE), max(MAX_PIXELS, scored))
         except ImageError as error:  # it was there when it was scored
             logging.warning("no thumbnail: %s", error)
             continue

@@ -2,7 +2,6 @@
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import PurePath
 from typing import IO
 
@@ -16,7 +15,8 @@ from deploy.engines.scorer import Scorer, Scores
 from deploy.limits import Limits
 from deploy.pipeline import percentile
 from utils.cores import usable_cores
-from utils.errors import ImageError
+from utils.errors import ImageError, OversizedError
+from utils.image_limits import ADVICE
 from utils.memory import keep_freed_memory
 
 # Of strangers only pictures as cameras and editors write them: for EPS, Pillow would start Ghostscript.
@@ -61,7 +61,10 @@ class Service:
         file.seek(0)
         if size > self.limits.file_bytes:
             raise ImageError(f"{name}: {size} bytes, at most {self.limits.file_bytes} are taken")
-        return decode(file, name, fit, self.limits.pixels, self._formats)
+        try:
+            return decode(file, name, fit, self.limits.pixels, self._formats)
+        except OversizedError as error:  # who uploads can't set a flag
+            raise ImageError(str(error).removesuffix(ADVICE)) from error
 
     def percentile(self, score: float) -> float | None:
         """See `deploy.pipeline.percentile`."""
@@ -96,10 +99,6 @@ def plain_name(name: str | None) -> str:
 
 
 def _known_formats() -> tuple[str, ...]:
-    """Those of FORMATS that are there; HEIF is a package of its own."""
-    with suppress(ImportError):
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
+    """Those of FORMATS that this Pillow knows; HEIF is a package of its own, and answers for itself."""
     Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
+    return tuple(name for name in FORMATS if name in Image.OPEN or name == "HEIF")

@@ -11,6 +11,7 @@ from PIL import Image
 from dataloader.image import decode, is_picture, read_sized
 from deploy.optional import require
 from utils.errors import DataError, ImageError
+from utils.image_limits import MAX_PIXELS
 
 WITH_BUCKET = ("s3", "gs")  # the host is the first part of the path
 
@@ -57,9 +58,13 @@ def _walk(system: Any, path: str) -> Iterator[str]:
                 yield entry.path
 
 
-def read_picture(name: str, fit: tuple[int, int] | None = None) -> tuple[Image.Image, tuple[int, int]]:
+def read_picture(
+    name: str, fit: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image, tuple[int, int]]:
     """As `dataloader.image.read_sized`, of a path or a URL; raises ImageError as that does."""
-    return decode(_content(name), name, fit) if is_url(name) else read_sized(name, fit)
+    if is_url(name):
+        return decode(_content(name), name, fit, max_pixels)
+    return read_sized(name, fit, max_pixels)
 
 
 def _content(url: str) -> IO[bytes]:

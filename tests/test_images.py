@@ -196,7 +196,7 @@ def spoilt(folder: Path, fault: str) -> Path:
         ("header", "not a picture"),
         ("missing", "no such picture"),
         ("folder", "is a folder"),
-        ("bomb", "too many pixels"),
+        ("bomb", "--max_pixels"),
         ("flipped", "damaged"),
         ("nan", "NaN"),
     ],

@@ -111,7 +111,7 @@ def test_tiffs_that_nothing_decodes_are_named(tmp_path):
 def test_size_is_checked_before_deep_tiffs_are_decoded(tmp_path):
     path = tiff(tmp_path / "a.tif", stored(COLOUR, "f4"))
     with path.open("rb") as file, pytest.raises(ImageError, match="at most 100 are taken"):
-        decode(file, "a", most_pixels=100)
+        decode(file, "a", max_pixels=100)
     with path.open("rb") as file, pytest.raises(ImageError, match="not a picture"):
         decode(file, "a", formats=("PNG", "JPEG"))
     data = bytearray(path.read_bytes())

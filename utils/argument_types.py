@@ -51,6 +51,14 @@ def byte_count(text: str) -> int:
     return max(1, int(positive_float(digits) * unit))
 
 
+def pixel_count(text: str) -> int:
+    """A number of pixels above 0, such as 200M or 2e8; K, M, G count in powers of 1000."""
+    digits, unit = text.strip().upper(), 1
+    if digits and digits[-1] in "KMG":
+        digits, unit = digits[:-1], 1000 ** ("KMG".index(digits[-1]) + 1)
+    return max(1, int(positive_float(digits) * unit))
+
+
 def criterion_name(text: str) -> str:
     """rank, emd or regress, from that or from rank_loss, ranking_loss, emd_loss, regress_loss."""
     name = text.strip().lower().replace("-", "_").removesuffix("_loss")

@@ -51,7 +51,7 @@ def _check(args: argparse.Namespace) -> int:
     pictures = collect(args.paths)
     findings: list[Finding] = []
     shown: Counter[str] = Counter()
-    for finding in _findings(pictures, args.workers):
+    for finding in _findings(pictures, args.workers, args.max_pixels):
         if finding.fault not in args.ignore:
             findings.append(finding)
             shown[finding.fault] += 1
@@ -71,13 +71,13 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
-def _findings(pictures: Pictures, workers: int) -> Iterator[Finding]:
+def _findings(pictures: Pictures, workers: int, max_pixels: int) -> Iterator[Finding]:
     from utils.progress import progress_bar
 
     digests: dict[str, bytes] = {}
     unread: set[str] = set()
     with progress_bar(total=len(pictures.all), desc="check", unit="images") as bar:
-        inspections = inspect_all(list(pictures.all), workers)
+        inspections = inspect_all(list(pictures.all), workers, max_pixels)
         for (key, path), inspection in zip(pictures.all.items(), inspections, strict=True):
             bar.update()
             if inspection.pixels:

@@ -17,6 +17,10 @@ class ImageError(RankIQAError):
     """A picture that can't be read; the message names the file and the reason."""
 
 
+class OversizedError(ImageError):
+    """An image of more pixels than are taken, or than its file can hold."""
+
+
 class DataError(RankIQAError):
     """A folder or data set that lacks what the command needs."""
 

@@ -7,7 +7,7 @@ FAULTS = {
     "empty": "a file of no bytes",
     "truncated": "the file ends before the picture does",
     "broken": "not a picture, or damaged",
-    "oversized": "claims more pixels than can be decoded safely, or than its bytes can hold; not decoded",
+    "oversized": "claims more pixels than --max_pixels, or than its bytes can hold; not decoded",
     "unreadable": "can't be opened here: no permission, a disk's fault, a package that is not installed",
     "misnamed": "the ending of its name says another format than the content",
     "tiny": "a side is shorter than 16 pixels",

@@ -9,16 +9,15 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError, features
 
 from dataloader.image import read_rgb
-from utils.errors import ImageError
+from dataloader.opening import open_image
+from utils.errors import ImageError, OversizedError
 from utils.image_checks.truncation import ends_early
+from utils.image_limits import MAX_PIXELS
 
 MIN_SIDE = 16  # pixels: the smallest picture that the distortions take
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}  # what cameras write into .jpg, and the headless form of BMP
 _HEIF = {".heic": "HEIF", ".heif": "HEIF"}  # Pillow knows them by a plug-in only
 _OPTIONAL = {".avif": "avif", ".webp": "webp", ".jp2": "jpg_2000", ".j2k": "jpg_2000"}  # parts of Pillow
-# Deflate makes at most 1032 bytes of one (zlib's technical details); plain pixels make one. Small pictures
-# are left to the decoder, which does no harm by them and knows better what is wrong.
-_DEFLATE, _LARGE = 1032, 16_000_000
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class Inspection:
     pixels: bytes = b""
 
 
-def inspect(path: str) -> Inspection:
-    """Open one picture, decode it fully if that is safe, and say what is wrong with it.
+def inspect(path: str, max_pixels: int = MAX_PIXELS) -> Inspection:
+    """Open one image, decode it fully if that is safe, and say what is wrong with it.
 
-    The digest is that of the 8-bit RGB picture that the training sees, so that two files agree when their
+    The digest is that of the 8-bit RGB image that the training sees, so that two files agree when their
     pixels do, whatever their format. Nothing is raised: every fault of the file is in the result.
     """
     try:
@@ -40,10 +39,8 @@ def inspect(path: str) -> Inspection:
             return Inspection((("absent", _why_absent(path)),))
         if not os.path.getsize(path):  # noqa: PTH202
             return Inspection((("empty", "a file of no bytes"),))
-        faults = _by_header(path)
-        if any(name == "oversized" for name, _ in faults):
-            return Inspection(faults)
-        with read_rgb(path) as image:
+        faults = _by_header(path, max_pixels)
+        with read_rgb(path, max_pixels) as image:
             digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
             digest.update(image.tobytes())
         return Inspection(faults, digest.digest())
@@ -53,22 +50,16 @@ def inspect(path: str) -> Inspection:
         return Inspection((_why_unread(path, error), *(fault for fault in faults if fault[0] != "tiny")))
 
 
-def _by_header(path: str) -> tuple[tuple[str, str], ...]:
-    """What the header tells: misnamed, tiny, oversized. A header that can't be read is left to `read_rgb`."""
+def _by_header(path: str, max_pixels: int) -> tuple[tuple[str, str], ...]:
+    """What the header tells: misnamed, tiny. A header that can't be read is left to `read_rgb`."""
     faults = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Path(path).open("rb") as file, Image.open(file) as image:
-                (width, height), form, mode = image.size, image.format or "", image.mode
-    except Image.DecompressionBombError as error:
-        return (("oversized", f"not decoded: {error}"),)
-    except Exception:  # whatever a decoder raises on damage, read_rgb raises it again and knows it
+            with Path(path).open("rb") as file, open_image(file, path, max_pixels) as image:
+                (width, height), form = image.size, image.format or ""
+    except Exception:  # whatever is raised on damage, read_rgb raises it again and knows it
         return ()
-    claimed = _bytes_at_least(width, height, form, mode)
-    if width * height >= _LARGE and claimed > _DEFLATE * os.path.getsize(path):  # noqa: PTH202
-        said = f"not decoded: claims {width} x {height} pixels, which its few bytes can't hold"
-        return (("oversized", said),)
     form, named = _SAME.get(form, form), _format_named(path)
     if named and form and form != named and not (named == "HEIF" and form == "AVIF"):
         faults.append(
@@ -77,14 +68,6 @@ def _by_header(path: str) -> tuple[tuple[str, str], ...]:
     if min(width, height) < MIN_SIDE:
         faults.append(("tiny", f"{width} x {height} pixels; both sides should be {MIN_SIDE} or more"))
     return tuple(faults)
-
-
-def _bytes_at_least(width: int, height: int, form: str, mode: str) -> int:
-    """The fewest bytes of pixels that such a header stands for; 0 where a format packs without a limit."""
-    if form not in ("PNG", "BMP", "PPM"):
-        return 0
-    bits = {"RGB": 24, "RGBA": 32, "LA": 16, "I;16": 16, "I": 16}.get(mode, 1)  # grey, palette: 1 to 8 bits
-    return width * height * bits // 8
 
 
 def _format_named(path: str) -> str:
@@ -99,8 +82,8 @@ def _why_unread(path: str, error: ImageError) -> tuple[str, str]:
     cause = error.__cause__
     unidentified = isinstance(cause, UnidentifiedImageError)
     decoder = _OPTIONAL.get(Path(path).suffix.lower())
-    if isinstance(cause, Image.DecompressionBombError):
-        return "oversized", reason
+    if isinstance(error, OversizedError):
+        return "oversized", f"not decoded: {reason}"
     if isinstance(cause, ImportError | MemoryError) or (isinstance(cause, OSError) and cause.errno):
         return "unreadable", reason
     if unidentified and decoder and not features.check(decoder):

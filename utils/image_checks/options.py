@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from utils.argument_types import positive_int
+from utils.argument_types import pixel_count, positive_int
 from utils.cores import usable_cores
 from utils.image_checks.faults import FAULTS
+from utils.image_limits import MAX_PIXELS
 
 
 def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:
@@ -47,6 +48,8 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "truncated, broken or oversized from label files; the original stays as label.txt.bak")  # fmt: skip
     add("--ignore", type=_faults, default=frozenset(), metavar="FAULT,...",
         help="faults that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip
+    add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
+        help="more are oversized, such as 500M; as for main.py (default: %(default)s)")  # fmt: skip
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
         help="processes (default: all cores, here %(default)s)")  # fmt: skip
     return parser

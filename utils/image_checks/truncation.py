@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from dataloader.holes import boxes_end
+
 _TAIL = 64
 
 
@@ -25,22 +27,5 @@ def ends_early(path: str | Path) -> bool:
         if head[:4] == b"\xff\x4f\xff\x51" or head[4:8] == b"jP  ":
             return not tail.endswith(b"\xff\xd9")
         if head[4:8] == b"ftyp":
-            return _boxes_end(file, size) > size
+            return boxes_end(file, size) > size
     return False
-
-
-def _boxes_end(file, size: int) -> int:  # type: ignore[no-untyped-def]
-    """Where the last top-level box of an ISO media file ends by its own account (ISO/IEC 14496-12, 4.2)."""
-    place = 0
-    while place < size:
-        file.seek(place)
-        header = file.read(16)
-        length = int.from_bytes(header[:4], "big")
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        if length == 0:  # reaches to the end of the file
-            return size
-        if length < 8:
-            return place
-        place += length
-    return place
