@@ -1,21 +1,17 @@
 """Reading pictures: whatever the file holds becomes 8-bit RGB, or one typed error."""
 
-import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from dataloader.opening import open_image
 from utils.errors import ImageError
 
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .jp2 .j2k .avif .heic .heif .gif .ppm .pgm".split()
-)
 # What Pillow raises on damaged files, beside OSError: RuntimeError by AVIF, TypeError by EXIF, and so on.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, MemoryError),
@@ -51,19 +47,10 @@ def read_sized(path: str | Path, fit: tuple[int, int] | None = None) -> tuple[Im
     path = Path(path)
     if path.suffix.lower() in (".heic", ".heif"):
         _register_heif(path)
-    try:
-        # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
-        # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
-        with path.open("rb") as file:
-            return decode(file, str(path), fit)
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such picture") from error
-    except PermissionError as error:
-        raise ImageError(f"{path}: no permission to read it") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: is a folder, not a picture") from error
-    except OSError as error:
-        raise ImageError(f"{path}: can't be read ({error.strerror or error})") from error
+    # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
+    # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
+    with open_image(path) as file:
+        return decode(file, str(path), fit)
 
 
 def decode(
@@ -111,19 +98,6 @@ def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> 
     factor = int(min(size[0] / fit[1], size[1] / fit[0]) / SPARE)
     if factor >= 2 and image.format == "JPEG":
         image.draft(None, (image.width // factor, image.height // factor))
-
-
-def is_picture(name: str) -> bool:
-    """Whether the name of a file, without its folder, is that of a picture, and not hidden."""
-    # os.path answers faster, and folders may hold a million
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
-
-
-def find_pictures(folder: str | Path) -> Iterator[Path]:
-    """Every file below `folder` with a picture's suffix, hidden ones left out, in sorted order."""
-    for path in sorted(Path(folder).rglob("*")):
-        if is_picture(path.name) and path.is_file():
-            yield path
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

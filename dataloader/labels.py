@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.image import IMAGE_SUFFIXES
+from dataloader.folders import has_image_suffix
 from dataloader.label_rows import FaultList, Interner, count_distinct, pair_faults, read_rows
 from dataloader.string_table import StringTable
 from utils.errors import LabelError
@@ -147,7 +147,7 @@ def _number(text: str) -> float | None:
 
 
 def _is_picture(text: str) -> bool:
-    return Path(text.replace("\\", "/")).suffix.lower() in IMAGE_SUFFIXES
+    return has_image_suffix(text.replace("\\", "/"))
 
 
 def _form(task: str, bins: int) -> str:

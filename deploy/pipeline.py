@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -79,8 +80,13 @@ def decode_path(path: str, scorer: Scorer, fit: tuple[int, int] | None) -> Decod
     try:
         image, (width, height) = read_picture(path, fit)
     except ImageError as error:
-        return Decoded(path, None, error=str(error).removeprefix(f"{path}: "))
+        return Decoded(path, None, error=_reason(error, path))
     return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)
+
+
+def _reason(error: ImageError, path: str) -> str:
+    """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
 
 
 def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.image import is_picture
+from dataloader.folders import find_pictures
 from distortions import Distortion
 from utils.data_generate.near_duplicates import group_look_alikes
 from utils.errors import ConfigError, DataError
@@ -50,7 +50,7 @@ def find_references(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; it should hold the reference pictures")
-    found = sorted(path for path in folder.iterdir() if is_picture(path.name) and path.is_file())
+    found = find_pictures(folder, deep=False)
     if not found:
         raise DataError(f"{folder}: holds no pictures; put the reference pictures there")
     named: dict[str, Path] = {}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.csv_rows import write_csv
 from utils.errors import DataError
 from utils.files import write_text
 
@@ -149,5 +150,5 @@ def _manifest_row(record: Record) -> tuple[object, ...]:
 
 def _csv_text(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_csv(text, rows)
     return text.getvalue()
