@@ -57,8 +57,8 @@ def names_in(file: IO[bytes], folder: Path, where: str) -> Iterator[str]:
     """The names in an open list.
 
     Names stand one per line; blank lines and, unless a file is called so, those with a # before them are left;
-    one that is not there is tried beside the list, and without spaces around it. Where the list ends with a
-    NUL, or holds one and no line feed, names end at a NUL and are taken as they are, line feeds included.
+    a name that is not there is tried beside the list, and without spaces around it. Where a list ends with a
+    NUL, or holds one and no line feed, names end at a NUL and are taken as they are, with line feeds.
 
     Args:
         file: at its beginning; seekable.
@@ -73,7 +73,7 @@ def names_in(file: IO[bytes], folder: Path, where: str) -> Iterator[str]:
         raise DataError(f"{one_line(where)}: the list is UTF-16 or UTF-32; save it as UTF-8")
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - 1))
-    by_nul = file.read() == b"\0" or (b"\0" in head and b"\n" not in head)
+    by_nul = file.read(1) == b"\0" or (b"\0" in head and b"\n" not in head)
     file.seek(len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0)
     if by_nul:
         yield from (os.fsdecode(name) for name in _split_at_nul(file) if name)

@@ -36,7 +36,7 @@ def run_program(work: Callable[[], int | None], interrupted: str = "interrupted"
     except OSError as error:
         status = _of_os_error(error)
     except KeyboardInterrupt:
-        print(f"error: {interrupted}", file=sys.stderr)
+        _tell(interrupted)
         status = 130
     except SystemExit as error:
         leaving, status = error, 0
@@ -51,14 +51,15 @@ def run_program(work: Callable[[], int | None], interrupted: str = "interrupted"
 
 
 def _of_os_error(error: OSError) -> int:
-    if error.filename is None and isinstance(error, BrokenPipeError):
-        drop_output(sys.stdout, error)
-    elif error.filename is not None or lost_output() is None:
-        place = f"{error.filename}: " if error.filename is not None else ""
-        return _tell(f"{place}{error.strerror or error}")
-    return 2
+    if error is lost_output():
+        return 2  # told below
+    place = f"{error.filename}: " if error.filename is not None else ""
+    return _tell(f"{place}{error.strerror or error}")
 
 
 def _tell(message: str) -> int:
-    print(f"error: {plain_lines(message)}", file=sys.stderr)
+    try:
+        print(f"error: {plain_lines(message)}", file=sys.stderr)
+    except OSError as error:
+        drop_output(sys.stderr, error)
     return 2

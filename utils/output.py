@@ -11,6 +11,18 @@ from utils.printable import output_errors
 _lost: list[OSError] = []
 
 
+class _NotingFile(io.FileIO):
+    """A file that keeps in mind why it could not be written, also when a library swallows the error."""
+
+    def write(self, data: Any) -> int | None:
+        """As of FileIO."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            _lost.append(error)
+            raise
+
+
 def open_output() -> None:
     """Make ready for any name, and for streams that the caller has closed (`>&-`, `2>&-`).
 
@@ -26,6 +38,23 @@ def open_output() -> None:
         sys.stderr = open(_reopened(2, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=output_errors())
+        if (
+            sys.stdout is sys.__stdout__ or sys.__stdout__ is None
+        ):  # not one that a test or a notebook has put in its place
+            sys.stdout = _noting(sys.stdout)
+
+
+def _noting(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Another stream to the file of `stream`."""
+    stream.flush()
+    raw = _NotingFile(stream.fileno(), "wb", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def _reopened(number: int, flags: int) -> int:
@@ -40,7 +69,7 @@ def _reopened(number: int, flags: int) -> int:
 
 def drop_output(stream: Any, error: OSError) -> None:
     """Note that what was printed is lost, and send what is still to come nowhere."""
-    if stream is sys.stdout:
+    if stream is sys.stdout and error not in _lost:
         _lost.append(error)
     with suppress(OSError, ValueError, AttributeError):  # a stream in memory has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
