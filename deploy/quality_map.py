@@ -12,6 +12,7 @@ from dataloader.views import View
 from deploy.engines.scorer import Scorer
 from deploy.score_scale import score_ends
 from deploy.storage import read_picture
+from utils.printable import one_line
 
 MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"

@@ -15,8 +15,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a full quota
 def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a file beside `path` for writing and move it there, flushed to disk, when the block ends well.
 
-    An exception in the block, or a kill, leaves an earlier `path` as it was. Text is UTF-8 with LF. A device or
-    a pipe (/dev/null, /dev/stdout) is written to as it is: another file in its place would be no use to anyone.
+    An exception in the block, or a kill, leaves an earlier `path` as it was. Text is UTF-8 with LF. A
+    device or a pipe (/dev/null, /dev/stdout) is written to as it is, and never replaced.
 
     Args:
         path: the file to write; its folder is made if it is not there.

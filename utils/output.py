@@ -14,7 +14,7 @@ _lost: list[OSError] = []
 class _NotingFile(io.FileIO):
     """A file that keeps in mind why it could not be written, also when a library swallows the error."""
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any, /) -> int:
         """As of FileIO."""
         try:
             return super().write(data)
@@ -30,6 +30,7 @@ def open_output() -> None:
     closed standard input; messages to a closed standard error vanish.
     """
     _lost.clear()
+    is_own = sys.stdout is sys.__stdout__  # not one that a test or a notebook has put in its place
     if sys.stdin is None:  # its number would go to the next file that is opened
         sys.stdin = open(_reopened(0, os.O_WRONLY), encoding="utf-8")  # noqa: SIM115, PTH123
     if sys.stdout is None:
@@ -38,9 +39,7 @@ def open_output() -> None:
         sys.stderr = open(_reopened(2, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=output_errors())
-        if (
-            sys.stdout is sys.__stdout__ or sys.__stdout__ is None
-        ):  # not one that a test or a notebook has put in its place
+        if is_own:
             sys.stdout = _noting(sys.stdout)
 
 
