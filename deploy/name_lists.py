@@ -57,7 +57,7 @@ def names_in(file: IO[bytes], folder: Path, where: str) -> Iterator[str]:
     """The names in an open list.
 
     Names stand one per line; blank lines and, unless a file is called so, those with a # before them are
-    left; a name that is not there is tried beside the list, and without spaces around it. Where it ends with a
+    left; one that is not there is tried beside the list, and without spaces around it. Where it ends with a
     NUL, or holds one and no line feed, names end at a NUL and are taken as they are, with line feeds.
 
     Args:
