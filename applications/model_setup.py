@@ -142,7 +142,7 @@ def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
             logging.warning("--%s %s replaces the %s of %s", name, asked, held, config.resume)
             measured = spec.is_measured
             spec = spec.with_(**{name: asked})
-            if measured and not spec.is_measured:
+            if measured and not spec.is_measured and not config.calibrate:
                 logging.warning(
                     "percentiles and range of scores are left out: they were measured with --%s %s "
                     "(--calibrate measures them anew)",

@@ -3,8 +3,8 @@
 import glob
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dataloader.folders import LeftOut, walk_images
@@ -41,32 +41,31 @@ class PathQueue:
 
     def add(self, paths: Iterable[str]) -> None:
         """Append paths that are not in the queue yet."""
-        self._insert("todo", paths)
+        with _room():
+            self._insert("todo", paths)
 
     def add_sorted(self, paths: Iterable[str]) -> int:
         """Append paths in the order of their names; how many there were, with those that are in the queue."""
-        self._insert("walk", paths)
-        count = self._base.execute("SELECT count(*) FROM walk").fetchone()[0]
-        self._base.execute("INSERT OR IGNORE INTO todo(path) SELECT path FROM walk ORDER BY path")
-        self._base.execute("DELETE FROM walk")
+        with _room():
+            self._insert("walk", paths)
+            count = self._base.execute("SELECT count(*) FROM walk").fetchone()[0]
+            self._base.execute("INSERT OR IGNORE INTO todo(path) SELECT path FROM walk ORDER BY path")
+            self._base.execute("DELETE FROM walk")
         return count
 
     def leave_out(self, paths: Iterable[str]) -> None:
         """Take paths out that are done."""
-        self._insert("done", paths)
-        # Rows that come from Parquet spell a name that is not UTF-8 in another way.
-        self._base.execute("DELETE FROM todo WHERE path IN done OR as_text(path) IN done")
-        self._base.execute("DELETE FROM done")
+        with _room():
+            self._insert("done", paths)
+            # Rows that come from Parquet spell a name that is not UTF-8 in another way.
+            self._base.execute("DELETE FROM todo WHERE path IN done OR as_text(path) IN done")
+            self._base.execute("DELETE FROM done")
 
     def _insert(self, table: str, paths: Iterable[str]) -> None:
+        self._base.execute("BEGIN")
         rows = ((_bytes_of(self._name(path)),) for path in paths)
-        try:
-            self._base.execute("BEGIN")
-            self._base.executemany(f"INSERT OR IGNORE INTO {table}(path) VALUES (?)", rows)
-            self._base.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            folder = os.environ.get("SQLITE_TMPDIR") or tempfile.gettempdir()
-            raise DataError(f"{folder}: no room there for the list of images ({error})") from error
+        self._base.executemany(f"INSERT OR IGNORE INTO {table}(path) VALUES (?)", rows)
+        self._base.execute("COMMIT")
 
     def _name(self, path: str) -> str:
         return str(Path(path).absolute()) if self._absolute and not is_url(path) else path
@@ -81,6 +80,18 @@ class PathQueue:
     def close(self) -> None:
         """Give the disk back."""
         self._base.close()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """A full disk below SQLite becomes a DataError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise DataError(
+            f"the list of images finds no room in the folder for temporary files ({error}); "
+            "SQLITE_TMPDIR names another folder"
+        ) from error
 
 
 def _bytes_of(path: str) -> bytes:

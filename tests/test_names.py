@@ -12,7 +12,7 @@ from PIL import Image
 
 from dataloader.folders import LeftOut, find_pictures, image_suffixes
 from dataloader.image import read_rgb
-from deploy.inputs import collect
+from deploy.inputs import PathQueue, collect
 from deploy.results import Row, read_rows, write_rows
 from utils.check_images import main as check_images
 from utils.data_generate.plan import find_references
@@ -288,3 +288,15 @@ def test_counts_are_told_in_words() -> None:
     assert str(left_out) == ""
     left_out.counts.update(dangling=3, special=2, folder=1)
     assert str(left_out) == "3 dangling links, 2 pipes, sockets or devices, 1 folder"
+
+
+def test_a_full_disk_below_the_list_is_told(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no limits of file sizes")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    queue = PathQueue()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(DataError, match="SQLITE_TMPDIR names another folder"):
+            queue.add(f"{number:0300}" for number in range(50_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -12,7 +12,7 @@ from deploy.engines import load_scorer
 from deploy.results import read_rows
 from main import main
 from models.spec import ModelSpec
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT, picture, write_split
 from tests.test_export import write_checkpoint
 from utils.files import atomic_write
 
@@ -236,12 +236,33 @@ def test_what_validation_measured_holds_for_its_view_alone(
     assert load_scorer("jit_mobilenet_v3_small.pt").spec == plain
     assert main(["--predict", "a.png", "--resume", "jit_mobilenet_v3_small.pt", "--view", "fit", *FAST]) == 0
     assert "better than" not in capsys.readouterr().out
+    assert spec_of_calibrated(model, place, capsys).score_percentiles is not None
     for action in (["--jit"], ["--export", "half"]):
         assert main([*action, "--resume", str(model), "--checkpoint_dir", ".", "--view", "fit"]) == 0
         assert "percentiles and range of scores are left out" in capsys.readouterr().err
     for name in ("jit_mobilenet_v3_small.pt", "mobilenet_v3_small_half.pth"):
         spec = load_scorer(name).spec
         assert (spec.view, spec.score_percentiles, spec.score_range) == ("fit", None, None)
+
+
+def spec_of_calibrated(model: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> ModelSpec:
+    write_split(place, "val", "rank", 2)
+    argv = [
+        "--calibrate",
+        "--resume",
+        str(model),
+        "--view",
+        "fit",
+        "--checkpoint_dir",
+        ".",
+        "-j",
+        "0",
+        "-g",
+        "0",
+    ]
+    assert main([*argv, "-j", "0", "-g", "0"]) == 0
+    assert "left out" not in capsys.readouterr().err
+    return load_scorer("calibrated_mobilenet_v3_small.pth").spec
 
 
 def test_a_spec_keeps_what_is_still_true() -> None:
