@@ -39,7 +39,7 @@ def open_output() -> None:
         sys.stderr = open(_reopened(2, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115, PTH123
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=output_errors())
-        if is_own:
+        if is_own and not sys.stdout.isatty():  # a console of Windows has a writer of its own
             sys.stdout = _noting(sys.stdout)
 
 
