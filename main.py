@@ -1,32 +1,27 @@
 """RankIQA: train, evaluate and deploy no-reference image quality models. See `python main.py --help`."""
 
 import importlib
-import logging
 import sys
 
 from config import Config, parse_config
-from utils.errors import RankIQAError
-from utils.my_logger import setup_console
+from utils.entry import run_program
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
     Returns:
-        0 when all went well, 2 after an expected fault (one line on stderr), 130 after an interrupt.
+        0 when all went well, 2 after an expected error (one line on stderr), 130 after an interrupt, 141 when
+        the reader of standard output has stopped.
     """
-    setup_console()
-    try:
-        config = parse_config(sys.argv[1:] if argv is None else argv)
-        # Imported late, because each application brings its libraries and --help must answer at once.
-        application = importlib.import_module(f"applications.{_application(config)}")
-        return application.run(config)
-    except RankIQAError as error:
-        logging.error("%s", error)
-        return 2
-    except KeyboardInterrupt:
-        logging.error("interrupted")
-        return 130
+    return run_program(lambda: _run(sys.argv[1:] if argv is None else argv), quiet=False)
+
+
+def _run(argv: list[str]) -> int:
+    config = parse_config(argv)
+    # Imported late, because each application brings its libraries and --help must answer at once.
+    application = importlib.import_module(f"applications.{_application(config)}")
+    return application.run(config)
 
 
 def _application(config: Config) -> str:

@@ -16,7 +16,8 @@ from PIL import Image
 from applications.continuing import flags_of
 from applications.predict import describe, model_file, open_scorer
 from config import Config
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of

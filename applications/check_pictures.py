@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from dataloader.views import View
 from models.normalise import to_unit
 from models.spec import ModelSpec
@@ -34,7 +34,7 @@ def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
 def _candidates(data: Path) -> list[Path]:
     for folder in (data / "test", data / "val", DEMO_PICTURES):
         if folder.is_dir():
-            found = list(islice(find_pictures(folder), PICTURES))
+            found = find_pictures(folder, told=False)[:PICTURES]
             if found:
                 return found
     return []
@@ -56,7 +56,7 @@ class CalibrationPictures(Sequence[np.ndarray]):
         if not folder.is_dir():
             raise DataError(f"--calibration {folder}: no such folder")
         self._view = View(spec.view, spec.image_size, spec.patches)
-        found = list(find_pictures(folder))
+        found = find_pictures(folder)
         step = max(1, -(-len(found) // most))
         self._paths = [path for path in found[::step] if _readable(path)]
         if not self._paths:

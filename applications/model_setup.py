@@ -145,6 +145,8 @@ def _notice_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> 
 def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
     """The spec of the file of --resume, with what the flags say of its view put in its place, with a notice.
 
+    Percentiles and range of the file hold for its own view alone, so they are left out with it.
+
     Raises:
         ConfigError: --criterion emd, of a file that gives one number.
     """
@@ -152,7 +154,14 @@ def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
         asked, held = getattr(config, name), getattr(spec, name)
         if name in config.given and asked != held:
             logging.warning("--%s %s replaces the %s of %s", name, asked, held, config.resume)
+            measured = spec.is_measured
             spec = spec.with_(**{name: asked})
+            if measured and not spec.is_measured and not config.calibrate:
+                logging.warning(
+                    "percentiles and range of scores are left out: they were measured with --%s %s "
+                    "(--calibrate measures them anew)",
+                    *(name, held),
+                )
     if spec.criterion == "emd" and spec.num_classes < 2:
         raise ConfigError(f"--criterion emd: {config.resume} gives one number, no distribution of ratings")
     return spec

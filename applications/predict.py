@@ -1,8 +1,6 @@
 """`--predict`: scores of pictures, as lines, as a file and as a page."""
 
-import io
 import logging
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from utils.checkpoint import find_file
 from utils.cores import usable_cores
 from utils.distributed import choose_device
 from utils.errors import WeightsError
+from utils.printable import one_line
 from utils.progress import progress_bar
 from utils.signals import StopSignals
 
@@ -51,6 +50,17 @@ def run(config: Config) -> int:
     scorer = open_scorer(config, model, threads)
     logging.info("%s", describe(scorer, model))
     journal = _open_journal(config)
+    try:
+        return _score(config, queue, scorer, threads, journal)
+    finally:
+        queue.close()
+        if journal:
+            journal.close()
+            if config.output is None:  # only --output has a run that resumes
+                journal.path.unlink(missing_ok=True)
+
+
+def _score(config: Config, queue: PathQueue, scorer: Scorer, threads: int, journal: Journal | None) -> int:
     counts = Counts()
     if config.skip_done and journal:
         _leave_done_out(queue, journal, counts)
@@ -64,12 +74,12 @@ def run(config: Config) -> int:
             bar.update(len(group))
             if stop.requested:
                 break
-    queue.close()
     if stop.requested:
-        _leave_journal(config, journal)
+        if journal and config.output is not None:
+            logging.warning("interrupted; --skip_done goes on with %s", journal.path)
         return 130
     _finish(config, journal, scorer, counts)
-    return 1 if counts.bad or queue.unread else 0
+    return 1 if counts.bad or queue.left_out.unread else 0
 
 
 def model_file(config: Config) -> Path:
@@ -133,8 +143,6 @@ def _prepare_outputs(config: Config) -> None:
         require_writable("--report", config.report)
     if config.quality_map is not None:
         require_writable("--quality_map", config.quality_map / "map.png")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
 
 
 def _open_journal(config: Config) -> Journal | None:
@@ -153,27 +161,17 @@ def _leave_done_out(queue: PathQueue, journal: Journal, counts: Counts) -> None:
         logging.warning("%d rows from before have an error; they are not tried again", counts.bad)
 
 
-def _leave_journal(config: Config, journal: Journal | None) -> None:
-    if journal is None:
-        return
-    journal.close()
-    if config.output is not None:
-        logging.warning("interrupted; --skip_done goes on with %s", journal.path)
-    else:
-        journal.path.unlink()
-
-
 def _put(group: list[Row], journal: Journal | None, config: Config) -> None:
     if journal:
         with writing(journal.path):
             journal.append(group)
     for row in group:
         if row.error:
-            logging.error("%s: %s", row.path, row.error)
+            logging.error("%s", one_line(f"{row.path}: {row.error}"))
         elif config.output is None:
             share = "" if row.percentile is None else f"  better than {row.percentile:3.0f}%"
             spread = "" if row.std is None else f"  +- {row.std:.3f}"
-            print(f"{row.score:9.4f}{spread}{share}  {row.path}")
+            print(f"{row.score:9.4f}{spread}{share}  {one_line(row.path)}")
 
 
 def _draw_maps(group: list[Row], scorer: Scorer, folder: Path, max_pixels: int) -> None:
@@ -196,6 +194,3 @@ def _finish(config: Config, journal: Journal | None, scorer: Scorer, counts: Cou
         with writing(config.output):
             journal.finish()
         print(f"{config.output}: {counts.good} pictures scored, {counts.bad} could not be read")
-    elif journal:
-        journal.close()
-        journal.path.unlink()

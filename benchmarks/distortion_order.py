@@ -17,7 +17,8 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from distortions import distort, find_distortion, kinds_of, seed_of
 from distortions.registry import LEVELS
 from utils.cores import usable_cores

@@ -21,7 +21,8 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from distortions import kinds_of
 from utils.cores import usable_cores
 from utils.data_generate.generate import _one_thread, plan_tasks, run_task

@@ -29,7 +29,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from benchmarks.measure import spread
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from dataloader.views import View
 
 SIZE = (224, 224)

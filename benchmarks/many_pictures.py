@@ -24,7 +24,8 @@ if __package__ in (None, ""):
 import torch
 
 from benchmarks.measure import resident
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from models import create_model
 from models.spec import ModelSpec
 from utils.checkpoint import save_checkpoint

@@ -26,7 +26,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines import load_scorer
 from deploy.engines.scorer import Scorer

@@ -22,7 +22,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from dataloader.image import find_pictures, read_rgb  # noqa: E402
+from dataloader.folders import find_pictures  # noqa: E402
+from dataloader.image import read_rgb  # noqa: E402
 from dataloader.views import View  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
 from deploy.engines.torch_modules import open_checkpoint  # noqa: E402

@@ -1,10 +1,8 @@
 """Reading pictures: whatever the file holds becomes 8-bit RGB, or one typed error."""
 
-import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -14,15 +12,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from dataloader.bare_files import without_metadata
 from dataloader.deep_tiff import UnsupportedImageError
+from dataloader.image_files import open_file
 from dataloader.opening import load_pixels, open_image, turn_of
 from dataloader.pixels import to_srgb
 from dataloader.signatures import OTHER_CONTENT, content_name
 from utils.errors import ImageError
 from utils.image_limits import MAX_PIXELS
 
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .bmp .tif .tiff .webp .jp2 .j2k .avif .heic .heif .gif .ppm .pgm".split()
-)
 # What Pillow raises on damaged files, beside OSError: RuntimeError by AVIF, TypeError by EXIF, and so on.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, MemoryError),
@@ -66,19 +62,10 @@ def read_sized(
         ImageError: as `read_rgb`.
     """
     path = Path(path)
-    try:
-        # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
-        # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
-        with path.open("rb") as file:
-            return decode(file, str(path), fit, max_pixels)
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such picture") from error
-    except PermissionError as error:
-        raise ImageError(f"{path}: no permission to read it") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: is a folder, not a picture") from error
-    except OSError as error:
-        raise ImageError(f"{path}: can't be read ({error.strerror or error})") from error
+    # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
+    # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
+    with open_file(path) as file:
+        return decode(file, str(path), fit, max_pixels)
 
 
 def decode(
@@ -147,16 +134,3 @@ def _reason(file: IO[bytes], damage: BaseException) -> str:
     if isinstance(damage, UnidentifiedImageError):
         return "not a picture in any format that Pillow knows"
     return f"damaged picture ({damage or type(damage).__name__})"
-
-
-def is_picture(name: str) -> bool:
-    """Whether the name of a file, without its folder, is that of a picture, and not hidden."""
-    # os.path answers faster, and folders may hold a million
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")  # noqa: PTH122
-
-
-def find_pictures(folder: str | Path) -> Iterator[Path]:
-    """Every file below `folder` with a picture's suffix, hidden ones left out, in sorted order."""
-    for path in sorted(Path(folder).rglob("*")):
-        if is_picture(path.name) and path.is_file():
-            yield path

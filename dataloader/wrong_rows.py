@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from dataloader.image import IMAGE_SUFFIXES
+from dataloader.folders import has_image_suffix
 from utils.numerals import COMMA, parse_number, why_no_number
 
 _DELIMITERS = {";": "';'", "\t": "TAB", "|": "'|'"}
@@ -18,7 +17,7 @@ def form(task: str, bins: int) -> str:
 
 def is_picture(text: str) -> bool:
     """Whether `text` ends as the name of an image does."""
-    return Path(text.replace("\\", "/")).suffix.lower() in IMAGE_SUFFIXES
+    return has_image_suffix(text.replace("\\", "/"))
 
 
 def parted(fields: Sequence[str]) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from dataloader.image import find_pictures, read_rgb  # noqa: E402
+from dataloader.folders import find_pictures  # noqa: E402
+from dataloader.image import read_rgb  # noqa: E402
 from demos.score_sheet import draw_sheet  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
-from utils.errors import ImageError, RankIQAError, WeightsError  # noqa: E402
-from utils.image_checks.report import printable  # noqa: E402
+from utils.entry import run_program  # noqa: E402
+from utils.errors import ImageError, WeightsError  # noqa: E402
+from utils.printable import printable  # noqa: E402
 
 # Where --jit and the quick start leave their files.
 FOLDERS = (HERE.parent / "checkpoints", HERE.parent / "quick_start" / "checkpoints")
@@ -23,6 +25,10 @@ DEFAULT_NAME = "jit_efficientnet_b0.pt"
 
 def main(argv: list[str] | None = None) -> int:
     """Print score, distribution for N > 1, and path of every picture; 1 when some could not be read."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
     parser = argparse.ArgumentParser(description="Tell how good pictures look, higher = better.")
     parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="pictures and folders")
     model_help = "TorchScript file (default: the newest jit_*.pt of checkpoints/ or quick_start/)"
@@ -31,17 +37,13 @@ def main(argv: list[str] | None = None) -> int:
         "--sheet", type=Path, metavar="PNG", help="draw the pictures with their scores, best first"
     )
     arguments = parser.parse_args(argv)
-    try:
-        model = arguments.model or default_model()
-        scorer = load_scorer(model)
-        print(describe(scorer, model))
-        scored, faults = print_scores(scorer, arguments.paths)
-        if arguments.sheet and scored:
-            draw_sheet(scored, arguments.sheet)
-            print(f"drawn: {arguments.sheet}")
-    except RankIQAError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    model = arguments.model or default_model()
+    scorer = load_scorer(model)
+    print(describe(scorer, model))
+    scored, faults = print_scores(scorer, arguments.paths)
+    if arguments.sheet and scored:
+        draw_sheet(scored, arguments.sheet)
+        print(f"drawn: {arguments.sheet}")
     return 1 if faults else 0
 
 

@@ -14,9 +14,10 @@ sys.path.insert(0, str(HERE.parent))
 from demos.image_assessment import describe, print_scores  # noqa: E402
 from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
-from utils.errors import ConfigError, ImageError, RankIQAError  # noqa: E402
+from utils.entry import run_program  # noqa: E402
+from utils.errors import ConfigError, ImageError  # noqa: E402
 from utils.files import atomic_write, write_text  # noqa: E402
-from utils.image_checks.report import printable  # noqa: E402
+from utils.printable import printable  # noqa: E402
 from utils.progress import progress_bar  # noqa: E402
 
 BATCH = 8  # frames held at once: few, as they may be large
@@ -24,6 +25,10 @@ BATCH = 8  # frames held at once: few, as they may be large
 
 def main(argv: list[str] | None = None) -> int:
     """Print the scores of pictures and of a video's seconds; 1 when a picture could not be read."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
     parser = argparse.ArgumentParser(description="Tell by OpenVINO how good pictures and videos look.")
     parser.add_argument("paths", nargs="+", type=Path, help=f"pictures, folders of them, {' '.join(VIDEOS)}")
     parser.add_argument("--model", type=Path, required=True, help=".xml, .onnx, .pt or .pth")
@@ -32,22 +37,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     videos = [path for path in arguments.paths if path.suffix.lower() in VIDEOS]
     pictures = [path for path in arguments.paths if path not in videos]
-    try:
-        if (arguments.plot or arguments.output) and len(videos) != 1:
-            raise ConfigError(f"--plot and --output are for one video, not for {len(videos)}")
-        scorer = load_scorer(arguments.model, engine="openvino")
-        print(describe(scorer, arguments.model))
-        faults = print_scores(scorer, pictures)[1] if pictures else 0
-        for video in videos:
-            rows = score_video(scorer, video)
-            print_rows(rows, video)
-            if arguments.output:
-                write_text(arguments.output, table(rows))
-            if arguments.plot:
-                draw_plot(rows, video.name, arguments.plot)
-    except (RankIQAError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if (arguments.plot or arguments.output) and len(videos) != 1:
+        raise ConfigError(f"--plot and --output are for one video, not for {len(videos)}")
+    scorer = load_scorer(arguments.model, engine="openvino")
+    print(describe(scorer, arguments.model))
+    faults = print_scores(scorer, pictures)[1] if pictures else 0
+    for video in videos:
+        rows = score_video(scorer, video)
+        print_rows(rows, video)
+        if arguments.output:
+            write_text(arguments.output, table(rows))
+        if arguments.plot:
+            draw_plot(rows, video.name, arguments.plot)
     return 1 if faults else 0
 
 

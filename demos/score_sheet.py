@@ -18,7 +18,7 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
 
     from dataloader.image import read_rgb
     from utils.files import atomic_write
-    from utils.image_checks.report import printable
+    from utils.printable import printable
 
     ranked = sorted(scored, key=lambda pair: -pair[0])
     step = max(1, math.ceil(len(ranked) / MOST))

@@ -16,29 +16,28 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # its routes would ask huggingface.co for any client
 
 from deploy import names  # noqa: E402
-from utils.errors import RankIQAError, WeightsError  # noqa: E402
+from utils.entry import run_program  # noqa: E402
+from utils.errors import WeightsError  # noqa: E402
 
 NEEDS = (("gradio", "gradio"), ("fastapi", "fastapi"), ("python_multipart", "python-multipart"))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until interrupted."""
-    arguments = parse(argv)
-    try:
-        from deploy.optional import require
+    return run_program(lambda: _run(parse(argv)))
 
-        if arguments.model is None and not names.DEFAULT_MODEL.is_file():
-            raise WeightsError(names.no_default_model("--model"))
-        for module, package in NEEDS if not arguments.api_only else NEEDS[1:]:
-            require(module, "the page", package)
-        uvicorn: Any = require("uvicorn", "the page")
-        app = build(arguments)
-    except RankIQAError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+
+def _run(arguments: argparse.Namespace) -> None:
+    from deploy.optional import require
+
+    if arguments.model is None and not names.DEFAULT_MODEL.is_file():
+        raise WeightsError(names.no_default_model("--model"))
+    for module, package in NEEDS if not arguments.api_only else NEEDS[1:]:
+        require(module, "the page", package)
+    uvicorn: Any = require("uvicorn", "the page")
+    app = build(arguments)
     print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
     serve(uvicorn, app, arguments)
-    return 0
 
 
 def serve(uvicorn: Any, app: Any, arguments: argparse.Namespace) -> None:

@@ -114,7 +114,7 @@ def score_on_cluster(
             bar.update(len(rows))
     queue.close()
     print(f"{output}: {counts.good} pictures scored, {counts.bad} could not be read")
-    return 1 if counts.bad or queue.unread else 0
+    return 1 if counts.bad or queue.left_out.unread else 0
 
 
 def _finished_parts(paths: Iterable[str], output: Path, actor: tuple[Any, ...], ray: Any) -> Iterator[Path]:

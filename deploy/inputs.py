@@ -1,18 +1,19 @@
 """Which pictures to score: files, folders, patterns, lists and standard input, as one queue on disk."""
 
 import glob
-import io
-import logging
 import os
 import sqlite3
-import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from dataloader.image import is_picture
+from dataloader.folders import LeftOut, walk_images
+from deploy.name_lists import names_in_file, names_on_standard_input
+from deploy.patterns import match_images
 from deploy.results import as_text
 from deploy.storage import is_url, list_pictures
 from utils.errors import DataError
+from utils.printable import one_line
 
 LISTS = (".txt", ".lst", ".list")
 
@@ -24,11 +25,11 @@ class PathQueue:
         absolute: make relative paths absolute, for machines with other working folders.
 
     Attributes:
-        unread: folders that could not be read.
+        left_out: what folders, patterns and URLs hold beside images.
     """
 
     def __init__(self, absolute: bool = False) -> None:
-        self.unread: list[str] = []
+        self.left_out = LeftOut()
         self._absolute = absolute
         # "" is SQLite's private database on disk, which vanishes with the connection. Names are bytes:
         # a file system's need not be UTF-8.
@@ -40,24 +41,29 @@ class PathQueue:
 
     def add(self, paths: Iterable[str]) -> None:
         """Append paths that are not in the queue yet."""
-        self._insert("todo", paths)
+        with _room():
+            self._insert("todo", paths)
 
-    def add_sorted(self, paths: Iterable[str]) -> None:
-        """Append paths in the order of their names."""
-        self._insert("walk", paths)
-        self._base.execute("INSERT OR IGNORE INTO todo(path) SELECT path FROM walk ORDER BY path")
-        self._base.execute("DELETE FROM walk")
+    def add_sorted(self, paths: Iterable[str]) -> int:
+        """Append paths in the order of their names; how many there were, with those that are in the queue."""
+        with _room():
+            self._insert("walk", paths)
+            count = self._base.execute("SELECT count(*) FROM walk").fetchone()[0]
+            self._base.execute("INSERT OR IGNORE INTO todo(path) SELECT path FROM walk ORDER BY path")
+            self._base.execute("DELETE FROM walk")
+        return count
 
     def leave_out(self, paths: Iterable[str]) -> None:
         """Take paths out that are done."""
-        self._insert("done", paths)
-        # Rows that come from Parquet spell a name that is not UTF-8 in another way.
-        self._base.execute("DELETE FROM todo WHERE path IN done OR as_text(path) IN done")
-        self._base.execute("DELETE FROM done")
+        with _room():
+            self._insert("done", paths)
+            # Rows that come from Parquet spell a name that is not UTF-8 in another way.
+            self._base.execute("DELETE FROM todo WHERE path IN done OR as_text(path) IN done")
+            self._base.execute("DELETE FROM done")
 
     def _insert(self, table: str, paths: Iterable[str]) -> None:
         self._base.execute("BEGIN")
-        rows = ((os.fsencode(self._name(path)),) for path in paths)
+        rows = ((_bytes_of(self._name(path)),) for path in paths)
         self._base.executemany(f"INSERT OR IGNORE INTO {table}(path) VALUES (?)", rows)
         self._base.execute("COMMIT")
 
@@ -76,105 +82,71 @@ class PathQueue:
         self._base.close()
 
 
-def collect(arguments: Iterable[str], absolute: bool = False) -> PathQueue:
-    """The pictures that the arguments of --predict stand for.
+@contextmanager
+def _room() -> Iterator[None]:
+    """A full disk below SQLite becomes a DataError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise DataError(
+            f"the list of images finds no room in the folder for temporary files ({error}); "
+            "SQLITE_TMPDIR names another folder"
+        ) from error
 
-    A folder stands for every file below it with a picture's suffix, hidden ones left out, sorted by name; a
-    pattern (`*`, `?`, `[...]`, `**`) for its matches; a .txt, .lst or .list file for its lines; `-` for the
-    lines of standard input; an s3://, gs://, hdfs:// or file:// URL for the pictures below it. Any other
-    name is a picture, also one that is not there: it becomes a row. A folder below that can't be read is told
-    and left out.
+
+def _bytes_of(path: str) -> bytes:
+    """A path as the file system has it.
+
+    What no name can hold is spelt otherwise, once and for all, so that every format can hold the row of it: a
+    NUL by the four characters of its escape, half of a surrogate pair by three bytes.
+    """
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        name = path.encode(errors="surrogatepass")
+    return name.replace(b"\0", rb"\x00")
+
+
+def collect(arguments: Iterable[str], absolute: bool = False) -> PathQueue:
+    """The images that the arguments of --predict stand for.
+
+    A folder stands for the images below it, sorted by name (`dataloader.folders` has the rule); a pattern
+    (`*`, `?`, `[...]`, `**`) for its matches; a .txt, .lst or .list file for its names; `-` for the names
+    on standard input; an s3://, gs://, hdfs:// or file:// URL for the images below it. Any other name is an
+    image, also one that is not there: it becomes a row. What is left out is told.
 
     Args:
         arguments: as above.
         absolute: see PathQueue.
 
     Raises:
-        DataError: a folder without pictures, a pattern without matches, or a list that can't be read.
+        DataError: a folder without images, a pattern without matches, or a list that can't be read.
     """
     queue = PathQueue(absolute)
     for argument in arguments:
-        before = len(queue)
+        left_out = LeftOut()
         if argument == "-":
-            queue.add(_lines(_standard_input(), Path()))
+            queue.add(names_on_standard_input())
         elif is_url(argument):
-            queue.add_sorted(list_pictures(argument))
-            _require_some(queue, before, f"{argument}: no pictures there")
-        elif Path(argument).is_dir():
-            queue.add_sorted(walk_pictures(argument, queue.unread))
-            _require_some(queue, before, f"{argument}: no pictures in this folder")
-        elif Path(argument).suffix.lower() in LISTS:
-            _add_list(queue, Path(argument))
-        elif not Path(argument).exists() and glob.has_magic(argument):
-            queue.add_sorted(_matches(argument, queue.unread))
-            _require_some(queue, before, f"{argument}: matches no picture")
+            found = queue.add_sorted(list_pictures(argument, left_out))
+            _require_some(found, f"{argument}: no pictures there", left_out)
+        elif os.path.isdir(argument):  # noqa: PTH112  # a name too long for the disk is False, not OSError
+            found = queue.add_sorted(walk_images(argument, left_out))
+            _require_some(found, f"{argument}: no pictures in this folder", left_out)
+        elif os.path.splitext(argument)[1].lower() in LISTS:  # noqa: PTH122
+            queue.add(names_in_file(Path(argument)))
+        elif glob.has_magic(argument) and not os.path.lexists(argument):
+            found = queue.add_sorted(match_images(argument, left_out))
+            _require_some(found, f"{argument}: matches no picture", left_out)
         else:
             queue.add([argument])
+        left_out.tell(argument)
+        queue.left_out.add(left_out)
     return queue
 
 
-def walk_pictures(folder: str, unread: list[str]) -> Iterator[str]:
-    """Every picture below `folder`, in no order; links to files are followed, links to folders are not.
-
-    Args:
-        folder: where to start.
-        unread: takes the folders that can't be read.
-    """
-    todo = [folder]
-    while todo:
-        place = todo.pop()
-        try:
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        if not entry.name.startswith("."):
-                            todo.append(entry.path)
-                    elif is_picture(entry.name) and _is_file(entry):
-                        yield entry.path
-        except OSError as error:
-            logging.warning("%s: left out, the folder can't be read (%s)", place, error.strerror)
-            unread.append(place)
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a link to where nobody may look: its row will say so
-        return True
-
-
-def _matches(pattern: str, unread: list[str]) -> Iterator[str]:
-    for path in glob.iglob(pattern, recursive=True):  # noqa: PTH207  # absolute patterns too
-        if Path(path).is_dir():
-            yield from walk_pictures(path, unread)
-        elif is_picture(Path(path).name):
-            yield path
-
-
-def _add_list(queue: PathQueue, path: Path) -> None:
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            queue.add(_lines(file, path.parent))
-    except OSError as error:
-        raise DataError(f"{path}: the list can't be read ({error.strerror})") from error
-
-
-def _standard_input() -> Iterable[str]:
-    """The lines of standard input, with names that need not be UTF-8."""
-    if isinstance(sys.stdin, io.TextIOWrapper) and sys.stdin.errors != "surrogateescape":
-        sys.stdin.reconfigure(errors="surrogateescape")
-    return sys.stdin
-
-
-def _lines(lines: Iterable[str], folder: Path) -> Iterator[str]:
-    """Paths, one a line; one that is not there is tried beside the list. Blank lines and # are skipped."""
-    for line in lines:
-        name = line.rstrip("\r\n")
-        if name.strip() and not name.startswith("#"):
-            beside = folder / name
-            yield str(beside) if not os.path.lexists(name) and beside.exists() else name
-
-
-def _require_some(queue: PathQueue, before: int, message: str) -> None:
-    if len(queue) == before:
-        raise DataError(message)
+def _require_some(found: int, message: str, left_out: LeftOut) -> None:
+    if not found:
+        unread = [f"can't read {folder} ({why})" for folder, why in left_out.unread]
+        reasons = "; ".join([*([f"left out: {left_out}"] if left_out.counts else []), *unread])
+        raise DataError(one_line(f"{message} ({reasons})" if reasons else message))

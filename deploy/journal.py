@@ -6,6 +6,7 @@ the line that it was writing; the output itself is there whole, or not at all.
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.results import Row, read_rows, to_line, write_rows
@@ -52,8 +53,9 @@ class Journal:
         self.path.unlink()
 
     def close(self) -> None:
-        """Leave the journal for a run that goes on."""
-        self._file.close()
+        """Leave the journal for a run that resumes."""
+        with suppress(OSError):  # what could not be written, `append` has told
+            self._file.close()
 
 
 def _cut_torn_line(path: Path) -> None:

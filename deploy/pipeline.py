@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -94,8 +95,13 @@ def decode_path(
     try:
         image, (width, height) = read_picture(path, fit, max_pixels)
     except ImageError as error:
-        return Decoded(path, None, error=str(error).removeprefix(f"{path}: "))
+        return Decoded(path, None, error=_reason(error, path))
     return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)
+
+
+def _reason(error: ImageError, path: str) -> str:
+    """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
 
 
 def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:

@@ -13,6 +13,7 @@ from deploy.engines.scorer import Scorer
 from deploy.score_scale import score_ends
 from deploy.storage import read_picture
 from utils.image_limits import MAX_PIXELS
+from utils.printable import one_line
 
 MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
@@ -150,7 +151,7 @@ def draw_map(result: QualityMap, title: str, file: object) -> None:
     drawn = heat.imshow(np.asarray(values), cmap="RdYlBu", alpha=0.55, vmin=low, vmax=high)
     figure.colorbar(drawn, ax=heat, label=result.meaning, shrink=0.85)
     # file names: $ is no formula there, and their bytes need not be text
-    shown_title = os.fsencode(title).decode(errors="replace")
+    shown_title = os.fsencode(one_line(title)).decode(errors="replace")
     heat.set_title(shown_title, fontsize=10, parse_math=False, fontfamily=_fonts())
     for axes in (plain, heat):
         axes.set(xticks=[], yticks=[])

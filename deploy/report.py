@@ -20,6 +20,7 @@ from models.spec import ModelSpec
 from utils.errors import ImageError
 from utils.files import write_text
 from utils.image_limits import MAX_PIXELS
+from utils.printable import one_line
 
 SHOWN = 24  # pictures at each end
 SIDE = 220  # pixels of a thumbnail
@@ -125,7 +126,7 @@ def _script_safe(value: Any) -> str:
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
     rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
-    return [row.path, *rounded, row.width, row.height, row.error, _link(row.path, parent)]
+    return [one_line(row.path), *rounded, row.width, row.height, row.error, _link(row.path, parent)]
 
 
 def _link(path: str, parent: Path) -> str:
@@ -154,5 +155,7 @@ def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=82)
         data = base64.b64encode(buffer.getvalue()).decode()
-        cards.append({"row": row, "name": Path(row.path).name, "data": data, "link": _link(row.path, parent)})
+        title = one_line(row.path)
+        cards.append({"row": row, "title": title, "name": one_line(Path(row.path).name), "data": data})
+        cards[-1]["link"] = _link(row.path, parent)
     return cards

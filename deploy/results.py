@@ -5,13 +5,16 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from deploy.optional import require
+from utils.csv_rows import write_csv
 from utils.errors import DataError
 from utils.files import atomic_write
 
+LONGEST_CELL = 2**31 - 1  # characters: what a list gives as a name may be anything
 ROW_GROUP = 10_000  # rows that are in memory at once while Parquet is written
 
 
@@ -93,10 +96,8 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
         if suffix == ".jsonl":
             file.writelines(to_line(row) for row in rows)
             return
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow([_cell(value) for value in asdict(row).values()])
+        # floats in full, so that a file that is read back gives the same rows
+        write_csv(file, chain([COLUMNS], (list(asdict(row).values()) for row in rows)))
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
@@ -120,21 +121,19 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]
             return
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as text:
             if suffix == ".csv":
-                yield from (_row_of_text(values) for values in csv.DictReader(text))
+                csv.field_size_limit(LONGEST_CELL)
+                yield from map(_row_of_text, csv.DictReader(text))
             else:
                 yield from map(from_line, text)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, csv.Error) as error:
         raise DataError(f"{path}: not rows of --predict ({error}); take another --output") from error
 
 
 def _row_of_text(values: dict[str, str]) -> Row:
+    if None in values or None in values.values():
+        raise ValueError(f"another number of columns in the row of {values.get('path')}")
     numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
     return Row(path=values["path"], error=values["error"], **numbers)
-
-
-def _cell(value: Any) -> Any:
-    """Floats in full, so that a file that is read back gives the same rows."""
-    return "" if value is None else value
 
 
 def _text(raw: Any) -> Any:

@@ -11,6 +11,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 
 Triple = tuple[float, float, float]
+MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,21 @@ class ModelSpec:
     provenance: str | None = None
 
     def with_(self, **changes: Any) -> "ModelSpec":
-        """A copy with some fields changed."""
-        return replace(self, **changes)
+        """A copy with some fields changed; what validation measured in another view is left out of it."""
+        changed = replace(self, **changes)
+        lost = {name: changes.get(name) for name in MEASURED} if changed.sees != self.sees else {}
+        return replace(changed, **lost)  # type: ignore[arg-type]
+
+    @property
+    def sees(self) -> tuple[Any, ...]:
+        """What decides about the pixels that the network gets; scores are comparable where it is equal."""
+        patches = self.patches if self.view == "patches" else None
+        return self.image_size, self.view, patches, self.mean, self.std
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the spec knows something of the scores of validation."""
+        return any(getattr(self, name) is not None for name in MEASURED)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, fit for JSON and for `torch.load(weights_only=True)`."""

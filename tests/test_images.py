@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.image import find_pictures, read_rgb
+from dataloader.folders import find_pictures
+from dataloader.image import read_rgb
 from utils.errors import ImageError
 
 RNG = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import logging
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,8 @@ class HelpfulParser(argparse.ArgumentParser):
             known = [option for action in self._actions for option in action.option_strings]
             near = difflib.get_close_matches(unknown.split("=")[0], known, n=3)
             hint = f"; did you mean {' or '.join(near)}?" if near else "; see --help"
+            if os.path.lexists(unknown):  # noqa: PTH111  # a name that no Path takes is not there
+                hint = f"; the file of this name is called ./{unknown} here"
             raise ConfigError(f"unknown argument {unknown}{hint}")
         raise ConfigError(message)
 

@@ -18,7 +18,8 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from utils.errors import ConfigError, RankIQAError, WeightsError
+from utils.entry import run_program
+from utils.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +29,10 @@ ALIKE = ("arch", "num_classes", "image_size", "view", "mean", "std", "criterion"
 
 def main(argv: list[str] | None = None) -> int:
     """Write the mean; 0, or 2 after a fault that the user can mend (told in one line)."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -35,13 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     add("models", type=Path, nargs="+", metavar="MODEL.pth", help="two or more, as --resume takes them")
     add("--out", type=Path, required=True, metavar="FILE.pth", help="the mean, in float32")
     args = parser.parse_args(argv)
-    try:
-        write_mean(args.models, args.out)
-    except RankIQAError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    write_mean(args.models, args.out)
     print(f"{args.out}: the mean of {len(args.models)} models; take its percentiles by main.py --calibrate")
-    return 0
 
 
 def write_mean(paths: Sequence[Path], out: Path) -> None:

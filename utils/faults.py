@@ -1,6 +1,5 @@
 """Faults of torch that a user can mend, in a user's words."""
 
-import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from utils.errors import TrainingError
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a full quota, a limit of the file size
+from utils.files import NO_ROOM
 
 
 @contextmanager

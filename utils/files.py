@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import errno
 import glob
 import os
 import tempfile
@@ -10,12 +11,15 @@ from typing import IO, Any
 
 from utils.errors import ConfigError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a full quota, a limit of the file size
+
 
 @contextmanager
 def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a file beside `path` for writing and move it there, flushed to disk, when the block ends well.
 
-    An exception in the block, or a kill, leaves an earlier `path` as it was. Text is UTF-8 with LF.
+    An exception in the block, or a kill, leaves an earlier `path` as it was. Text is UTF-8 with LF. A
+    device or a pipe (/dev/null, /dev/stdout) is written to as it is, and never replaced.
 
     Args:
         path: the file to write; its folder is made if it is not there.
@@ -25,12 +29,20 @@ def atomic_write(path: str | Path, mode: str = "wb") -> Iterator[IO[Any]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open(mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+        return
     try:
         with partial.open(mode, **text) as file:  # type: ignore[call-overload]
             yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno in NO_ROOM:  # of an open file it is not said which one
+            error.filename = str(path)
+        raise
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()

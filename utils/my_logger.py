@@ -5,6 +5,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from utils.output import drop_output
+from utils.printable import plain_lines
+
 _ours: list[logging.Handler] = []
 
 
@@ -18,9 +21,10 @@ def setup_console(quiet: bool = False) -> None:
     for old in _ours:
         root.removeHandler(old)
     root.setLevel(logging.WARNING if quiet else logging.INFO)
-    out = logging.StreamHandler(sys.stdout)
+    out = _TerminalHandler(sys.stdout)
     out.addFilter(lambda record: record.levelno < logging.WARNING)
-    err = logging.StreamHandler(sys.stderr)
+    out.setFormatter(_PlainFormatter())
+    err = _TerminalHandler(sys.stderr)
     err.setLevel(logging.WARNING)
     err.setFormatter(_PrefixFormatter())
     _ours[:] = [out, err, _Early()]
@@ -32,7 +36,7 @@ def setup_console(quiet: bool = False) -> None:
 
 def add_file(path: Path) -> logging.Handler:
     """Write everything that is logged to `path` as well, from `setup_console` on; close it with `remove`."""
-    handler = _FileHandler(path, encoding="utf-8")
+    handler = _FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for early in [h for h in logging.getLogger().handlers if isinstance(h, _Early)]:
         early.hand_over(handler)
@@ -45,6 +49,18 @@ def remove(handler: logging.Handler) -> None:
     logging.getLogger().removeHandler(handler)
     with suppress(OSError):  # no room for the last line
         handler.close()
+
+
+class _TerminalHandler(logging.StreamHandler):
+    """Lines that a closed pipe or a full disk may swallow: the work they tell of continues without them."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """Called inside the `except` block of a line that could not be printed."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            drop_output(self.stream, error)
+        else:
+            super().handleError(record)
 
 
 class _FileHandler(logging.FileHandler):
@@ -75,7 +91,14 @@ class _Early(logging.Handler):
         logging.getLogger().removeHandler(self)
 
 
-class _PrefixFormatter(logging.Formatter):
+class _PlainFormatter(logging.Formatter):
+    """A name in a message can't move the cursor or colour the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_lines(super().format(record))
+
+
+class _PrefixFormatter(_PlainFormatter):
     """A fault starts with "error:", anything else on stderr is a notice."""
 
     def format(self, record: logging.LogRecord) -> str:

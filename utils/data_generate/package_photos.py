@@ -18,7 +18,8 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.errors import DataError, RankIQAError
+from utils.entry import run_program
+from utils.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,6 +66,10 @@ PHOTOS = (
 
 def main(argv: list[str] | None = None) -> int:
     """Copy the photographs; 0, or 2 when none is there or the folder can't be written."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="package_photos.py",
         description=__doc__,
@@ -75,16 +80,8 @@ def main(argv: list[str] | None = None) -> int:
         "--out", type=Path, default=Path("data/refimgs"), metavar="DIR", help="folder (default: %(default)s)"
     )
     args = parser.parse_args(argv)
-    try:
-        written = copy_photos(args.out)
-    except RankIQAError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or args.out}: {error.strerror or error}", file=sys.stderr)
-        return 2
+    written = copy_photos(args.out)
     print(f"{args.out}: {len(written)} photographs, one scene each; {SOURCES} says where they are from")
-    return 0
 
 
 def copy_photos(out: Path) -> list[Path]:

@@ -27,11 +27,16 @@ from utils.data_generate.manifest import read_manifest, relabel
 from utils.data_generate.plan import SPLITS
 from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
 from utils.data_generate.tables import MANIFEST, label_path, ordered_pairs
-from utils.errors import DataError, RankIQAError
+from utils.entry import run_program
+from utils.errors import DataError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Write the pairs; 0, or 2 after a fault that the user can mend (told in one line)."""
+    return run_program(lambda: _write(_options(argv)))
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -55,18 +60,17 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if (args.least_step or args.look_alikes) and not args.ladders:
         parser.error("--least_step and --look_alikes go with --ladders")
-    try:
-        splits = [split for split in SPLITS if (args.data / split / MANIFEST).is_file()]
-        if not splits:
-            raise DataError(f"{args.data}: holds no {SPLITS[0]}/{MANIFEST}; live_generator writes it")
-        if args.out.resolve() == args.data.resolve():
-            raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
-        for split in splits:
-            print(f"{args.out / split}: {write_split(args, split)} rows")
-    except RankIQAError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return 0
+    return args
+
+
+def _write(args: argparse.Namespace) -> None:
+    splits = [split for split in SPLITS if (args.data / split / MANIFEST).is_file()]
+    if not splits:
+        raise DataError(f"{args.data}: holds no {SPLITS[0]}/{MANIFEST}; live_generator writes it")
+    if args.out.resolve() == args.data.resolve():
+        raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
+    for split in splits:
+        print(f"{args.out / split}: {write_split(args, split)} rows")
 
 
 def write_split(args: argparse.Namespace, split: str) -> int:

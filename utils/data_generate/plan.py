@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.image import is_picture
+from dataloader.folders import find_pictures
 from distortions import Distortion
 from utils.data_generate.near_duplicates import group_look_alikes
 from utils.errors import ConfigError, DataError
+from utils.printable import printable
 
 SPLITS = ("train", "val", "test")
 REFERENCES = "refimgs"
@@ -46,13 +47,20 @@ def find_references(folder: Path) -> list[Path]:
     """The pictures that lie directly in `folder`, sorted by name.
 
     Raises:
-        DataError: no such folder, no picture in it, or two pictures that differ in their suffix alone.
+        DataError: no such folder, no picture in it, a name that label.txt can't hold, or two pictures that
+            differ in their suffix alone.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; it should hold the reference pictures")
-    found = sorted(path for path in folder.iterdir() if is_picture(path.name) and path.is_file())
+    found = find_pictures(folder, deep=False)
     if not found:
         raise DataError(f"{folder}: holds no pictures; put the reference pictures there")
+    odd = [path for path in found if printable(path.name) != path.name]
+    if odd:
+        raise DataError(
+            f"{folder}: {printable(odd[0].name)} has bytes that are not UTF-8, or control characters, which "
+            "label.txt can't hold; rename it"
+        )
     named: dict[str, Path] = {}
     for path in found:
         twin = named.setdefault(path.stem.casefold(), path)

@@ -18,11 +18,16 @@ if __package__ in (None, ""):
 import numpy as np
 
 from utils.argument_types import share
-from utils.errors import ConfigError, RankIQAError
+from utils.entry import run_program
+from utils.errors import ConfigError
 
 
 def main(argv: list[str] | None = None) -> int:
     """Write the copies; 0, or 2 after a fault that the user can mend (told in one line)."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -32,13 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--scale", type=share, nargs=2, default=(0.45, 0.8), metavar=("LOW", "HIGH"),
         help="of the copies' sides (default: 0.45 0.8)")  # fmt: skip
     args = parser.parse_args(argv)
-    try:
-        count = write_both(args.refs, args.out, *args.scale)
-    except RankIQAError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    count = write_both(args.refs, args.out, *args.scale)
     print(f"{args.out}: {count} photographs at two sizes")
-    return 0
 
 
 def write_both(refs: Path, out: Path, low: float, high: float) -> int:

@@ -1,6 +1,5 @@
 """label.txt and manifest.csv of one folder of generated data."""
 
-import csv
 import hashlib
 import io
 import json
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.csv_rows import write_csv
 from utils.delimited import read_table
 from utils.errors import DataError
 from utils.files import write_text
@@ -152,5 +152,5 @@ def _manifest_row(record: Record) -> tuple[object, ...]:
 
 def _csv_text(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_csv(text, rows)
     return text.getvalue()

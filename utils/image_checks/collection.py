@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.image import find_pictures
+from dataloader.folders import find_pictures
 from utils.errors import DataError
 from utils.image_checks.label_files import LabelFile, find_label_files
 

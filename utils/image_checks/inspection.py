@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError, features
 
 from dataloader.image import read_rgb
+from dataloader.image_files import open_file
 from dataloader.opening import open_image
 from utils.errors import ImageError, OversizedError
 from utils.image_checks.truncation import ends_early
@@ -93,4 +94,8 @@ def _why_unread(path: str, error: ImageError) -> tuple[str, str]:
 
 
 def _why_absent(path: str) -> str:
-    return "is a folder, not a picture" if Path(path).is_dir() else "no such picture"
+    try:
+        open_file(path).close()
+    except ImageError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return "no such picture"

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataloader.image import IMAGE_SUFFIXES
+from dataloader.folders import LeftOut, has_image_suffix, walk_files
 from dataloader.label_rows import FaultList, Interner, read_rows
 from dataloader.wrong_rows import parted
 from utils.numerals import parse_number
@@ -73,12 +73,13 @@ class LabelFile:
 
 
 def find_label_files(folder: Path) -> list[LabelFile]:
-    """Every label.txt below `folder` that names pictures, in sorted order.
+    """Every label.txt below `folder` that names pictures, in sorted order; hidden folders are left out.
 
     Raises:
         LabelError: one can't be read.
     """
-    files = [LabelFile(file, _split_of(file, folder), folder) for file in sorted(folder.rglob(LABEL_NAME))]
+    found = (Path(entry.path) for entry in walk_files(str(folder), LeftOut()) if entry.name == LABEL_NAME)
+    files = [LabelFile(file, _split_of(file, folder), folder) for file in sorted(filter(Path.is_file, found))]
     return [labels for labels in files if labels.pictures]
 
 
@@ -89,4 +90,4 @@ def _split_of(file: Path, folder: Path) -> str:
 
 
 def _is_picture(path: str) -> bool:
-    return Path(path).suffix.lower() in IMAGE_SUFFIXES or Path(path).is_file()
+    return has_image_suffix(path) or Path(path).is_file()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.files import atomic_write
 from utils.image_checks.faults import FAULTS, Finding
+from utils.printable import printable
 
 COLUMNS = ("path", "fault", "detail", "label_file", "lines")
 
@@ -47,8 +48,3 @@ def counts(findings: Sequence[Finding]) -> str:
     """How many of each fault, as in "2 broken, 1 tiny"."""
     number = Counter(finding.fault for finding in findings)
     return ", ".join(f"{number[fault]} {fault}" for fault in FAULTS if fault in number)
-
-
-def printable(text: str) -> str:
-    """`text` for UTF-8 output: bytes of a file name that are not UTF-8 are shown by their numbers."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,14 +1,15 @@
 """The files of a prepared dataset: made aside, then moved into place, the labels last."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from public_datasets.table import SPLIT_NAMES, RatingTable
+from utils.csv_rows import write_csv
 from utils.data_generate.tables import label_path
 from utils.errors import DataError
 from utils.files import atomic_write, write_text
@@ -72,10 +73,10 @@ def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict
     kept = make_way(out)
     table = prepared.table
     with atomic_write(out / TABLE, "w") as file:
-        csv.writer(file, lineterminator="\n").writerows(_table_rows(prepared, paths))
+        write_csv(file, _table_rows(prepared, paths))
     with atomic_write(out / LEFT, "w") as file:
         rows = [(row.row, row.path, row.reason) for row in table.left_out]
-        csv.writer(file, lineterminator="\n").writerows([("row", "path", "reason"), *rows])
+        write_csv(file, [("row", "path", "reason"), *rows])
     write_text(
         out / SUMMARY,
         f"{MARK}\n"
@@ -87,9 +88,7 @@ def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict
         if first is not None:
             with atomic_write(out / split / LABELS, "w") as file:
                 file.write(f"{MARK}: {table.name}, {prepared.task}; see {label_path(out / SUMMARY)}\n")
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(first)
-                writer.writerows(rows_of_split)
+                write_csv(file, chain([first], rows_of_split))
     return kept
 
 
