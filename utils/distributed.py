@@ -197,6 +197,11 @@ def sum_processes(values: list[float], process: Process) -> list[float]:
     return shared.tolist()
 
 
+def any_process(flag: bool, process: Process) -> bool:
+    """Whether `flag` is set in any process; every process must ask."""
+    return sum_processes([float(flag)], process)[0] > 0
+
+
 def gather(value: Any, process: Process) -> list[Any]:
     """`value` of every process, in the order of their ranks; every process must call."""
     if process.world == 1:
