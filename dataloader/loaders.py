@@ -14,9 +14,7 @@ from dataloader.string_table import StringTable
 from dataloader.views import View
 from utils.signals import leave_to_parent
 
-LOW_PRIORITY = (
-    5  # added to the niceness of workers where no GPU computes; more, and a busy machine starves them
-)
+LOW_PRIORITY = 5  # added to their niceness where no GPU computes; with more, a busy machine starves them
 
 
 def train_loader(
