@@ -47,15 +47,11 @@ def main() -> None:
         os.chdir(args.folder)
         began = time.perf_counter()
         make_data(args)
-        print(
-            f"{args.images} images of {args.side} x {args.side}: made in {seconds_since(began)}", flush=True
-        )
+        print(f"{args.images} images of {args.side} x {args.side}: {seconds_since(began)}", flush=True)
         for name in args.only:
             print(f"\n== {name}", flush=True)
             began = time.perf_counter()
-            {"memory": memory, "reads": reads, "predict": predict, "whole": whole, "phases": phases}[name](
-                args
-            )
+            globals()[name](args)
             print(f"   ({seconds_since(began)})", flush=True)
 
 
@@ -120,10 +116,7 @@ def job_of(argv: list[str], device: str) -> Iterator[Any]:
 def memory(args: argparse.Namespace) -> None:
     import torch
 
-    print(
-        f"{'images a step':>13} {'precision':>9}   images a second: "
-        "as it is | loss read each step | cudnn.benchmark"
-    )
+    print("images a step, precision: images a second as it is | loss read each step | cudnn.benchmark")
     for count in args.batches:
         for amp in ("no", "bf16"):
             with job_of(flags(args, min(count, args.images), "--amp", amp, "-j", "0"), args.device) as job:
@@ -132,7 +125,7 @@ def memory(args: argparse.Namespace) -> None:
                 torch.backends.cudnn.benchmark = True
                 speeds.append(speed(job, batch, args, read=False))
                 torch.backends.cudnn.benchmark = False
-            print(f"{count:>13} {amp:>9}   {' | '.join(f'{one:8.1f}' for one in speeds)}", flush=True)
+            print(f"{count:6} {amp:>5}: {' | '.join(f'{one:8.1f}' for one in speeds)}", flush=True)
 
 
 def repeated(batch: Any, count: int) -> Any:
@@ -156,23 +149,15 @@ def speed(job: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
     from applications.loop import train_step
 
     for number in range(3):
-        train_step(job, batch, number, last=True)
-    finish(args)
+        loss = train_step(job, batch, number, last=True)
+    float(loss)  # waits for the GPU
     began = time.perf_counter()
     for number in range(args.steps):
         loss = train_step(job, batch, number, last=True)
         if read:
             float(loss)
-    finish(args)
+    float(next(job.network.parameters()).detach().sum())
     return args.steps * len(batch.images) / (time.perf_counter() - began)
-
-
-def finish(args: argparse.Namespace) -> None:
-    """Wait for the GPU."""
-    import torch
-
-    if args.device != "cpu":
-        torch.cuda.synchronize()
 
 
 def reads(args: argparse.Namespace) -> None:
