@@ -376,7 +376,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="save inside an epoch, too; 0: at its end")
     add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
     add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
-    add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS", help="between log lines")
+    add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS",
+        help="between two log lines, at which losses are read from the device")
     add("--profile", type=non_negative_int, default=0, metavar="STEPS",
         help="record so many steps with torch's profiler: LOGDIR/<run>/profile.txt and trace.json; 0: none")
     add("--config", type=Path, metavar="FILE", help="YAML of flags; the command line wins")

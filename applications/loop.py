@@ -70,12 +70,13 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
 
 def _read(job: Job) -> Iterator[TrainBatch]:
     batches = iter(job.loader)
-    while True:
-        with record_function("data"):
-            batch = next(batches, None)
-        if batch is None:
-            return
+    while (batch := _next_batch(batches)) is not None:
         yield batch
+
+
+def _next_batch(batches: Iterator[TrainBatch]) -> TrainBatch | None:
+    with record_function("data"):
+        return next(batches, None)
 
 
 def _set_lr(job: Job, progress: float) -> float:

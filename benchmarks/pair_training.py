@@ -1,11 +1,15 @@
 """Training by pairs: each picture of a step once, against two branches a pair.
 
     python benchmarks/pair_training.py --data DIR [--archs efficientnet_b0 ...] [-b 60] [--steps 3]
+    python benchmarks/pair_training.py --data DIR --epochs 3 [--archs efficientnet_b0] [-j 8]
     python benchmarks/pair_training.py --data DIR --archs mobilenet_v3_small --accuracy 4 [--target 0.9 0.95]
 
 Rows a second of whole training steps (decode, forward, backward, update) on DATA/train, from label files of
 the generator (chains of six: 15 pairs over 6 pictures, 5 times the forwards in two branches). The two take
-turns, step by step; medians, lowest and highest. `--accuracy EPOCHS` trains both by main.py and gives the
+turns, step by step; medians, lowest and highest. `--epochs N` trains whole epochs instead, the first of which
+decodes while later ones find the pictures in the cache, and before each takes --steps steps of two branches,
+which decode both pictures of every row, as the first program did: rows a second of each epoch, and of all
+against the two branches. `--accuracy EPOCHS` trains both by main.py and gives the
 seconds of training, validation included, until the validation pair accuracy first reaches the target.
 """
 
@@ -16,9 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -34,6 +39,9 @@ def main() -> None:
     args = _options()
     if args.accuracy:
         time_to_accuracy(args)
+        return
+    if args.epochs:
+        whole_epochs(args)
         return
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
     for arch in args.archs:
@@ -52,10 +60,57 @@ def main() -> None:
         print(f"| {' | '.join(said)} | {ratio:.2f} |", flush=True)
 
 
+def whole_epochs(args: argparse.Namespace) -> None:
+    """A line for each epoch, and one for all of them."""
+    print("| network | epoch | rows | rows a second, two branches | each once | ratio |\n|" + " --- |" * 6)
+    for arch in args.archs:
+        branches = training_steps(arch, "siamese", args)
+        next(branches)  # allocates
+        job = training_job(arch, "dedup", args)
+        totals = [0.0] * 4  # rows and seconds of each
+        for epoch in range(args.epochs):
+            began, rows = time.perf_counter(), 0
+            for _ in range(args.steps):
+                rows += next(branches)[0]
+            slow = rows, time.perf_counter() - began
+            began, rows = time.perf_counter(), 0
+            for count, _ in epoch_steps(job, epoch):
+                rows += count
+            quick = rows, time.perf_counter() - began
+            totals = [old + new for old, new in zip(totals, (*slow, *quick), strict=True)]
+            print_epoch(arch, str(epoch + 1), (*slow, *quick))
+        print_epoch(arch, "all", totals)
+
+
+def print_epoch(arch: str, name: str, numbers: Sequence[float]) -> None:
+    """`numbers`: rows and seconds of two branches, rows and seconds of each picture once."""
+    slow, quick = numbers[0] / numbers[1], numbers[2] / numbers[3]
+    cells = f"{numbers[2]:.0f} | {slow:.2f} | {quick:.2f} | {quick / slow:.2f}"
+    print(f"| {arch} | {name} | {cells} |", flush=True)
+
+
 def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterator[tuple[int, int]]:
-    """Train for ever; gives the rows and the pictures of each step."""
-    from applications.job import make_job
+    """Train for ever; gives the rows and the pictures of each step of --batch_size rows."""
+    job = training_job(arch, pairing, args)
+    for _ in cycle([0]):
+        for rows, pictures in epoch_steps(job, 0):
+            if rows == args.batch_size:
+                yield rows, pictures
+
+
+def epoch_steps(job: Any, epoch: int) -> Iterator[tuple[int, int]]:
+    """Train for one epoch; gives the rows and the pictures of each step."""
     from applications.loop import train_step
+
+    job.batches.set_position(epoch)
+    for number, batch in enumerate(job.loader):
+        train_step(job, batch, number, last=True)
+        yield len(batch.places), len(batch.images)
+
+
+def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
+    """The parts of a run on the CPU; both pictures of every row are decoded anew each time."""
+    from applications.job import make_job
     from applications.model_setup import new_model
     from applications.splits import split_labels
     from config import parse_config
@@ -65,6 +120,7 @@ def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterato
     from utils.signals import StopSignals
 
     argv = ["--train", "--data", str(args.data), "-a", arch, "-b", str(args.batch_size), "--pairing", pairing]
+    argv += ["--cache", "no"] if pairing == "siamese" and args.epochs else []
     config = parse_config(
         [*argv, "--image_size", *map(str, args.image_size), "-j", str(args.workers), "-g", "0"]
     )
@@ -72,13 +128,7 @@ def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterato
     place(network, "cpu", config.channels_last)
     network.train()
     log = RunLog(Path(tempfile.gettempdir()), active=False)
-    job = make_job(config, Process(), network, spec, split_labels(config, "train"), log, StopSignals())
-    for epoch in cycle([0]):
-        job.batches.set_position(epoch)
-        for number, batch in enumerate(job.loader):
-            if len(batch.places) == args.batch_size:
-                train_step(job, batch, number, last=True)
-                yield len(batch.places), len(batch.images)
+    return make_job(config, Process(), network, spec, split_labels(config, "train"), log, StopSignals())
 
 
 def time_to_accuracy(args: argparse.Namespace) -> None:
@@ -155,6 +205,7 @@ def _options() -> argparse.Namespace:
     add("--image_size", type=int, nargs=2, default=(224, 224), metavar=("H", "W"), help="(default: 224 224)")
     add("--steps", type=int, default=3, help="measured steps of each (default: 3)")
     add("-j", "--workers", type=int, default=0, help="decoding processes (default: 0)")
+    add("--epochs", type=int, default=0, metavar="N", help="train whole epochs, not a few steps of each")
     add("--accuracy", type=int, default=0, metavar="EPOCHS", help="train by main.py, too, for so many epochs")
     add(
         "--target",

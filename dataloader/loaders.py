@@ -1,5 +1,7 @@
 """Loaders: data sets and batch orders on worker processes."""
 
+import os
+
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -11,6 +13,8 @@ from dataloader.labels import Labels
 from dataloader.string_table import StringTable
 from dataloader.views import View
 from utils.signals import leave_to_parent
+
+LOW_PRIORITY = 5  # added to their niceness where no GPU computes; with more, a busy machine starves them
 
 
 def train_loader(
@@ -65,6 +69,17 @@ def eval_loader(
     return _loader(EvalDataset(paths, view, cache, first), chunks, workers, pin_memory)
 
 
+def _yield_to_network(_worker: int) -> None:
+    """Let a worker compute when the network does not: on a CPU both want the same cores.
+
+    A worker that holds up one thread of a convolution holds up all of them. While the network waits for a
+    batch, the workers have every core.
+    """
+    leave_to_parent()
+    if hasattr(os, "nice"):
+        os.nice(LOW_PRIORITY)
+
+
 def _loader(dataset, sampler, workers: int, pin_memory: bool) -> DataLoader:  # type: ignore[no-untyped-def]
     return DataLoader(
         dataset,
@@ -73,7 +88,7 @@ def _loader(dataset, sampler, workers: int, pin_memory: bool) -> DataLoader:  # 
         num_workers=workers,
         pin_memory=pin_memory,
         persistent_workers=workers > 0,
-        worker_init_fn=leave_to_parent,
+        worker_init_fn=leave_to_parent if pin_memory else _yield_to_network,
         # An own generator: otherwise every iterator draws from the global one, which dropout is seeded by.
         generator=torch.Generator().manual_seed(0),
     )
