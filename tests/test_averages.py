@@ -61,14 +61,14 @@ def batch_norm(frozen: bool = False) -> nn.Sequential:
     return network
 
 
-def test_swa_joins_batches_of_one_image() -> None:
-    """17 of them: two of eight, whose statistics NumPy computes; one alone is left out."""
+def test_swa_of_one_image_a_step_takes_the_mean_of_their_statistics() -> None:
+    """Which is what the network was normalised by as it learnt; NumPy computes it."""
     network = batch_norm()
     averages = Averages(network, swa_from=0)
     images = torch.randn(17, 3, 6, 6)
     averages.after_epoch(0, iter(images.split(1)))
     with torch.no_grad():
-        features = network[0](images[:16]).numpy().reshape(2, 8, 4, 36).swapaxes(1, 2).reshape(2, 4, -1)
+        features = network[0](images).numpy().reshape(17, 4, -1)
     np.testing.assert_allclose(averages.best[1].running_mean, features.mean(axis=(0, 2)), atol=1e-6)
     variances = features.var(axis=2, ddof=1).mean(axis=0)
     np.testing.assert_allclose(averages.best[1].running_var, variances, rtol=1e-5)
@@ -85,7 +85,7 @@ def test_swa_weights_batches_by_their_images() -> None:
     np.testing.assert_allclose(averages.best[1].running_mean, mean, atol=1e-6)
 
 
-@pytest.mark.parametrize(("frozen", "images"), [(True, 16), (False, 1), (False, 0)])
+@pytest.mark.parametrize(("frozen", "images"), [(True, 16), (False, 0)])
 def test_swa_keeps_statistics_that_are_frozen_or_have_no_images(frozen: bool, images: int) -> None:
     network = batch_norm(frozen)
     averages = Averages(network, swa_from=0)
