@@ -214,11 +214,12 @@ def _ready(network: nn.Module, process: Process, config: Config) -> nn.Module:
 
 
 def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
-    """The training pictures of `epoch` once more, normalised."""
+    """The batches of `epoch` once more, normalised."""
     job.batches.set_position(epoch)
     for batch in job.loader:
         _leave_if_stopped(job)
-        yield job.normalise(to_unit(batch.images.to(job.process.device)))
+        if len(batch.places):  # as in training, where nothing is learnt from the images of rows left out
+            yield job.normalise(to_unit(batch.images.to(job.process.device)))
 
 
 def _refuse_other_world(state: TrainState, process: Process) -> None:

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-STATISTICS_BATCH = 8  # images at least: of one image a batch says nothing, of a few little
-
 
 class Averages:
     """What is validated, kept as best and converted in place of the weights that learn.
@@ -91,12 +89,13 @@ def _values(network: nn.Module) -> Iterator[Tensor]:
 def update_statistics(network: nn.Module, inputs: Iterable[Tensor]) -> None:
     """Compute the running statistics of batch normalisation anew, where it is in training mode.
 
-    The mean over batches, each weighted by its images. torch's `update_bn` weights a last batch of one image
-    as the others, and resets statistics that are frozen, or for which no batch is there.
+    The mean over batches, each weighted by its images. torch's `update_bn` weights a short last batch as the
+    others, and resets statistics that are frozen, or for which no batch is there.
 
     Args:
         network: on the device of `inputs`.
-        inputs: (B, 3, H, W) each, of any B.
+        inputs: (B, 3, H, W) each, composed as in training: a network that learnt from one image a step, each
+            normalised by itself, needs the means of such statistics.
     """
     learning = [
         module
@@ -107,22 +106,10 @@ def update_statistics(network: nn.Module, inputs: Iterable[Tensor]) -> None:
         return
     momenta = [module.momentum for module in learning]
     seen = 0
-    for batch in _in_batches(inputs):
+    for batch in inputs:
         seen += len(batch)
         for module in learning:
             module.momentum = len(batch) / seen  # 1 at first: what was there before is forgotten
         network(batch)
     for module, momentum in zip(learning, momenta, strict=True):
         module.momentum = momentum
-
-
-def _in_batches(inputs: Iterable[Tensor]) -> Iterator[Tensor]:
-    """`inputs`, small ones joined to STATISTICS_BATCH images or more; a single last image is left out."""
-    waiting: list[Tensor] = []
-    for batch in inputs:
-        waiting.append(batch)
-        if sum(map(len, waiting)) >= STATISTICS_BATCH:
-            yield torch.cat(waiting)
-            waiting = []
-    if sum(map(len, waiting)) > 1:
-        yield torch.cat(waiting)
