@@ -67,6 +67,8 @@ def _check_plan(config: Config, parts: list[list[str]]) -> None:
         write_text(file, json.dumps(plan) + "\n")
         return
     held = json.loads(file.read_text(encoding="utf-8"))
+    # an earlier version also held flags that may differ
+    held["flags"] = {name: value for name, value in held["flags"].items() if name not in free}
     if held == plan:
         return
     names = [name for name, value in flags.items() if held["flags"].get(name) != value]

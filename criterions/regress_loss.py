@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from criterions.checks import require_shape
 from criterions.score import score
 
-BLOCK = 1024  # rows that are compared with all others at a time: no (R, R) matrix of a whole validation set
+PAIRS = 2**20  # compared at a time, which fit into a cache: no (R, R) matrix of a whole validation set
 
 
 def regress_loss(scores: Tensor, mos: Tensor) -> Tensor:
@@ -20,14 +20,15 @@ def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
 
     The hinge of RankIQA (Liu et al. 2017, eq. 3) with the gap of the labels as the margin of each pair: two
     pictures of nearly one MOS need not lie far apart. 0 where all MOS are equal. Without gradients it takes
-    memory for BLOCK x R pairs.
+    memory for PAIRS pairs at most.
 
     Args:
         scores, mos: (R,).
     """
     require_shape(tuple(scores.shape), mos=mos)
     sums, counts = [], []
-    for block, labels in zip(scores.split(BLOCK), mos.split(BLOCK), strict=True):
+    rows = max(1, PAIRS // max(1, len(mos)))
+    for block, labels in zip(scores.split(rows), mos.split(rows), strict=True):
         gaps = labels[:, None] - mos
         ordered = gaps > 0
         sums.append((((gaps - (block[:, None] - scores)).clamp_min(0)) * ordered).sum())
