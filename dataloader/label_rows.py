@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.wrong_rows import parted
+from dataloader.wrong_rows import wrong_delimiter
 from utils.errors import LabelError
 
 SHOWN = 20  # faults listed, before the rest is only counted
@@ -121,8 +121,8 @@ class Interner:
         return index
 
     def _why_missing(self, name: str) -> str:
-        if parted([name]):
-            return f"no such picture {name!r}: {parted([name])}"
+        if wrong_delimiter([name]):
+            return f"no such picture {name!r}: {wrong_delimiter([name])}"
         where = ", ".join(repr(folder) for folder in [".", *self._folders])
         return f"no such picture {name!r}; looked in {where}" if name else "an empty path"
 

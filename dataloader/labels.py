@@ -11,7 +11,7 @@ import numpy as np
 
 from dataloader.label_rows import FaultList, Interner, count_distinct, pair_faults, read_rows
 from dataloader.string_table import StringTable
-from dataloader.wrong_rows import form, parted, why_wrong
+from dataloader.wrong_rows import form, why_wrong, wrong_delimiter
 from utils.errors import LabelError
 from utils.numerals import parse_number
 
@@ -139,7 +139,7 @@ def _regress_rows(
             faults.add(line, f"a MOS must be finite, but here stands {fields[1]}")
         elif bins > 1 and not 1 <= mos <= bins:
             why = f"MOS {mos:g} lies outside 1..{bins}; with --num_classes {bins} it must lie inside"
-            faults.add(line, parted(fields) or why)
+            faults.add(line, wrong_delimiter(fields) or why)
         else:
             images.append(interner(fields[0], line))
             values.append(mos)

@@ -20,28 +20,28 @@ def is_picture(text: str) -> bool:
     return has_image_suffix(text.replace("\\", "/"))
 
 
-def parted(fields: Sequence[str]) -> str:
+def wrong_delimiter(fields: Sequence[str]) -> str:
     """Says what parts a path from what follows where a comma should; "" where nothing else does."""
     text = ",".join(fields)
     for mark, name in _DELIMITERS.items():
         for cells in (text.split(mark), text.replace(mark, ",").split(",")):
             first, *rest = (cell.strip(' "') for cell in cells)
             if mark in text and is_picture(first) and all(map(_is_value, rest)):
-                return f"the row is parted by {name}, but label.txt has commas"
+                return f"the row is separated by {name}, but label.txt has commas"
     words = text.split()
     if len(words) == 2 and parse_number(words[0]) is not None and is_picture(words[1]):
-        return "the row is parted by blanks and its number stands first, but label.txt has path,mos"
+        return "the row is separated by spaces and its number stands first, but label.txt has path,mos"
     while len(words) > 1 and _is_value(words[-1]):
         words.pop()
         if is_picture(words[-1]):
-            return "the row is parted by blanks, but label.txt has commas"
+            return "the row is separated by spaces, but label.txt has commas"
     return ""
 
 
 def why_wrong(fields: list[str], task: str, bins: int) -> str:
     """What is wrong with a row that is not of the form of `task`, N = `bins`."""
     wanted = f"{task} needs {form(task, bins)}"
-    cause = parted(fields) or _of_another_task(fields, task) or _misshapen(fields, task, bins)
+    cause = wrong_delimiter(fields) or _of_another_task(fields, task) or _misshapen(fields, task, bins)
     return f"{cause}; {wanted}"
 
 

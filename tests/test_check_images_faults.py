@@ -280,10 +280,10 @@ def test_a_label_file_that_is_no_text_stops_the_check(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("data/train/b.png;data/train/c.png", "parted by ';'"),
-        ("data/train/b.png;3,5", "parted by ';'"),
-        ("data/train/b.png\t3.5", "parted by TAB"),
-        ("data/train/b.png 3.5", "parted by blanks"),
+        ("data/train/b.png;data/train/c.png", "separated by ';'"),
+        ("data/train/b.png;3,5", "separated by ';'"),
+        ("data/train/b.png\t3.5", "separated by TAB"),
+        ("data/train/b.png 3.5", "separated by spaces"),
     ],
 )
 def test_a_row_of_another_delimiter_is_no_absent_picture(

