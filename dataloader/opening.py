@@ -6,6 +6,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from dataloader.color_metadata import color_metadata
+from dataloader.deep_color import DeepPng, is_deep_png
 from dataloader.deep_jpeg2000 import DeepJpeg2000
 from dataloader.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
 
@@ -30,6 +31,9 @@ def open_image(file: IO[bytes], formats: tuple[str, ...] | None = None) -> Image
         if image.format == "JPEG2000":
             file.seek(0)
             image = DeepJpeg2000(file)
+        if image.format == "PNG" and is_deep_png(image):
+            file.seek(0)
+            image = DeepPng(file)
         image.info.update(described)
         if image.format != "TIFF" or not misread(image):
             return image
