@@ -78,8 +78,8 @@ def _curve(tag: bytes) -> np.ndarray:
 
 def is_deep_png(image: Image.Image) -> bool:
     """Whether an image, opened and not yet loaded, is a PNG of 16-bit colours without a transparent one."""
-    tiles = getattr(image, "tile", None)
-    return bool(tiles) and tiles[0][3] in _DEEP_PNG and "transparency" not in image.info
+    tiles: Any = getattr(image, "tile", ())
+    return len(tiles) > 0 and tiles[0][3] in _DEEP_PNG and "transparency" not in image.info
 
 
 class DeepPng(PngImagePlugin.PngImageFile):
