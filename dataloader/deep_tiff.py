@@ -8,7 +8,10 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
+from dataloader.color_space import claimed_profile
+from dataloader.deep_color import deep_to_srgb, forget_profile
 from dataloader.depth import FLOAT_WHITES, INTEGER_WHITES, require_finite, scaled, white_level
+from dataloader.profiles import srgb_transform
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MOST_SAMPLES = 16  # in a pixel; more are spectra, not images
@@ -32,7 +35,13 @@ def misread(image: Image.Image) -> bool:
     if bits <= 8:
         return grey and kind == _SIGNED
     if not grey:
-        return bits == 16 and tags.get(_PLANAR) == 2 and tags.get(ExifTags.Base.Compression, 1) == 1
+        compression, planar = tags.get(ExifTags.Base.Compression, 1), tags.get(_PLANAR, 1)
+        if bits == 16 and planar == 2 and compression == 1:
+            return True
+        profile = claimed_profile(image) if bits == 16 and image.mode in ("RGB", "RGBA") else None
+        if profile is None or planar != 1 or compression not in _BY_OPENCV:
+            return False
+        return srgb_transform(profile, "RGB") is not None  # Pillow would reduce it to 8 bits before
     usual = {_FLOAT: (32,), _SIGNED: (32,)}.get(kind, (16,))
     white_at_0 = tags.get(ExifTags.Base.PhotometricInterpretation) == _MIN_IS_WHITE
     largest = [np.max(tags[tag]) for tag in (_S_MAX_VALUE, _MAX_VALUE) if tag in tags]
@@ -90,13 +99,18 @@ class DeepTiff(ImageFile.ImageFile):
         if self._page is not None:
             assert self.fp is not None
             page, self._page = self._page, None
-            self.im = Image.fromarray(_eight_bits(page, self.fp, self.mode, self._associated)).im
+            pixels, is_srgb = _eight_bits(page, self.fp, self.mode, self._associated, claimed_profile(self))
+            self.im = Image.fromarray(pixels).im
+            if is_srgb:
+                forget_profile(self)
             self.fp = None
         return Image.Image.load(self)
 
 
-def _eight_bits(page: Any, file: IO[bytes], mode: str, associated: bool) -> np.ndarray:
-    """(H, W) or (H, W, len(mode)) uint8."""
+def _eight_bits(
+    page: Any, file: IO[bytes], mode: str, associated: bool, profile: bytes | None
+) -> tuple[np.ndarray, bool]:
+    """(H, W) or (H, W, len(mode)) uint8, and whether `profile` has been applied."""
     samples = _samples(page, file)
     small = page.dtype.itemsize <= 2 or page.dtype == np.float32  # half the memory, and exact to the rounding
     exact = np.float32 if small else np.float64
@@ -111,10 +125,13 @@ def _eight_bits(page: Any, file: IO[bytes], mode: str, associated: bool) -> np.n
         opaque = white if page.dtype.kind != "f" else white_level(alpha, FLOAT_WHITES)
         if associated:
             colours = np.divide(colours * opaque, alpha, out=np.zeros_like(colours), where=alpha > 0)
-        pixels = np.dstack([scaled(colours, white), scaled(alpha, opaque)])
-    else:
-        pixels = scaled(colours, white)
-    return pixels[:, :, 0] if mode == "L" else pixels
+    applied = None
+    if profile is not None and mode.startswith("RGB"):
+        applied = deep_to_srgb(scaled(colours, white, 65535), profile)
+    pixels = scaled(colours, white) if applied is None else applied
+    if mode.endswith("A"):
+        pixels = np.dstack([pixels, scaled(alpha, opaque)])
+    return pixels[:, :, 0] if mode == "L" else pixels, applied is not None
 
 
 def _white(page: Any, colours: np.ndarray) -> float:

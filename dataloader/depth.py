@@ -38,11 +38,7 @@ def white_level(values: np.ndarray, whites: tuple[float, ...]) -> float:
 
 
 def scaled(values: np.ndarray, white: float, top: int = 255) -> np.ndarray:
-    """`values` (any shape) with 0 at 0 and `white` at `top`, rounded and clipped: uint8, or uint16 above 255.
-
-    Raises:
-        ValueError: NaN or infinite samples.
-    """
+    """`values` (any shape) scaled so that `white` is `top`, rounded, clipped: uint8, or uint16 above 255."""
     return np.clip(np.rint(values * (top / white)), 0, top).astype(np.uint8 if top <= 255 else np.uint16)
 
 

@@ -8,6 +8,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from dataloader import png_chunks
 from dataloader.color_metadata import color_metadata
+from dataloader.deep_color import DeepPng, is_deep_png
 from dataloader.deep_jpeg2000 import DeepJpeg2000
 from dataloader.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
 from dataloader.holes import require_no_hole
@@ -98,9 +99,7 @@ def load_pixels(image: Image.Image) -> None:
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
     """What makes an image upright, by EXIF or XMP; None where they say nothing, or can't be understood."""
-    if isinstance(
-        image, TiffImageFile
-    ):  # Pillow turns it in decoding, and tells the size of the upright image
+    if isinstance(image, TiffImageFile):  # Pillow turns it itself, and tells the size of the upright image
         return None
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -123,10 +122,13 @@ def _open_by_pillow(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.I
             raise UnsupportedImageError(message) from None
         file.seek(0)
         image = Image.open(file, formats=formats)
-    if image.format != "JPEG2000":
-        return image
-    file.seek(0)
-    return DeepJpeg2000(file)
+    if image.format == "JPEG2000":
+        file.seek(0)
+        return DeepJpeg2000(file)
+    if image.format == "PNG" and is_deep_png(image):
+        file.seek(0)
+        return DeepPng(file)
+    return image
 
 
 def _open_tiff(file: IO[bytes], formats: tuple[str, ...] | None) -> Image.Image:
