@@ -15,7 +15,7 @@ _ZEROS = bytes(64)  # a run that damage is longer than, and chance is not
 # What stands behind the data instead of the marker of the end, at which libjpeg would begin to fill up. It
 # holds long codes alone, enough for the decoder's look-ahead and too few for two more blocks.
 _BEHIND = b"\xfe" * 32
-_PIECE, _TAIL = 64, 4096  # bytes that are handed out at once near the end, and what is near
+_PIECE, _TAIL = 128, 512  # bytes that are handed out at once near the end, and what is near
 _SPARE = 128  # bytes that a decoder may leave
 
 
@@ -39,9 +39,8 @@ class JpegFeed(io.BytesIO):
             for scan in stream.scans:
                 _require_no_zeros(stream, scan, data)
             if _is_one_scan(stream):
-                data = _compressed(stream, data)
-                self._end, self._zeros = len(data), len(data.rstrip(b"\0"))
-                data += _BEHIND
+                self._end, self._zeros = _compressed(stream, data)
+                data = b"".join((memoryview(data)[: self._end], _BEHIND))
         super().__init__(data)
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -70,13 +69,15 @@ class JpegFeed(io.BytesIO):
             raise ValueError(f"zero bytes stand in its compressed data from {self._zeros} on")
 
 
-def _compressed(stream: JpegStream, data: bytes) -> bytes:
-    """The file up to the end of its one scan, without what pads it."""
-    scan = stream.scans[0]
-    whole = data[: scan.end].rstrip(b"\xff")
-    if _zeros_can_be_flat(stream, scan):
-        return whole
-    return whole[: len(whole.rstrip(b"\0")) + len(_ZEROS)]
+def _compressed(stream: JpegStream, data: bytes) -> tuple[int, int]:
+    """The end of the one scan without what pads it, and that of its bytes that are not zero."""
+    end = stream.scans[0].end
+    while data[end - 1] == 0xFF:
+        end -= 1
+    zeros = end if data[end - 1] else len(data[:end].rstrip(b"\0"))
+    if not _zeros_can_be_flat(stream, stream.scans[0]):
+        end = min(end, zeros + len(_ZEROS))
+    return end, zeros
 
 
 def _is_one_scan(stream: JpegStream) -> bool:
