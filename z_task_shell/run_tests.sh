@@ -11,4 +11,6 @@ echo "== mypy"
 # The tests' networks are small and their processes many: threads of each would only wait for each other.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 echo "== pytest"
+# All default tests: a process on each core; idle ones take tests over.
+[ $# -gt 0 ] || set -- -n auto --dist worksteal
 "$python" -m pytest "$@"
