@@ -53,7 +53,7 @@ def on_averages(ema: float | None, swa_epochs: int | None, updates: int) -> Iter
         yield (
             f"--ema {ema:g} looks back about {1 / (1 - ema):.0f} updates, but the run has {updates}: "
             f"the first weights keep a share of {ema ** (updates - 1):.0%} in what is kept; "
-            f"try --ema {max(0.0, 1 - 10 / max(updates, 11)):.2g}, or leave it out"
+            f"try --ema {1 - 3 / max(updates, 4):.2g}, or leave it out"
         )
     if swa_epochs == 1:
         yield "--swa averages the last epoch alone, which changes nothing but batch statistics: more --epochs"

@@ -78,9 +78,9 @@ def test_pairs_of_few_images_say_little(scenes: int, levels: int, named: bool) -
 
 
 def test_averages_that_say_little() -> None:
-    [said] = on_averages(0.999, None, 40)
-    assert "--ema 0.999 looks back about 1000 updates, but the run has 40" in said
-    assert f"{0.999**39:.0%}" in said and "--ema 0.75" in said
+    [said] = on_averages(0.999, None, 50)
+    assert "--ema 0.999 looks back about 1000 updates, but the run has 50" in said
+    assert f"{0.999**49:.0%}" in said and "--ema 0.94" in said
     assert not list(on_averages(0.999, None, 1000)) and not list(on_averages(0.9, None, 40))
     assert not list(on_averages(None, None, 1)) and not list(on_averages(None, 2, 1))
     assert "last epoch alone" in "".join(on_averages(None, 1, 40))
