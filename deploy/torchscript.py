@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,8 +91,9 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
 
 def _move_constants(module: torch.jit.ScriptModule, device: str) -> None:
     """Write `device` over the one that the trace keeps where the network makes tensors; loading leaves it."""
-    for part in module.modules():
-        for node in part.graph.findAllNodes("prim::Constant") if hasattr(part, "graph") else ():
+    graphs: list[Any] = [part.graph for part in module.modules() if hasattr(part, "graph")]
+    for graph in graphs:
+        for node in graph.findAllNodes("prim::Constant"):
             if node.output().type().kind() == "DeviceObjType":
                 node.s_("value", device)
 
