@@ -70,8 +70,8 @@ def make_data(args: argparse.Namespace) -> None:
         coarse = Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8))
         smooth = np.asarray(coarse.resize((args.side, args.side), Image.Resampling.BICUBIC), np.float64)
         top, left = rng.integers(0, args.side, 2)
-        image = smooth + texture[top : top + args.side, left : left + args.side]
-        image = Image.fromarray(image.clip(0, 255).astype(np.uint8))
+        pixels = smooth + texture[top : top + args.side, left : left + args.side]
+        image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
         split = "val" if number % 6 == 5 else "train"
         image.save(f"data/{split}/{number:05}.png", compress_level=1)
         image.save(f"photos/{number:05}.jpg", quality=90)
@@ -176,7 +176,7 @@ def reads(args: argparse.Namespace) -> None:
         caught.clear()
         return result
 
-    StepLosses.read = reading  # type: ignore[method-assign]
+    StepLosses.read = reading  # type: ignore[method-assign, assignment]
     argv = flags(args, max(2, args.images // 16), "--print_freq", "5", "-j", "2", "--ema", "0.99")
     with (
         job_of([*argv, "--clip_grad", "1"], args.device) as job,

@@ -19,7 +19,9 @@ from tests.test_continue import RUN
 
 def labels_of(task: str, images: np.ndarray, targets: np.ndarray) -> Labels:
     names = StringTable([f"{number}.png" for number in range(int(images.max()) + 1)])
-    return Labels(task, Path("val/label.txt"), names, names, images.astype(np.int32), targets, targets.astype(float))
+    return Labels(
+        task, Path("val/label.txt"), names, names, images.astype(np.int32), targets, targets.astype(float)
+    )
 
 
 def told(task: str, scores: np.ndarray, images: np.ndarray, mos: np.ndarray) -> str:
