@@ -93,15 +93,9 @@ def open_torchscript(path: str | Path, device: str = "cpu") -> tuple[torch.jit.S
 
 def _move_constants(module: torch.jit.ScriptModule, device: str) -> None:
     """Write `device` over the one that the trace keeps where the network makes tensors; loading leaves it."""
-<<<<<<< HEAD
-    for part in module.modules():
-        graph: Any = getattr(part, "graph", None)
-        for node in graph.findAllNodes("prim::Constant") if graph is not None else ():
-=======
     graphs: list[Any] = [part.graph for part in module.modules() if hasattr(part, "graph")]
     for graph in graphs:
         for node in graph.findAllNodes("prim::Constant"):
->>>>>>> fix-gpu
             if node.output().type().kind() == "DeviceObjType":
                 node.s_("value", device)
 
