@@ -166,11 +166,6 @@ def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) 
 def test_advice_names_the_cause() -> None:
     from applications.advice import on_epoch
 
-    stuck = {"train_loss": 1.0, "pair_accuracy": 0.0, "ties": 40, "score_gap": 0.0}
-    turned = {"train_loss": 0.7, "pair_accuracy": 0.2, "ties": 1, "score_gap": -0.4}
-    fine = {"train_loss": 0.4, "pair_accuracy": 0.8, "ties": 0, "score_gap": 0.6}
-    assert "is the margin" in " ".join(on_epoch("rank", 1.0, stuck))
-    assert "worse than chance" in " ".join(on_epoch("rank", 1.0, turned))
-    assert not list(on_epoch("rank", 1.0, fine))
-    assert "DMOS" in " ".join(on_epoch("regress", 1.0, {"train_loss": 1, "srcc": -0.8}))
-    assert not list(on_epoch("regress", 1.0, {"train_loss": 1, "srcc": float("nan")}))
+    assert "is the margin" in " ".join(on_epoch("rank", 1.0, 1.0004))
+    assert not list(on_epoch("rank", 1.0, 0.4))
+    assert not list(on_epoch("regress", 1.0, 1.0))

@@ -16,7 +16,15 @@ from utils.argv import normalise_argv
 
 PAGES = sorted([ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^ *```(?:sh|bash|shell)\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
-PROGRAMS = ("curl", "ls ", "ray", "torchrun", "$P", 'P="python')  # of others, or shorthands of the page
+PROGRAMS = (
+    "curl",
+    "find ",
+    "ls ",
+    "ray",
+    "torchrun",
+    "$P",
+    'P="python',
+)  # of others, or shorthands of the page
 
 
 def blocks(page: Path) -> list[list[str]]:
