@@ -107,7 +107,7 @@ def test_the_error_says_what_the_file_is(
     assert "\n" not in str(caught.value) and not list(recwarn)
 
 
-@pytest.mark.parametrize("content", [PLAIN, LEGACY])
+@pytest.mark.parametrize("content", [PLAIN, LEGACY], ids=["zip", "legacy"])  # the bytes differ by process
 def test_both_forms_of_torch_are_read(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "m.pth"
     path.write_bytes(content)
