@@ -1,7 +1,7 @@
 """`-e --compare A B`: two models on the same labels, and whether the difference could be luck."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
-from applications.intervals import FIT_RESAMPLES, figures_of_sums, scene_sums, with_fit
+from applications.intervals import figures_of_sums, measures_of, scene_sums, with_fit
 from applications.manifest import origins_of, scenes_of_rows
 from applications.model_setup import trained_model
 from applications.splits import evaluation_labels
@@ -18,11 +18,10 @@ from applications.test import label_logits, objective, warn_of_learned_images
 from config import Config
 from criterions.factory import create_criterion
 from dataloader.labels import Labels
-from metrics.bootstrap import RESAMPLES, Interval, bootstrap_intervals
+from metrics.bootstrap import Interval, bootstrap_intervals
 from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
 from metrics.significance import Verdict, compare_correlations, compare_scenes
-from metrics.task import emd_metrics, fitted_metrics, regress_metrics
 from utils.distributed import Process, choose_device
 from utils.errors import ConfigError
 from utils.run_log import RunLog, new_run_folder
@@ -87,15 +86,14 @@ def differ(
             lambda *both: _minus(figures_of_sums(*both[:3]), figures_of_sums(*both[3:])), *sums[0], *sums[1]
         )
         return intervals, {"pair_accuracy": compare_scenes(sums[0][0], sums[1][0])}
-    measures: dict[Callable[..., dict[str, float]], int]
     if labels.task == "emd":
-        said, measures = [result.probs[images[:, 0]] for result in (first, second)], {emd_metrics: RESAMPLES}
+        said = [result.probs[images[:, 0]] for result in (first, second)]
         scores, means = [mean_rating(one) for one in said], mean_rating(opinions)
     else:
         said = scores = [result.scores[images[:, 0]] for result in (first, second)]
-        means, measures = opinions, {regress_metrics: RESAMPLES, fitted_metrics: FIT_RESAMPLES}
+        means = opinions
     intervals = {}
-    for measure, resamples in measures.items():
+    for measure, resamples in measures_of(labels.task, len(images)).items():
         intervals |= bootstrap_intervals(
             lambda a, b, wanted, of=measure: _minus(of(a, wanted), of(b, wanted)),
             *(*said, opinions),

@@ -1,16 +1,17 @@
 """The figures of a test, each with its bootstrap interval."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from applications.evaluation import Predictions
 from applications.manifest import Origin, scenes_of_rows
 from dataloader.labels import Labels
-from metrics.bootstrap import Interval, bootstrap_intervals
+from metrics.bootstrap import RESAMPLES, Interval, bootstrap_intervals
 from metrics.task import emd_metrics, fitted_metrics, regress_metrics
 
 FIT_RESAMPLES = 200  # each is a search of its own
+FIT_LEAST = 10  # images; draws of fewer hold hardly more distinct ones than the fit has parameters
 
 
 def with_intervals(
@@ -28,14 +29,21 @@ def with_intervals(
         sums = scene_sums(result.scores, images, scenes)
         found = bootstrap_intervals(figures_of_sums, *sums)
         return result.figures, {"pair_accuracy": found["pair_accuracy"], "score_gap": found["score_gap"]}
-    if labels.task == "emd":
-        probs = result.probs[images[:, 0]]
-        return result.figures, bootstrap_intervals(emd_metrics, probs, opinions, groups=scenes)
-    scores = result.scores[images[:, 0]]
-    return with_fit(labels, result), {
-        **bootstrap_intervals(regress_metrics, scores, opinions, groups=scenes),
-        **bootstrap_intervals(fitted_metrics, scores, opinions, groups=scenes, resamples=FIT_RESAMPLES),
-    }
+    said = result.probs if labels.task == "emd" else result.scores
+    found = {}
+    for measure, resamples in measures_of(labels.task, len(images)).items():
+        found |= bootstrap_intervals(
+            measure, said[images[:, 0]], opinions, groups=scenes, resamples=resamples
+        )
+    return with_fit(labels, result), found
+
+
+def measures_of(task: str, count: int) -> dict[Callable[..., dict[str, float]], int]:
+    """What is measured on `count` images of emd or regress -> draws of its bootstrap."""
+    if task == "emd":
+        return {emd_metrics: RESAMPLES}
+    fits = {fitted_metrics: FIT_RESAMPLES} if count >= FIT_LEAST else {}
+    return {regress_metrics: RESAMPLES, **fits}
 
 
 def with_fit(labels: Labels, result: Predictions) -> dict[str, float]:

@@ -62,10 +62,19 @@ def _search(x: np.ndarray, mos: np.ndarray, rising: bool) -> np.ndarray | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)
             warnings.simplefilter("ignore", RuntimeWarning)  # overflow on the way to a step
-            return curve_fit(_curve, x, mos, p0=start, maxfev=20_000)[0]
+            return curve_fit(_curve, x, mos, p0=start, jac=_slopes, maxfev=5_000)[0]
     except RuntimeError:
         return None
 
 
 def _curve(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
     return b2 + (b1 - b2) * expit((x - b3) / max(abs(b4), 1e-12))
+
+
+def _slopes(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
+    """(N, 4) derivatives of `_curve` by its parameters."""
+    width = max(abs(b4), 1e-12)
+    place = (x - b3) / width
+    rise = expit(place)
+    steep = (b1 - b2) * rise * (1 - rise) / width
+    return np.column_stack([rise, 1 - rise, -steep, -steep * place * np.sign(b4)])
