@@ -37,6 +37,13 @@ def why_no_number(text: str) -> str:
     return said
 
 
+def decimal_comma(whole: str, part: str) -> str:
+    """What to write for two cells that are the halves of a number; "" where they are none."""
+    if not (re.fullmatch("[+-]?[0-9]+", whole) and re.fullmatch("[0-9]+", part)):
+        return ""
+    return f"a decimal comma? write {whole}.{part} instead of {whole},{part}"
+
+
 def number(text: str, where: str, name: str = "") -> float:
     """A finite number, written with a decimal point.
 
