@@ -52,7 +52,7 @@ def _of_another_task(fields: list[str], task: str) -> str:
     pair = len(fields) > 1 and is_picture(fields[1]) and rest[0] is None
     if pair and parse_number(fields[0]) is not None:
         return f"the number {fields[0]} stands before the path"
-    if pair and len(fields) > 2 and None not in rest[1:]:
+    if pair and len(fields) > 2 and None not in rest[1:] and is_picture(fields[0]):
         third = ",".join(fields[2:])
         return f"a third column {third!r}" + ("" if task == "rank" else ", in a row of the rank task")
     if task != "rank" and pair and len(fields) == 2:

@@ -28,6 +28,9 @@ def why_no_number(text: str) -> str:
     if value is not None and not math.isfinite(value):
         return f"{text!r} is not finite"
     said = f"{text[:40]!r} is not a number"
+    if COMMA.fullmatch(text) and _GROUPED.fullmatch(text):
+        point, plain = text.replace(",", "."), text.replace(",", "")
+        return f"{said}: write {point} or, if its digits are in groups, {plain}"
     if COMMA.fullmatch(text):
         return f"{said}: a decimal comma? write {text.replace(',', '.')}"
     if _GROUPED.fullmatch(text):
