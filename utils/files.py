@@ -101,9 +101,7 @@ def require_writable(folder: Path, flag: str, name: str = "") -> None:
             pass
     except OSError as error:
         reason = error.strerror or error
-        raise ConfigError(
-            f"{flag} {folder / name}: can't be written there ({reason}); give another"
-        ) from error
+        raise ConfigError(f"{flag} {folder / name}: can't be written there ({reason})") from error
     finally:
         for path in missing:
             with suppress(OSError):  # not made, or in use by now
