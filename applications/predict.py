@@ -13,13 +13,14 @@ from deploy.exporting import export_module
 from deploy.inputs import PathQueue, collect
 from deploy.journal import Journal
 from deploy.optional import require
-from deploy.outputs import require_writable, writing
+from deploy.outputs import writing
 from deploy.pipeline import score_paths
 from deploy.results import Counts, Row
 from utils.checkpoint import find_file
 from utils.cores import usable_cores
 from utils.distributed import choose_device
 from utils.errors import WeightsError
+from utils.files import require_writable
 from utils.printable import one_line
 from utils.progress import progress_bar
 from utils.signals import StopSignals
@@ -138,11 +139,11 @@ def _prepare_outputs(config: Config) -> None:
         for package in ("jinja2", "plotly"):
             require(package, "--report")
     if config.output is not None and not config.cluster:
-        require_writable("--output", config.output)
+        require_writable(config.output.parent, "--output", config.output.name)
     if config.report is not None:
-        require_writable("--report", config.report)
+        require_writable(config.report.parent, "--report", config.report.name)
     if config.quality_map is not None:
-        require_writable("--quality_map", config.quality_map / "map.png")
+        require_writable(config.quality_map, "--quality_map")
 
 
 def _open_journal(config: Config) -> Journal | None:

@@ -93,11 +93,15 @@ def decode(
         raise ImageError(f"{name}: {error}") from error
     except _DAMAGE as error:
         damage = error
-    bare = without_metadata(file)
-    if bare is not None:
-        with suppress(*_DAMAGE):
-            return _decode(bare, name, fit, max_pixels, formats)
-    raise ImageError(f"{name}: {_reason(file, damage)}") from damage
+    try:
+        bare = without_metadata(file)
+        if bare is not None:
+            with suppress(*_DAMAGE):
+                return _decode(bare, name, fit, max_pixels, formats)
+        reason = _reason(file, damage)
+    except OSError as error:  # not of a decoder: a bad sector, or a server that is gone
+        reason = f"can't be read ({error.strerror or error})"
+    raise ImageError(f"{name}: {reason}") from damage
 
 
 def _decode(

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 
 from dataloader.folders import has_image_suffix
-from utils.numerals import COMMA, parse_number, why_no_number
+from utils.delimited import DELIMITERS
+from utils.numerals import COMMA, decimal_comma, parse_number, why_no_number
 
-_DELIMITERS = {";": "';'", "\t": "TAB", "|": "'|'"}
+_DELIMITERS = {mark: name for mark, name in DELIMITERS.items() if mark != ","}
 _WHOLE = re.compile("[+-]?[0-9]+")
 
 
@@ -51,7 +52,7 @@ def _of_another_task(fields: list[str], task: str) -> str:
     pair = len(fields) > 1 and is_picture(fields[1]) and rest[0] is None
     if pair and parse_number(fields[0]) is not None:
         return f"the number {fields[0]} stands before the path"
-    if pair and len(fields) > 2 and None not in rest[1:]:
+    if pair and len(fields) > 2 and None not in rest[1:] and is_picture(fields[0]):
         third = ",".join(fields[2:])
         return f"a third column {third!r}" + ("" if task == "rank" else ", in a row of the rank task")
     if task != "rank" and pair and len(fields) == 2:
@@ -61,7 +62,7 @@ def _of_another_task(fields: list[str], task: str) -> str:
     if task != "emd" and numbers and len(rest) > 2:
         return f"this is a row of the emd task ('path,p1,...,p{len(rest)}')"
     if task != "emd" and numbers and len(rest) == 2:
-        return _decimal_comma(fields[1:]) or f"a third column {fields[2]!r}"
+        return decimal_comma(*fields[1:]) or f"a third column {fields[2]!r}"
     return ""
 
 
@@ -74,18 +75,10 @@ def _misshapen(fields: list[str], task: str, bins: int) -> str:
     if len(fields) == expected + 1 and not fields[-1]:
         return f"{said}, as the row ends in a comma"
     if task == "emd" and len(fields) == 2 * bins + 1 and all(map(_WHOLE.fullmatch, fields[1:])):
-        return f"{said}, {_decimal_comma(fields[1:3])}"
+        return f"{said}, {decimal_comma(*fields[1:3])}"
     return (
         said if task == "emd" or len(fields) < expected else f"{said}; a path that holds a comma needs quotes"
     )
-
-
-def _decimal_comma(fields: list[str]) -> str:
-    """For the two halves of a number; "" where they are none."""
-    whole, part = fields
-    if not (_WHOLE.fullmatch(whole) and part.isdecimal()):
-        return ""
-    return f"a decimal comma? write {whole}.{part} instead of {whole},{part}"
 
 
 def _is_value(text: str) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 
 from deploy.inputs import collect
 from deploy.optional import require
-from deploy.outputs import require_writable, writing
-from deploy.part_files import MODEL_NOTE, outcomes, parts_in, require_same_model
+from deploy.outputs import writing
+from deploy.part_files import outcomes, parts_in, require_same_model
 from deploy.results import Counts, Row, from_line, to_line, write_rows
 from utils.errors import ConfigError
+from utils.files import require_writable
 from utils.image_limits import MAX_PIXELS
 from utils.progress import progress_bar
 
@@ -99,7 +100,8 @@ def score_on_cluster(
     require("pyarrow.parquet", "--cluster", "pyarrow")
     parts = [model, model.with_suffix(".bin")] if model.suffix == ".xml" else [model]
     files = {path.suffix: path.read_bytes() for path in parts if path.is_file()}
-    require_writable("--output", output / MODEL_NOTE)
+    require_writable(output, "--output")
+    output.mkdir(parents=True, exist_ok=True)
     require_same_model(output, model.name, files, full_decode)
     _connect(ray, address)
     queue = collect(arguments, absolute=True)

@@ -92,7 +92,7 @@ def test_folders_that_cannot_be_written_are_named_first(
     Path("file").write_text("kept")
     assert main([*command.split(), place]) == 2
     told = capsys.readouterr().err
-    assert f"{command.split()[-1]} {place}: no files can be written there" in told
+    assert f"{command.split()[-1]} {place}: can't be written there" in told
     assert [path.name for path in tmp_path.iterdir()] == ["file"] and Path("file").read_text() == "kept"
 
 

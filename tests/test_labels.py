@@ -55,6 +55,12 @@ FAULTS = [
     ("regress", "a.png,2,5", ["a decimal comma? write 2.5 instead of 2,5", "'path,mos'"]),
     ("regress", "a.png,-2,5", ["write -2.5 instead of -2,5"]),
     ("regress", 'a.png,"2,5"', ["'2,5' is not a number: a decimal comma? write 2.5"]),
+    (
+        "regress",
+        'a.png,"1,050"',
+        ["write 1.050 or, if its digits are in groups, 1050"],
+    ),
+    ("regress", "a,b.png,3", ["3 columns; a path that holds a comma needs quotes"]),
     ("regress", "a.png,2.5,0.7", ["a third column '0.7'"]),
     ("regress", "a.png,b.png,0.7", ["a third column '0.7', in a row of the rank task"]),
     ("regress", "a.png,2.5,", ["3 columns", "ends in a comma"]),

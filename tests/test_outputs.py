@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import UnidentifiedImageError
 
 from deploy.engines import load_scorer
 from deploy.results import read_rows
@@ -14,6 +15,7 @@ from main import main
 from models.spec import ModelSpec
 from tests.conftest import ROOT, picture, write_split
 from tests.test_export import write_checkpoint
+from utils.entry import run_program
 from utils.files import atomic_write
 
 FAST = ["--engine", "torch", "--threads", "1"]
@@ -66,6 +68,7 @@ def test_one_bad_name_is_one_row(
         "foo://x",
         "gone.png",
         ".",
+        *(["/proc/self/mem"] if Path("/proc/self/mem").is_file() else []),  # opens, and no byte can be read
     ]
     lines = [*odd, *bad, "a.png"]
     (place / "l.txt").write_bytes(os.fsencode("".join(f"{line}\n" for line in lines)))
@@ -177,6 +180,19 @@ def test_a_device_is_written_to_and_never_replaced(model: Path, place: Path) -> 
     os.close(writing)
     with open(reading, encoding="utf-8") as end:  # noqa: PTH123
         assert end.read() == "a line\n"
+
+
+def test_an_error_of_a_library_is_no_error_of_the_system(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a decoder says with OSError's name is a bug where it ends a program, and keeps its traceback."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    with pytest.raises(OSError, match="cannot identify"):
+        run_program(lambda: fail(UnidentifiedImageError("cannot identify image file")))
+    assert run_program(lambda: fail(OSError(28, "No space left on device"))) == 2
+    assert run_program(lambda: fail(PermissionError(13, "Permission denied", "a.csv"))) == 2
+    assert capsys.readouterr().err == "error: No space left on device\nerror: a.csv: Permission denied\n"
 
 
 def test_a_full_disk_names_the_file(place: Path) -> None:

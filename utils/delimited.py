@@ -8,12 +8,13 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from utils.errors import DataError
-from utils.numerals import COMMA, number, parse_number
+from utils.numerals import COMMA, decimal_comma, number, parse_number
 from utils.text_lines import LINE_BREAK, read_records, read_text
 
 _SEP = re.compile(r"\Asep=.(?=[\r\n])", re.IGNORECASE)  # what Excel reads and writes above the header
@@ -199,9 +200,9 @@ def _wrong_length(cells: list[str], expected: int, delimiter: str) -> str:
 
 def _decimal_comma(cells: list[str], delimiter: str) -> str:
     if delimiter == ",":
-        for whole, part in zip(cells, cells[1:], strict=False):
-            if re.fullmatch(r"[+-]?[0-9]+", whole) and re.fullmatch("[0-9]+", part):
-                return f"; a decimal comma? write {whole}.{part} instead of {whole},{part}"
+        for whole, part in pairwise(cells):
+            if hint := decimal_comma(whole, part):
+                return f"; {hint}"
     return ""
 
 

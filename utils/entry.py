@@ -25,6 +25,7 @@ def run_program(work: Callable[[], int | None], interrupted: str = "interrupted"
 
     Raises:
         SystemExit: as `work` does (argparse, after --help).
+        Exception: a bug, an OSError without a number of the system's among them.
     """
     open_output()
     setup_console(quiet=quiet)
@@ -53,6 +54,8 @@ def run_program(work: Callable[[], int | None], interrupted: str = "interrupted"
 def _of_os_error(error: OSError) -> int:
     if error is lost_output():
         return 2  # told below
+    if error.errno is None:  # of a library, such as a decoder, not of the system: a bug
+        raise error
     place = f"{error.filename}: " if error.filename is not None else ""
     return _tell(f"{place}{error.strerror or error}")
 

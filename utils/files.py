@@ -79,26 +79,29 @@ def write_text(path: str | Path, text: str) -> None:
         file.write(text)
 
 
-def require_writable(folder: Path, flag: str) -> None:
+def require_writable(folder: Path, flag: str, name: str = "") -> None:
     """Find out before hours of work whether files can be written into `folder`; nothing is left behind.
 
     Args:
         folder: need not be there yet.
-        flag: that named it, for the message.
+        flag: that named it, or the file, for the message.
+        name: of the one file that it is for; empty where it may get any.
 
     Raises:
-        ConfigError: no file can be made there, or something else lies in its place.
+        ConfigError: no file (of that name) can be made there, or something else lies in its place.
     """
     missing: list[Path] = []
     try:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        if name and (folder / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, "there is a folder of this name")
+        # The name is nearly that of atomic_write, so that one that is too long is found, too.
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}.", suffix=".partial"):
             pass
     except OSError as error:
-        raise ConfigError(
-            f"{flag} {folder}: no files can be written there ({error.strerror}); give another folder"
-        ) from error
+        reason = error.strerror or error
+        raise ConfigError(f"{flag} {folder / name}: can't be written there ({reason})") from error
     finally:
         for path in missing:
             with suppress(OSError):  # not made, or in use by now

@@ -28,6 +28,9 @@ def why_no_number(text: str) -> str:
     if value is not None and not math.isfinite(value):
         return f"{text!r} is not finite"
     said = f"{text[:40]!r} is not a number"
+    if COMMA.fullmatch(text) and _GROUPED.fullmatch(text):
+        point, plain = text.replace(",", "."), text.replace(",", "")
+        return f"{said}: write {point} or, if its digits are in groups, {plain}"
     if COMMA.fullmatch(text):
         return f"{said}: a decimal comma? write {text.replace(',', '.')}"
     if _GROUPED.fullmatch(text):
@@ -35,6 +38,13 @@ def why_no_number(text: str) -> str:
     if "_" in text or any(letter.isdigit() and not letter.isascii() for letter in text):
         return f"{said}: write it with the digits 0 to 9 alone"
     return said
+
+
+def decimal_comma(whole: str, part: str) -> str:
+    """What to write for two cells that are the halves of a number; "" where they are none."""
+    if not (re.fullmatch("[+-]?[0-9]+", whole) and re.fullmatch("[0-9]+", part)):
+        return ""
+    return f"a decimal comma? write {whole}.{part} instead of {whole},{part}"
 
 
 def number(text: str, where: str, name: str = "") -> float:
