@@ -2,13 +2,13 @@
 
 import os
 import struct
-from collections.abc import Iterator
 from typing import IO, Any
+
+from dataloader.boxes import boxes
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 10_000
 _UNSPECIFIED = (2, 2)
-_SUPERBOXES = {b"jp2h": 0, b"meta": 4, b"iprp": 0, b"ipco": 0}  # bytes before their boxes
 
 
 def color_metadata(file: IO[bytes]) -> dict[str, Any]:
@@ -22,10 +22,8 @@ def color_metadata(file: IO[bytes]) -> dict[str, Any]:
     if start.startswith(_PNG):
         return _of_png(file)
     if start[4:8] in (b"jP  ", b"ftyp"):
-        file.seek(0, os.SEEK_END)
-        for box in _boxes(file, 0, file.tell()):
-            file.seek(box[0])
-            if found := _of_colr(file.read(min(box[1] - box[0], 1 << 24))):
+        for box in boxes(file):
+            if box.kind == b"colr" and (found := _of_colr(box.read(file))):
                 return found
     return {}
 
@@ -51,23 +49,3 @@ def _of_colr(data: bytes) -> dict[str, Any]:
         cicp = struct.unpack(">HH", data[4:8])
         return {"cicp": cicp} if cicp != _UNSPECIFIED else {}
     return {"icc_profile": data[3:]} if data[:1] in (b"\2", b"\3") else {}
-
-
-def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of the contents of every colr box between two places, those in other boxes included."""
-    for _ in range(_MOST_CHUNKS):
-        file.seek(start)
-        head = file.read(16)
-        if len(head) < 8 or start + 8 > end:
-            return
-        size, kind, skip = struct.unpack(">I", head[:4])[0], head[4:8], 8
-        if size == 1 and len(head) == 16:
-            size, skip = struct.unpack(">Q", head[8:])[0], 16
-        stop = end if size == 0 else start + size
-        if size != 0 and size < skip or stop > end:
-            return
-        if kind == b"colr":
-            yield start + skip, stop
-        elif kind in _SUPERBOXES:
-            yield from _boxes(file, start + skip + _SUPERBOXES[kind], stop)
-        start = stop
