@@ -1,10 +1,12 @@
-"""Colour descriptions that Pillow doesn't hand out: cICP of PNG; colr boxes of JPEG 2000, AVIF and HEIC."""
+"""Colour descriptions beyond what Pillow hands out: cICP, iCCP of PNG; colr of JPEG 2000, AVIF and HEIC."""
 
 import os
 import struct
+import zlib
 from typing import IO, Any
 
 from dataloader.boxes import boxes
+from dataloader.profiles import LARGEST
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 10_000
@@ -14,8 +16,8 @@ _UNSPECIFIED = (2, 2)
 def color_metadata(file: IO[bytes]) -> dict[str, Any]:
     """What to update `Image.info` by: "icc_profile" (bytes) or "cicp" (primaries, transfer of ITU-T H.273).
 
-    cICP of PNG replaces an ICC profile (PNG 3, 4.3). Empty where nothing is found; damaged structure ends the
-    search.
+    Of PNG a chunk of a wrong checksum does not count, and cICP replaces an ICC profile (PNG 3, 4.3). Empty
+    where nothing is found; damaged structure ends the search.
     """
     file.seek(0)
     start = file.read(12)
@@ -29,16 +31,32 @@ def color_metadata(file: IO[bytes]) -> dict[str, Any]:
 
 
 def _of_png(file: IO[bytes]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     file.seek(8)
     for _ in range(_MOST_CHUNKS):
         head = file.read(8)
-        if len(head) < 8 or head[4:] == b"IDAT":
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind == b"IDAT":
             break
-        if head[4:] == b"cICP":
-            cicp = tuple(file.read(4)[:2])
-            return {"cicp": cicp, "icc_profile": None} if cicp != _UNSPECIFIED else {}
-        file.seek(struct.unpack(">I", head[:4])[0] + 4, os.SEEK_CUR)
-    return {}
+        if kind not in (b"cICP", b"iCCP") or length > LARGEST:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        body, checksum = file.read(length), file.read(4)
+        if zlib.crc32(kind + body) != int.from_bytes(checksum, "big"):
+            continue
+        if kind == b"iCCP":
+            found.setdefault("icc_profile", _inflated(body.partition(b"\0")[2][1:]))
+        elif length == 4 and tuple(body[:2]) != _UNSPECIFIED:
+            return {"cicp": tuple(body[:2]), "icc_profile": None}
+    return found
+
+
+def _inflated(packed: bytes) -> bytes | None:
+    """A profile, of which Pillow takes 1 MB at the most; None where it is damaged."""
+    try:
+        return zlib.decompressobj().decompress(packed, LARGEST + 1)
+    except zlib.error:
+        return None
 
 
 def _of_colr(data: bytes) -> dict[str, Any]:
