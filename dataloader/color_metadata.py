@@ -6,9 +6,9 @@ import zlib
 from typing import IO, Any
 
 from dataloader.boxes import boxes
+from dataloader.png_chunks import SIGNATURE
 from dataloader.profiles import LARGEST
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 10_000
 _UNSPECIFIED = (2, 2)
 
@@ -21,7 +21,7 @@ def color_metadata(file: IO[bytes]) -> dict[str, Any]:
     """
     file.seek(0)
     start = file.read(12)
-    if start.startswith(_PNG):
+    if start.startswith(SIGNATURE):
         return _of_png(file)
     if start[4:8] in (b"jP  ", b"ftyp"):
         for box in boxes(file):
