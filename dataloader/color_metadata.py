@@ -1,46 +1,62 @@
-"""Colour descriptions that Pillow doesn't hand out: cICP of PNG; colr boxes of JPEG 2000, AVIF and HEIC."""
+"""Colour descriptions beyond what Pillow hands out: cICP, iCCP of PNG; colr of JPEG 2000, AVIF and HEIC."""
 
 import os
 import struct
-from collections.abc import Iterator
+import zlib
 from typing import IO, Any
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+from dataloader.boxes import boxes
+from dataloader.png_chunks import SIGNATURE
+from dataloader.profiles import LARGEST
+
 _MOST_CHUNKS = 10_000
 _UNSPECIFIED = (2, 2)
-_SUPERBOXES = {b"jp2h": 0, b"meta": 4, b"iprp": 0, b"ipco": 0}  # bytes before their boxes
 
 
 def color_metadata(file: IO[bytes]) -> dict[str, Any]:
     """What to update `Image.info` by: "icc_profile" (bytes) or "cicp" (primaries, transfer of ITU-T H.273).
 
-    cICP of PNG replaces an ICC profile (PNG 3, 4.3). Empty where nothing is found; damaged structure ends the
-    search.
+    Of PNG a chunk of a wrong checksum does not count, and cICP replaces an ICC profile (PNG 3, 4.3). Empty
+    where nothing is found; damaged structure ends the search.
     """
     file.seek(0)
     start = file.read(12)
-    if start.startswith(_PNG):
+    if start.startswith(SIGNATURE):
         return _of_png(file)
     if start[4:8] in (b"jP  ", b"ftyp"):
-        file.seek(0, os.SEEK_END)
-        for box in _boxes(file, 0, file.tell()):
-            file.seek(box[0])
-            if found := _of_colr(file.read(min(box[1] - box[0], 1 << 24))):
+        for box in boxes(file):
+            if box.kind == b"colr" and (found := _of_colr(box.read(file))):
                 return found
     return {}
 
 
 def _of_png(file: IO[bytes]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     file.seek(8)
     for _ in range(_MOST_CHUNKS):
         head = file.read(8)
-        if len(head) < 8 or head[4:] == b"IDAT":
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind == b"IDAT":
             break
-        if head[4:] == b"cICP":
-            cicp = tuple(file.read(4)[:2])
-            return {"cicp": cicp, "icc_profile": None} if cicp != _UNSPECIFIED else {}
-        file.seek(struct.unpack(">I", head[:4])[0] + 4, os.SEEK_CUR)
-    return {}
+        if kind not in (b"cICP", b"iCCP") or length > LARGEST:
+            file.seek(length + 4, os.SEEK_CUR)
+            continue
+        body, checksum = file.read(length), file.read(4)
+        if zlib.crc32(kind + body) != int.from_bytes(checksum, "big"):
+            continue
+        if kind == b"iCCP":
+            found.setdefault("icc_profile", _inflated(body.partition(b"\0")[2][1:]))
+        elif length == 4 and tuple(body[:2]) != _UNSPECIFIED:
+            return {"cicp": tuple(body[:2]), "icc_profile": None}
+    return found
+
+
+def _inflated(packed: bytes) -> bytes | None:
+    """A profile, of which Pillow takes 1 MB at the most; None where it is damaged."""
+    try:
+        return zlib.decompressobj().decompress(packed, LARGEST + 1)
+    except zlib.error:
+        return None
 
 
 def _of_colr(data: bytes) -> dict[str, Any]:
@@ -51,23 +67,3 @@ def _of_colr(data: bytes) -> dict[str, Any]:
         cicp = struct.unpack(">HH", data[4:8])
         return {"cicp": cicp} if cicp != _UNSPECIFIED else {}
     return {"icc_profile": data[3:]} if data[:1] in (b"\2", b"\3") else {}
-
-
-def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """(start, end) of the contents of every colr box between two places, those in other boxes included."""
-    for _ in range(_MOST_CHUNKS):
-        file.seek(start)
-        head = file.read(16)
-        if len(head) < 8 or start + 8 > end:
-            return
-        size, kind, skip = struct.unpack(">I", head[:4])[0], head[4:8], 8
-        if size == 1 and len(head) == 16:
-            size, skip = struct.unpack(">Q", head[8:])[0], 16
-        stop = end if size == 0 else start + size
-        if size != 0 and size < skip or stop > end:
-            return
-        if kind == b"colr":
-            yield start + skip, stop
-        elif kind in _SUPERBOXES:
-            yield from _boxes(file, start + skip + _SUPERBOXES[kind], stop)
-        start = stop

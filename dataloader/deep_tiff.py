@@ -87,7 +87,9 @@ class DeepTiff(ImageFile.ImageFile):
         for name, code in (("icc_profile", _ICC), ("xmp", _XMP)):
             if code in page.tags and isinstance(page.tags[code].value, bytes):
                 self.info[name] = page.tags[code].value
-        self.getexif()[ExifTags.Base.Orientation] = int(getattr(page.tags.get(274), "value", 1))
+        orientation = getattr(page.tags.get(ExifTags.Base.Orientation), "value", 1)
+        if isinstance(orientation, int):
+            self.getexif()[ExifTags.Base.Orientation] = int(orientation)
 
     def load(self) -> Any:
         """Decode at the first call.

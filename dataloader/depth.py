@@ -39,7 +39,9 @@ def white_level(values: np.ndarray, whites: tuple[float, ...]) -> float:
 
 def scaled(values: np.ndarray, white: float, top: int = 255) -> np.ndarray:
     """`values` (any shape) scaled so that `white` is `top`, rounded, clipped: uint8, or uint16 above 255."""
-    return np.clip(np.rint(values * (top / white)), 0, top).astype(np.uint8 if top <= 255 else np.uint16)
+    levels = values * (top / white)
+    np.clip(np.rint(levels, out=levels), 0, top, out=levels)  # in place: one copy less of a large image
+    return levels.astype(np.uint8 if top <= 255 else np.uint16)
 
 
 def require_finite(values: np.ndarray) -> None:

@@ -2,9 +2,11 @@
 
 from typing import IO
 
-# So many bytes at the least, and this share of the file. Flat images reach a twentieth in WebP and nothing in
-# the others, whose EXIF stands among the pixels' data and may be padded.
-_LEAST, _SHARE_OF_WEBP, _SHARE_OF_ISO_MEDIA = 1024, 1 / 8, 1 / 4
+from dataloader.boxes import coded_extents
+
+# So many bytes at the least; of WebP also this share of the pixels' data. Flat images reach a twentieth in
+# WebP, and nothing in the others.
+_LEAST, _SHARE_OF_WEBP = 1024, 1 / 8
 
 
 def require_no_hole(file: IO[bytes], head: bytes) -> None:
@@ -21,7 +23,7 @@ def require_no_hole(file: IO[bytes], head: bytes) -> None:
     if head[8:12] == b"WEBP":
         parts, share = _webp_images(file, min(size, 8 + int.from_bytes(head[4:8], "little"))), _SHARE_OF_WEBP
     elif head[4:8] == b"ftyp":
-        parts, share = [(0, min(size, boxes_end(file, size)))], _SHARE_OF_ISO_MEDIA
+        parts, share = coded_extents(file), 0.0
     else:
         parts, share = [], 1.0
     least = max(_LEAST, int(share * sum(length for _, length in parts)))
@@ -42,25 +44,3 @@ def _webp_images(file: IO[bytes], end: int) -> list[tuple[int, int]]:
             parts.append((place + 8, min(length, end - place - 8)))
         place += 8 + length + length % 2
     return parts
-
-
-def boxes_end(file: IO[bytes], size: int) -> int:
-    """Where the last top-level box of an ISO media file ends by its own account (ISO/IEC 14496-12, 4.2).
-
-    Args:
-        file: open.
-        size: of the file in bytes.
-    """
-    place = 0
-    while place < size:
-        file.seek(place)
-        header = file.read(16)
-        length = int.from_bytes(header[:4], "big")
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        if length == 0 and header[4:8].strip(b"\0"):  # reaches to the end of the file
-            return size
-        if length < 8:
-            return place
-        place += length
-    return place

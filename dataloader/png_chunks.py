@@ -52,14 +52,15 @@ def pixels_only(file: IO[bytes]) -> IO[bytes]:
 
 
 def _counts(kind: bytes, body: bytes, colour_type: int, texts: set[bytes]) -> bool:
-    """Whether an ancillary chunk can change pixels or their orientation, and can be read."""
+    """Whether an ancillary chunk can change pixels or their orientation, and can be read.
+
+    What says of which colours they are, cICP and iCCP, is read by `color_metadata`.
+    """
     if kind == b"tRNS":
         return len(body) in _TRANSPARENCY.get(colour_type, ())
     if kind in _LENGTHS:
         return len(body) in _LENGTHS[kind]
     name, _, rest = body.partition(b"\0")
-    if kind == b"iCCP":
-        return rest[:1] == b"\0" and _inflates(rest[1:])
     if kind in (b"tEXt", b"zTXt", b"iTXt") and name in _ORIENTATION and name not in texts:
         texts.add(name)
         packed = rest[1:] if kind == b"zTXt" else rest[2:].split(b"\0", 2)[-1]

@@ -53,6 +53,20 @@ def test_png_chunks_describe_colours(tmp_path):
         assert np.abs(found - expected).max() <= (0 if expected is plain else 2), chunks
 
 
+def test_chunks_that_are_damaged_or_large(tmp_path):
+    image, p3 = Image.fromarray(NOISE), cf.to_srgb(NOISE, cf.P3, cf.srgb_light)
+    whole = with_chunks(tmp_path / "a.png", image, (b"cICP", bytes((12, 13, 0, 1)))).read_bytes()
+    assert np.abs(read(tmp_path / "a.png") - p3).max() <= 2
+    (tmp_path / "b.png").write_bytes(whole.replace(bytes((12, 13, 0, 1)), bytes((9, 16, 0, 1))))
+    assert (read(tmp_path / "b.png") == NOISE).all()  # the checksum is that of the others
+    short = with_chunks(tmp_path / "c.png", image, (b"cICP", b"\x0c"))
+    assert (read(short) == NOISE).all()
+    padding = np.random.default_rng(0).bytes(2 << 20)  # a printer's profile is as large
+    icc = (b"iCCP", b"x\0\0" + zlib.compress(cf.ADOBE_PROFILE + padding))
+    found = read(with_chunks(tmp_path / "d.png", image, icc))
+    assert np.abs(found - cf.to_srgb(NOISE, cf.ADOBE, cf.adobe_light)).max() <= 2
+
+
 def test_hdr_is_shown_up_to_its_reference_white(tmp_path):
     nits = np.array([[0.0, 1, 10, 50, 100, 203, 1000, 10000]])
     root = (nits / 10000) ** (2610 / 16384)  # SMPTE ST 2084, equation 5.2

@@ -166,6 +166,26 @@ def test_half_of_other_formats(form: str) -> None:
     assert opened(whole + bytes(len(whole))).shape == (300, 400, 3)
 
 
+def test_zeros_beside_the_pixels_of_avif() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x927C] = bytes(40_000)  # the maker's note, as cameras pad it
+    file, plain = io.BytesIO(), io.BytesIO()
+    try:
+        PHOTO.save(file, "AVIF", quality=40, exif=exif.tobytes())
+        PHOTO.save(plain, "AVIF", quality=40)
+    except (OSError, KeyError):
+        pytest.skip("this Pillow writes no AVIF")
+    whole, expected = file.getvalue(), libjpeg(plain.getvalue())
+    assert (opened(whole) == expected).all()
+    free = (20_008).to_bytes(4, "big") + b"free" + bytes(20_000)
+    assert (opened(plain.getvalue() + free) == expected).all()
+    pixels = plain.getvalue()
+    middle = len(pixels) // 2
+    damaged = pixels[:middle] + bytes(1100) + pixels[middle + 1100 :]
+    with pytest.raises(ImageError, match="zero bytes"):
+        opened(damaged)
+
+
 def test_predict_and_check_images_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_checkpoint(tmp_path / "a.pth")

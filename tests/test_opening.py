@@ -29,6 +29,14 @@ def test_a_tiff_on_its_side_has_the_size_of_the_upright_image(tmp_path, dtype, o
     close(path, turn[orientation](COLOUR))
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize(("kind", "value"), [("d", 2.5), ("2I", (1, 0)), ("s", "abc")])
+def test_an_orientation_of_no_sense_is_upright(tmp_path, kind, value, big):
+    tag = (274, kind, 0 if kind == "s" else 1, value, True)
+    path = tiff(tmp_path / "a.tif", stored(COLOUR, "float32"), extratags=[tag], bigtiff=big)
+    close(path, COLOUR)
+
+
 def test_size_of_a_png_whose_exif_follows_its_pixels(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dataloader.holes import boxes_end
+from dataloader.boxes import boxes_end
 
 _TAIL = 64
 
