@@ -63,17 +63,17 @@ def in_validation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., lis
 
     def arrange(number: int, kill: bool) -> list[int]:
         scored, signals = [0], StopAfter(10**6)
-        batch_logits = scoring._batch_logits
+        add = scoring._Crops.add
 
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any) -> None:
             scored[0] += 1
             if scored[0] == number:
                 signals.requested = True
                 if kill:
                     raise Killed
-            return batch_logits(*arguments)
+            add(*arguments)
 
-        monkeypatch.setattr(scoring, "_batch_logits", counted)
+        monkeypatch.setattr(scoring._Crops, "add", counted)
         monkeypatch.setattr(train, "StopSignals", lambda: signals)
         return scored
 
