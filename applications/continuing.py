@@ -86,19 +86,19 @@ def rows_digest(labels: Labels) -> str:
     return digest.hexdigest()
 
 
-def refuse_changed_rows(held: dict[str, str], labels: dict[str, Labels], step: int) -> None:
+def refuse_changed_rows(held: dict[str, str], labels: dict[str, Labels], in_steps: bool) -> None:
     """Compare label files with what a run was stopped with; between epochs a change is only told.
 
     Args:
         held: split -> `rows_digest` then; empty for a run of an earlier version, which kept none.
         labels: split -> labels now.
-        step: steps done of the epoch in progress.
+        in_steps: whether the epoch in progress has steps that are done, and others that are not.
 
     Raises:
         ConfigError: in the middle of an epoch the rows to train on are others.
     """
     changed = {split for split in labels if split in held and held[split] != rows_digest(labels[split])}
-    if "train" in changed and step:
+    if "train" in changed and in_steps:
         raise ConfigError(
             f"--continue: {labels['train'].source} has changed since the run was stopped in the middle of an "
             "epoch: which of its rows are done is not known; put the earlier file back, or start a new run "

@@ -39,9 +39,8 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
     """
     job.batches.set_position(state.epoch, state.step)
     losses = StepLosses(state, job.process, job.paths)
-    steps, asked, stop = len(job.batches), False, False
-    title = f"epoch {state.epoch + 1}"
-    with progress_bar(total=steps, desc=title, unit="step", start=state.step) as bar:
+    steps, stop = len(job.batches), False
+    with progress_bar(total=steps, desc=f"epoch {state.epoch + 1}", unit="step", start=state.step) as bar:
         for batch in _read(job):
             lr = _set_lr(job, state.epoch + state.step / steps)
             last = (state.step + 1) % job.accumulate == 0 or state.step + 1 == steps
@@ -50,13 +49,12 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
             losses.add(loss, batch, lr)
             bar.update()
             job.profile.step()
-            asked = asked or job.stopped()
-            end = last and (stop or (asked and job.process.world == 1))
             log = state.step % job.print_freq == 0 or state.step == steps
             keep = job.save_every > 0 and state.step % job.save_every == 0 and state.step < steps
-            if not (log or end or keep):
+            end = last and (stop or (job.process.world == 1 and job.stopped()))
+            if not (log or keep or end):
                 continue
-            metrics, stop = losses.read(asked)
+            metrics, stop = losses.read(job.stopped())
             if log:
                 bar.set_postfix(loss=f"{metrics['loss']:.4f}", lr=f"{lr:.1e}")
                 job.log(state.epoch * steps + state.step, metrics)
@@ -66,24 +64,6 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
                 save()
     job.profile.close()
     return True
-
-
-def _read(job: Job) -> Iterator[TrainBatch]:
-    batches = iter(job.loader)
-    while (batch := _next_batch(batches)) is not None:
-        yield batch
-
-
-def _next_batch(batches: Iterator[TrainBatch]) -> TrainBatch | None:
-    with record_function("data"):
-        return next(batches, None)
-
-
-def _set_lr(job: Job, progress: float) -> float:
-    lr = job.lr(progress)
-    for group in job.optimizer.param_groups:
-        group["lr"] = lr
-    return lr
 
 
 def train_step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
@@ -99,23 +79,6 @@ def train_step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
         with record_function("optimizer"):
             _update(job, number)
     return loss
-
-
-def _update(job: Job, number: int) -> None:
-    parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
-    if all(parameter.grad is None for parameter in parameters):
-        return  # of none of the rows the pictures could be read
-    scaler = job.precision.scaler
-    planned = job.batches.rows(number, job.accumulate)
-    if job.accumulate > 1 and job.rows_read.count < planned:  # the mean is over the rows that were read
-        for gradient in (parameter.grad for parameter in parameters if parameter.grad is not None):
-            gradient.mul_(planned / max(job.rows_read.count, 1.0))
-    if job.clip_grad is not None:
-        scaler.unscale_(job.optimizer)
-        torch.nn.utils.clip_grad_norm_(parameters, job.clip_grad)
-    scaler.step(job.optimizer)
-    scaler.update()
-    job.averages.after_update()
 
 
 def _backward(job: Job, batch: TrainBatch, number: int) -> Tensor:
@@ -136,16 +99,29 @@ def _backward(job: Job, batch: TrainBatch, number: int) -> Tensor:
     places = batch.places.to(device, non_blocking=True)
     targets = batch.targets.to(device, non_blocking=True)
     with record_function("forward"):
-        loss = _loss(job, job.normalise(to_unit(images)), places, targets)
+        with job.precision.cast():
+            logits = job.network(job.normalise(to_unit(images)))
+        loss = job.criterion(logits.float(), places, targets)
     with record_function("backward"):
         job.precision.scaler.scale(loss * (weight * share)).backward()
     return loss.detach()
 
 
-def _loss(job: Job, inputs: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-    with job.precision.cast():
-        logits = job.network(inputs)
-    return job.criterion(logits.float(), places, targets)
+def _update(job: Job, number: int) -> None:
+    parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
+    if all(parameter.grad is None for parameter in parameters):
+        return  # of none of the rows the pictures could be read
+    scaler = job.precision.scaler
+    planned = job.batches.rows(number, job.accumulate)
+    if job.accumulate > 1 and job.rows_read.count < planned:  # the mean is over the rows that were read
+        for gradient in (parameter.grad for parameter in parameters if parameter.grad is not None):
+            gradient.mul_(planned / max(job.rows_read.count, 1.0))
+    if job.clip_grad is not None:
+        scaler.unscale_(job.optimizer)
+        torch.nn.utils.clip_grad_norm_(parameters, job.clip_grad)
+    scaler.step(job.optimizer)
+    scaler.update()
+    job.averages.after_update()
 
 
 def _weight(job: Job, batch: TrainBatch, number: int) -> tuple[float, float]:
@@ -169,3 +145,21 @@ def _placeholder(batch: TrainBatch) -> TrainBatch:
         targets=targets,
         weight=0.0,
     )
+
+
+def _read(job: Job) -> Iterator[TrainBatch]:
+    batches = iter(job.loader)
+    while (batch := _next_batch(batches)) is not None:
+        yield batch
+
+
+def _next_batch(batches: Iterator[TrainBatch]) -> TrainBatch | None:
+    with record_function("data"):
+        return next(batches, None)
+
+
+def _set_lr(job: Job, progress: float) -> float:
+    lr = job.lr(progress)
+    for group in job.optimizer.param_groups:
+        group["lr"] = lr
+    return lr

@@ -98,13 +98,13 @@ class StepLosses:
         if first is None:
             return
         step, loss = self._steps[first], losses[first]
-        where = " in another process"
+        what, images = "in another process", ""
         if not math.isfinite(loss):
             names = [self._paths[number] for number in step.numbers.tolist()]
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            where = f", pictures {', '.join(names[:NAMED])}{more}"
+            what, images = f"({loss:g})", f", pictures {', '.join(names[:NAMED])}{more}"
         raise TrainingError(
-            f"the loss is not finite ({loss:g}) in step {step.number} of epoch {self._state.epoch + 1}, "
-            f"learning rate {step.lr:g}{where}; the last checkpoint is kept; "
+            f"the loss is not finite {what} in step {step.number} of epoch {self._state.epoch + 1}, "
+            f"learning rate {step.lr:g}{images}; the last checkpoint is kept; "
             "try a smaller --lr or --clip_grad"
         )

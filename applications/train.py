@@ -88,7 +88,7 @@ def train(process: Process, config: Config) -> int:
         network, spec = model_of_state(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world(state, process)
-        refuse_changed_rows(state.rows_of, {"train": train_labels, "val": val_labels}, state.step)
+        refuse_changed_rows(state.rows_of, {"train": train_labels, "val": val_labels}, state.in_steps)
     state.rows_of = {"train": rows_digest(train_labels), "val": rows_digest(val_labels)}
     place_to_train(network, process.device, config)
     seed_everything(config.seed + process.rank, config.deterministic)
@@ -136,11 +136,12 @@ def _epochs(
         if job.network is network or state.epoch == config.freeze_backbone:
             job = replace(job, network=_ready(network, job.process, config))
         save = partial(_save, writer, network, validator, job, state)
-        if not train_epoch(job, state, save):
-            save()
+        if not state.trained:
+            state.trained = train_epoch(job, state, save)
+            save()  # a run that is stopped or killed in validation begins with that when it is continued
+        if not state.trained:
             logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
             return 130
-        save()  # a run that is stopped or killed in validation begins with that when it is continued
         try:
             job.averages.after_epoch(state.epoch, _inputs(job, state.epoch))
             best = job.averages.best
@@ -224,7 +225,7 @@ def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
 
 def _refuse_other_world(state: TrainState, process: Process) -> None:
     """In the middle of an epoch, rows done are counted in steps of all processes together."""
-    if state.step and state.world != process.world:
+    if state.in_steps and state.world != process.world:
         raise ConfigError(
             f"--continue: the run was stopped in the middle of an epoch with {state.world} processes; "
             f"go on with as many, not {process.world}"

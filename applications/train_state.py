@@ -24,6 +24,7 @@ class TrainState:
     Attributes:
         epoch: the epoch in progress, from 0.
         step: steps done in it.
+        trained: whether these are all of its steps; validation is what is left of it.
         loss_sum, rows: of the steps done in it, for the epoch's mean loss.
         best: `best_key` of the best model so far.
         best_figures: its epoch and figures.
@@ -34,6 +35,7 @@ class TrainState:
 
     epoch: int = 0
     step: int = 0
+    trained: bool = False
     loss_sum: float = 0.0
     rows: float = 0.0
     best: tuple[float, float] | None = None
@@ -53,6 +55,11 @@ class TrainState:
             world=self.world,
             rows_of=self.rows_of,
         )
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether some steps of the epoch are done, and others are not."""
+        return self.step > 0 and not self.trained
 
     @property
     def is_best(self) -> bool:

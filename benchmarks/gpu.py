@@ -185,6 +185,7 @@ def reads(args: argparse.Namespace) -> None:
         warnings.simplefilter("always")
         if args.device != "cpu":
             torch.cuda.set_sync_debug_mode("warn")
+        caught.clear()  # of torch's own notice on this mode
         state = TrainState()
         train_epoch(job, state, save=lambda: None)
         if args.device != "cpu":

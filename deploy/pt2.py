@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+import zipfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -91,23 +92,29 @@ def open_pt2(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpe
 
 def _refuse_code(path: Path) -> None:
     """Raise WeightsError unless the archive holds tensors, plain operators and sizes, and nothing else."""
+    _refuse_large(path)
     reader = torch._C.PyTorchFileReader(str(path))  # noqa: SLF001  # as torch.export.load reads it
     for name in reader.get_all_records():
         if not _ENTRY.fullmatch(name):
             raise WeightsError(f"{path}: holds {name!r}, which no export leaves; not opened")
         if name.endswith(".json") and not name.startswith("extra/"):
-            _check_json(path, json.loads(_read(reader, name, path)))
+            _check_json(path, json.loads(reader.get_record(name)))
         elif name == "data/sample_inputs/model.pt":
             try:
-                torch.load(BytesIO(_read(reader, name, path)), weights_only=True)
+                torch.load(BytesIO(reader.get_record(name)), weights_only=True)
             except Exception as error:
                 raise WeightsError(f"{path}: its sample inputs could run code; not opened") from error
 
 
-def _read(reader: Any, name: str, path: Path) -> bytes:
-    if reader.get_record_size(name) > _LARGEST:
-        raise WeightsError(f"{path}: {name} is too large to be a graph; not opened")
-    return reader.get_record(name)
+def _refuse_large(path: Path) -> None:
+    """Raise WeightsError where what is to be looked at would not fit into memory."""
+    with zipfile.ZipFile(path) as archive:  # the reader of torch tells sizes from version 2.14 on
+        for entry in archive.infolist():
+            if (
+                entry.filename.endswith((".json", "/data/sample_inputs/model.pt"))
+                and entry.file_size > _LARGEST
+            ):
+                raise WeightsError(f"{path}: {entry.filename} is too large to be a graph; not opened")
 
 
 def _check_json(path: Path, value: Any) -> None:

@@ -12,7 +12,7 @@ from applications import scoring, train
 from main import main
 from metrics.task import best_key
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
-from utils.checkpoint import load_checkpoint
+from utils.checkpoint import load_checkpoint, save_checkpoint
 
 BEST = "model_best_mobilenet_v3_small.pth"
 REGRESS = [*RUN, "--criterion", "regress", "-j", "0"]
@@ -63,17 +63,17 @@ def in_validation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., lis
 
     def arrange(number: int, kill: bool) -> list[int]:
         scored, signals = [0], StopAfter(10**6)
-        batch_logits = scoring._batch_logits
+        add = scoring._Crops.add
 
-        def counted(*arguments: Any) -> Any:
+        def counted(*arguments: Any) -> None:
             scored[0] += 1
             if scored[0] == number:
                 signals.requested = True
                 if kill:
                     raise Killed
-            return batch_logits(*arguments)
+            add(*arguments)
 
-        monkeypatch.setattr(scoring, "_batch_logits", counted)
+        monkeypatch.setattr(scoring._Crops, "add", counted)
         monkeypatch.setattr(train, "StopSignals", lambda: signals)
         return scored
 
@@ -110,6 +110,28 @@ def test_validation_is_left_at_once_and_done_again(
     assert_equal(best[0]["state_dict"], best[1]["state_dict"])
     lines = [[{**line, "seconds": 0} for line in epochs_logged(folder)] for folder in ("whole", "parts")]
     assert repr(lines[0]) == repr(lines[1])
+
+
+def test_a_run_stopped_in_validation_may_change_its_rows_and_processes(
+    workplace: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    in_validation: Callable[..., list[int]],
+) -> None:
+    """All steps of its epoch are done, whatever they were."""
+    root = workplace("regress")
+    in_validation(2, False)
+    assert main([*REGRESS, "--epochs", "1"]) == 130
+    file = Path("checkpoints", FILE)
+    held = load_checkpoint(file)
+    held["train_state"]["world"] = 2
+    save_checkpoint(file, held)
+    change(root / "data/train/label.txt", "row")
+    monkeypatch.undo()
+    monkeypatch.chdir(root)
+    assert main(["--train", "--continue", str(file)]) == 0
+    assert "data/train/label.txt has changed since the run was stopped" in capsys.readouterr().err
+    assert_equal(load_checkpoint(file)["state_dict"], held["state_dict"])
 
 
 def test_a_stop_after_the_last_validation_batch_trains_no_further_step(

@@ -16,9 +16,8 @@ from utils.errors import ConfigError
 from utils.files import write_text
 from utils.my_logger import add_file, remove
 
-HISTOGRAM_END = (
-    9e19  # the bins of TensorBoard reach to 1e20, and values outside of all of them are an error there
-)
+# the bins of TensorBoard reach to 1e20, and values outside of all of them are an error there
+HISTOGRAM_END = 9e19
 
 
 class RunLog:
