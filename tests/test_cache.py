@@ -1,8 +1,6 @@
 """Oracles: a training run without the cache, a counter of decodings, the pictures themselves."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from torch.utils.data import DataLoader, Dataset
 from dataloader.cache import PictureCache
 from dataloader.views import View
 from main import main
-from tests.conftest import ROOT
 from utils.checkpoint import load_checkpoint
 
 ARGS = "--train -a mobilenet_v3_small --image_size 64 64 --epochs 2 --warmup 0 -b 3 -g 0 --deterministic"
@@ -28,8 +25,7 @@ def test_training_with_a_cache_gives_the_same_weights(workplace: Callable[..., P
     weights = {}
     for name, more in runs.items():
         argv = f"{ARGS} --view {view} {more} --checkpoint_dir {name}".split()
-        done = subprocess.run([sys.executable, str(ROOT / "main.py"), *argv], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        assert main(argv) == 0
         weights[name] = load_checkpoint(f"{name}/checkpoint_mobilenet_v3_small.pth")["state_dict"]
     for name in ("ram", "disk"):
         assert all(torch.equal(value, weights[name][key]) for key, value in weights["none"].items())

@@ -144,7 +144,7 @@ def test_skip_done_scores_only_what_is_new(place: Path, capsys: pytest.CaptureFi
 def test_a_killed_run_goes_on_to_the_same_file(place: Path) -> None:
     folder = place / "many"
     folder.mkdir()
-    for number in range(400):
+    for number in range(150):
         (folder / f"{number:03}.png").symlink_to(place / "photos" / "ünder 0.png")
     command = [
         sys.executable,
@@ -156,7 +156,7 @@ def test_a_killed_run_goes_on_to_the_same_file(place: Path) -> None:
         "--engine",
         "torch",
     ]
-    subprocess.run([*command, "--output", "whole.csv"], check=True, capture_output=True)
+    assert main([*command[2:], "--output", "whole.csv"]) == 0
     run = subprocess.Popen([*command, "--output", "cut.csv"], stdout=subprocess.DEVNULL)
     journal = place / "cut.csv.partial"
     while run.poll() is None and (not journal.exists() or journal.stat().st_size < 3000):
@@ -167,7 +167,7 @@ def test_a_killed_run_goes_on_to_the_same_file(place: Path) -> None:
     assert not (place / "cut.csv").exists()
     with journal.open("a", encoding="utf-8") as file:
         file.write('{"path": "many/3')  # what a kill in the middle of a line leaves
-    subprocess.run([*command, "--output", "cut.csv", "--skip_done"], check=True, capture_output=True)
+    assert main([*command[2:], "--output", "cut.csv", "--skip_done"]) == 0
     assert (place / "cut.csv").read_bytes() == (place / "whole.csv").read_bytes()
 
 

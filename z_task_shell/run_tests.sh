@@ -11,6 +11,10 @@ echo "== mypy"
 # The tests' networks are small and their processes many: threads of each would only wait for each other.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 echo "== pytest"
+# Checkpoints are flushed to the disk, which takes most of the time of a tiny training: tests write to memory.
+if [ -z "${PYTEST_DEBUG_TEMPROOT:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
+    export PYTEST_DEBUG_TEMPROOT=/dev/shm
+fi
 # All default tests: a process on each core; idle ones take tests over.
 [ $# -gt 0 ] || set -- -n auto --dist worksteal
 "$python" -m pytest "$@"
