@@ -1,8 +1,6 @@
 """Groups of label rows that share images, so that a batch decodes and forwards each of its images once."""
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 _PASSES = 8
 
@@ -46,6 +44,9 @@ def row_groups(images: np.ndarray, count: int, limit: int) -> np.ndarray:
 
 
 def _components(edges: np.ndarray, count: int) -> np.ndarray:
+    from scipy.sparse import coo_matrix  # of rank alone, and its import takes half a second
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_matrix((np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1]
 

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
 
 MATRIX = 200  # images; of more the matrix of all pairs takes longer than SciPy's merge sort
 
@@ -53,6 +52,8 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 def _kendall(predicted: np.ndarray, actual: np.ndarray) -> float:
     if len(predicted) > MATRIX:
+        from scipy import stats  # its import takes longer than that of all the rest of a training
+
         return float(stats.kendalltau(predicted, actual, method="asymptotic").statistic)
     # Kendall 1945: the correlation of the signs of all differences
     first, second = (np.sign(values[:, None] - values) for values in (predicted, actual))

@@ -4,8 +4,6 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import OptimizeWarning, curve_fit
-from scipy.special import expit
 
 from metrics.correlation import undefined
 
@@ -57,6 +55,8 @@ def fit_logistic(predicted: np.ndarray, mos: np.ndarray) -> LogisticFit | None:
 
 
 def _search(x: np.ndarray, mos: np.ndarray, rising: bool) -> np.ndarray | None:
+    from scipy.optimize import OptimizeWarning, curve_fit
+
     start = (mos.max(), mos.min(), 0.0, 1.0) if rising else (mos.min(), mos.max(), 0.0, 1.0)
     try:
         with warnings.catch_warnings():
@@ -68,13 +68,18 @@ def _search(x: np.ndarray, mos: np.ndarray, rising: bool) -> np.ndarray | None:
 
 
 def _curve(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
-    return b2 + (b1 - b2) * expit((x - b3) / max(abs(b4), 1e-12))
+    return b2 + (b1 - b2) * _expit((x - b3) / max(abs(b4), 1e-12))
 
 
 def _slopes(x: np.ndarray, b1: float, b2: float, b3: float, b4: float) -> np.ndarray:
     """(N, 4) derivatives of `_curve` by its parameters."""
     width = max(abs(b4), 1e-12)
     place = (x - b3) / width
-    rise = expit(place)
+    rise = _expit(place)
     steep = (b1 - b2) * rise * (1 - rise) / width
     return np.column_stack([rise, 1 - rise, -steep, -steep * place * np.sign(b4)])
+
+
+def _expit(values: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) without overflow."""
+    return 0.5 + 0.5 * np.tanh(values / 2)
