@@ -64,7 +64,7 @@ def test_a_file_that_differs_is_not_written(tmp_path: Path) -> None:
 
 def test_files_that_no_scorer_opens(tmp_path: Path) -> None:
     for name, content, words in [
-        ("a.pt", b"not a model", "not a TorchScript file"),
+        ("a.pt", b"not a model", "a text file that begins with 'not a model'"),
         ("a.h5", b"", r"\.pt is what --jit writes"),
     ]:
         (tmp_path / name).write_bytes(content)

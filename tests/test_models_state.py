@@ -57,8 +57,8 @@ def test_anything_else_is_refused_and_changes_nothing():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "damaged, or not a file of weights"),
-        (b"PK\x03\x04 broken", "damaged, or not a file of weights"),
+        (b"", "an empty file: copy or download it again"),
+        (b"PK\x03\x04 broken", "a ZIP archive without its end"),
         (pickle.dumps(Escape()), "could run code"),
         ([1, 2], "list, not a state dict"),
         ({"epoch": 3}, "epoch hold no tensors"),
