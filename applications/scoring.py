@@ -67,8 +67,12 @@ def predict_logits(
         own = crops.logits().numpy() if numbers else None
     for fault in faults:
         logging.warning("skipped %s", fault)
-    mine = (torch.cat(numbers).numpy() if numbers else np.empty(0, int), own)
-    shares = [share for share in gather(mine, process) if share[1] is not None]
+    numbers_read = torch.cat(numbers).numpy() if numbers else np.empty(0, int)
+    return _joined([share for share in gather((numbers_read, own), process) if share[1] is not None], count)
+
+
+def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+    """(M, N) logits of `count` images from the (numbers, logits) of each process; see `predict_logits`."""
     if not shares:
         raise ImageError(f"none of {count} pictures can be read")
     wild = sum(int((~np.isfinite(values)).any(axis=1).sum()) for _, values in shares)

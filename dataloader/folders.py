@@ -56,11 +56,6 @@ def has_image_suffix(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in image_suffixes()  # noqa: PTH122
 
 
-def is_picture(name: str) -> bool:
-    """Whether the name of a file, without its folder, is that of an image, and not hidden."""
-    return has_image_suffix(name) and not is_hidden(name)
-
-
 def is_hidden(name: str) -> bool:
     """Whether the name of a file or folder, without its folder, says that it is hidden."""
     return name.startswith(".")
