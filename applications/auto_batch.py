@@ -70,7 +70,7 @@ def _on_gpu(config: Config, device: str, most: int) -> tuple[int, str]:
     return max(kept, min(low, 1)), f"tried on {device}: {low} pictures of a step fit"
 
 
-def _fits(config: Config, device: str, pictures: int) -> bool:
+def _fits(config: Config, device: str, count: int) -> bool:
     try:
         trial_step(config, device, pictures)
     except torch.OutOfMemoryError:
@@ -95,7 +95,7 @@ def _on_cpu(config: Config, share: int) -> tuple[int, str]:
     return int((free - base) / each), why
 
 
-def _measured(config: Config, pictures: int) -> float:
+def _measured(config: Config, count: int) -> float:
     """Peak memory in bytes of a process that does one step."""
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
@@ -112,16 +112,16 @@ def _measured(config: Config, pictures: int) -> float:
     return float(queue.get())
 
 
-def _child(config: Config, pictures: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
+def _child(config: Config, count: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
     import resource
 
-    trial_step(config, "cpu", pictures)
+    trial_step(config, "cpu", count)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     queue.put(peak if sys.platform == "darwin" else peak * 1024)
 
 
-def trial_step(config: Config, device: str, pictures: int) -> None:
-    """Two updates on so many pictures of noise: the first makes the optimiser's own memory."""
+def trial_step(config: Config, device: str, count: int) -> None:
+    """Two updates on `count` images of noise: the first makes the optimiser's own memory."""
     from optim.optimizers import create_optimizer
 
     logging.disable(logging.WARNING)  # what the network's maker says belongs to the run itself
@@ -142,7 +142,7 @@ def trial_step(config: Config, device: str, pictures: int) -> None:
         no_decay_norm=config.no_decay_norm,
     )
     for _ in range(2):
-        images = torch.rand(pictures, 3, *spec.image_size, device=device)
+        images = torch.rand(count, 3, *spec.image_size, device=device)
         with precision.cast():
             logits = network(images)
         optimizer.zero_grad(set_to_none=True)

@@ -95,12 +95,12 @@ def _rows_of(labels: Labels) -> list[LabelRow]:
     origins = origins_of(labels)
     return [
         LabelRow(
-            [pictures[image] for image in images],
-            [origins[image].scene or pictures[image] for image in images],
-            [origins[image] for image in images],
+            [pictures[index] for index in row],
+            [origins[index].scene or pictures[index] for index in row],
+            [origins[index] for index in row],
             target if isinstance(target, list) else [target],
         )
-        for images, target in zip(labels.images.tolist(), labels.opinions.tolist(), strict=True)
+        for row, target in zip(labels.images.tolist(), labels.opinions.tolist(), strict=True)
     ]
 
 

@@ -146,11 +146,11 @@ def _epochs(
             job.averages.after_epoch(state.epoch, _inputs(job, state.epoch))
             best = job.averages.best
             sync_buffers(best, job.process)
-            metrics = validator(best, state.epoch, partial(_leave_if_stopped, job))
+            validated = validator(best, state.epoch, partial(_leave_if_stopped, job))
         except StopRequested:
             logging.warning("stopped in the validation of epoch %d; go on with --continue", state.epoch + 1)
             return 130
-        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **metrics}
+        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validated}
         state = state.next_epoch(best_key(config.criterion, figures), figures)
         # The best one first: after a kill between the two, the epoch is done again and writes it again.
         if state.is_best:

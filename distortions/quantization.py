@@ -84,6 +84,6 @@ def colour_quantization(image: np.ndarray, strength: float, rng: np.random.Gener
 
 
 def _with_palette(image: np.ndarray, colours: int, dither: Image.Dither) -> np.ndarray:
-    picture = Image.fromarray(image)
-    palette = picture.quantize(colours, method=Image.Quantize.MEDIANCUT)
-    return np.asarray(picture.quantize(palette=palette, dither=dither).convert("RGB"))
+    source = Image.fromarray(image)
+    palette = source.quantize(colours, method=Image.Quantize.MEDIANCUT)
+    return np.asarray(source.quantize(palette=palette, dither=dither).convert("RGB"))

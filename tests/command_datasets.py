@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.test_public_datasets import LIVE_FOLDERS, cells, touch, write_index, write_live
 
 WATERLOO = "Waterloo_Exploration"
@@ -20,7 +20,7 @@ def tid2013(place: Path, _: list[str]) -> None:
     lines = []
     for scene, level in product(range(1, 11), (1, 2)):
         name = f"i{scene:02}_08_{level}.bmp"
-        picture(scene, 1.5 * level).save(folder / "distorted_images" / name)
+        texture(scene, 1.5 * level).save(folder / "distorted_images" / name)
         lines.append(f"{6.5 - level:.5f} {name}\n")
     (folder / "mos_with_names.txt").write_text("".join(lines))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 
 from tests.command_datasets import koniq, label_files, live, package_index, tid2013, waterloo_list
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT, texture
 from tests.test_documented_commands import write_checkpoint as write_named_checkpoint
 from tests.test_export import write_checkpoint
 from tests.test_openvino_demo import write_video
@@ -74,7 +74,7 @@ def photos(name: str, count: int = 5, blur: float = 0.0) -> Callable[[Path, list
     def make(place: Path, _: list[str]) -> None:
         (place / name).mkdir(parents=True)
         for number in range(count):
-            picture(number, number * blur, SIZE).save(place / name / f"{number}.png")
+            texture(number, number * blur, SIZE).save(place / name / f"{number}.png")
 
     return make
 
@@ -89,7 +89,7 @@ def own_ratings(place: Path, _: list[str]) -> None:
     rows: list[list[object]] = [["path", "score", "scene"]]
     (place / "data/rated").mkdir()
     for number in range(30):
-        picture(50 + number // 3, number % 3 * 1.2, (240, 260)).save(place / f"data/rated/{number}.png")
+        texture(50 + number // 3, number % 3 * 1.2, (240, 260)).save(place / f"data/rated/{number}.png")
         rows.append([f"{number}.png", 4.5 - number % 3, number // 3])
     write_csv(place / "data/rated/ratings.csv", rows)
 
@@ -100,7 +100,7 @@ def scene(place: Path, number: int) -> list[str]:
     (place / "scenes").mkdir(exist_ok=True)
     for level, name in enumerate(names):
         if not (place / name).exists():
-            picture(100 + number, level * 1.2, SIZE).save(place / name)
+            texture(100 + number, level * 1.2, SIZE).save(place / name)
     return names
 
 
@@ -170,7 +170,7 @@ def model(*names: str) -> Callable[[Path, list[str]], None]:
 
 def uploads(place: Path, _: list[str]) -> None:
     for number, name in enumerate(("a.jpg", "b.jpg")):
-        picture(number, 0.5, SIZE).save(place / name)
+        texture(number, 0.5, SIZE).save(place / name)
 
 
 def clip(place: Path, _: list[str]) -> None:

@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SIGMAS = (0.0, 1.0, 2.5)  # the better, the sharper
 
 
-def picture(seed: int, sigma: float, size: tuple[int, int] = (96, 128)) -> Image.Image:
+def texture(seed: int, sigma: float, size: tuple[int, int] = (96, 128)) -> Image.Image:
     """A colourful random texture, blurred: its quality is known."""
     rng = np.random.default_rng(seed)
     coarse = ndimage.zoom(rng.random((6, 8, 3)), (size[0] / 6, size[1] / 8, 1), order=1)
@@ -56,7 +56,7 @@ def write_split(root: Path, split: str, task: str, scenes: int, bins: int = 5) -
         names = []
         for level, sigma in enumerate(SIGMAS):
             names.append(f"data/{split}/scene{scene}_{level}.png")
-            picture(hash_of(split) + scene, sigma).save(root / names[-1])
+            texture(hash_of(split) + scene, sigma).save(root / names[-1])
         mos = [4.5 - 1.5 * level for level in range(len(SIGMAS))]
         if task == "rank":
             rows += [[names[a], names[b]] for a in range(3) for b in range(a + 1, 3)]

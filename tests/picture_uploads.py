@@ -3,10 +3,10 @@
 import schemathesis
 from hypothesis import strategies
 
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.rest_client import bytes_of
 
 PICTURES = [
-    bytes_of(picture(seed, seed / 4, (40 + seed, 60)), kind) for seed in range(4) for kind in ("PNG", "JPEG")
+    bytes_of(texture(seed, seed / 4, (40 + seed, 60)), kind) for seed in range(4) for kind in ("PNG", "JPEG")
 ]
 schemathesis.openapi.format("binary", strategies.sampled_from(PICTURES))

@@ -16,7 +16,7 @@ from main import main
 from metrics.behaviour import Behaviour
 from models import create_model
 from models.spec import ModelSpec
-from tests.conftest import picture
+from tests.conftest import texture
 from utils.checkpoint import save_checkpoint
 
 
@@ -36,7 +36,7 @@ def clean(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"clean/{number}.png" for number in range(2)]
     paths[0].parent.mkdir()
     for number, path in enumerate(paths):
-        picture(number, 0.7).save(path)
+        texture(number, 0.7).save(path)
     return paths
 
 
@@ -106,7 +106,7 @@ def test_errors(
 
 def test_a_look_alike_is_a_little_smaller_or_little_changed_and_holds_a_crop():
     """Oracle: the picture itself, scaled by another program's area mean to the size of its look-alike."""
-    photo = picture(0, 2.0, (384, 512))
+    photo = texture(0, 2.0, (384, 512))
     drawn = [look_alike(photo, np.random.default_rng(seed), 224) for seed in range(40)]
     sizes = {one.size for one in drawn}
     assert photo.size in sizes and len(sizes) > 10

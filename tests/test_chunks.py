@@ -21,7 +21,7 @@ from deploy.pipeline import score_paths
 from deploy.quality_map import quality_map
 from models.normalise import Normalise
 from models.spec import ModelSpec
-from tests.conftest import picture
+from tests.conftest import texture
 from utils.chunks import Chunks
 from utils.distributed import Process
 
@@ -47,7 +47,7 @@ def paths(tmp_path: Path) -> list[str]:
     """20 images, of which number 7 can't be read."""
     found = [tmp_path / f"{number:02}.png" for number in range(20)]
     for number, path in enumerate(found):
-        picture(number, number / 10).save(path)
+        texture(number, number / 10).save(path)
     found[7].write_bytes(b"no image")
     return list(map(str, found))
 
@@ -134,7 +134,7 @@ def test_the_service_fills_a_forward_of_a_gpu() -> None:
 @pytest.mark.parametrize("view", ["fit", "patches"])
 def test_a_map_is_the_same_by_rows_and_by_large_forwards(view: str) -> None:
     spec = ModelSpec("x", image_size=(32, 32), view=view)
-    image = picture(1, 0.5, (200, 150))
+    image = texture(1, 0.5, (200, 150))
     small, large = Mean("cpu", 4), Mean("cuda", 256)
     maps = [quality_map(image, Scorer(engine, spec)).values for engine in (small, large)]
     np.testing.assert_allclose(*maps, atol=1e-3)

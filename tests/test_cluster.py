@@ -12,7 +12,7 @@ import pytest
 from deploy import cluster
 from deploy.results import Row, read_rows
 from main import main
-from tests.conftest import free_port, picture
+from tests.conftest import free_port, texture
 from tests.test_export import write_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_checkpoint(tmp_path / "a.pth")
     (tmp_path / "photos").mkdir()
     for number in range(5):
-        picture(number, number / 2).save(tmp_path / f"{number}.png")
+        texture(number, number / 2).save(tmp_path / f"{number}.png")
     for number in range(PICTURES):
         os.link(tmp_path / f"{number % 5}.png", tmp_path / f"photos/{number:03}.png")
     (tmp_path / "photos/broken one.png").write_bytes(b"junk")

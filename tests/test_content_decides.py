@@ -12,11 +12,11 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from dataloader.image import decode, read_rgb, read_sized
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT, texture
 from utils import check_images
 from utils.errors import ImageError
 
-IMAGE = picture(5, 0.6, (64, 80))
+IMAGE = texture(5, 0.6, (64, 80))
 SUFFIXES = (".jpg", ".png", ".tif", ".heic", ".HEIF", ".webp", ".avif", ".gif", ".bmp", ".jp2", ".ppm", "")
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
 
@@ -207,7 +207,7 @@ def mpo(image: Image.Image, **options: object) -> bytes:
 
 def test_an_mpo_is_reduced_like_the_jpeg_in_it() -> None:
     """The first stream of an MPO ends with its own marker: alone it is a JPEG."""
-    large = picture(7, 0.8, (900, 1200))
+    large = texture(7, 0.8, (900, 1200))
     both = mpo(large, quality=90)
     alone = both[: both.index(b"\xff\xd9\xff\xd8") + 2]
     assert Image.open(io.BytesIO(both)).format == "MPO"
@@ -222,6 +222,6 @@ def test_an_mpo_is_reduced_like_the_jpeg_in_it() -> None:
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
 def test_jpegs_of_all_colours_are_reduced(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "a.png"
-    path.write_bytes(saved("JPEG", picture(8, 1.0, (480, 640)).convert(mode)))
+    path.write_bytes(saved("JPEG", texture(8, 1.0, (480, 640)).convert(mode)))
     image, size = read_sized(path, (20, 20))
     assert image.size == (80, 60) and size == (640, 480)

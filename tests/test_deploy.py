@@ -13,7 +13,7 @@ from deploy.engines import load_scorer
 from deploy.torchscript import export_torchscript, open_torchscript
 from models import create_model
 from models.spec import ModelSpec
-from tests.conftest import picture
+from tests.conftest import texture
 from utils.errors import ExportError, WeightsError
 
 
@@ -84,7 +84,7 @@ def test_demo_takes_files_folders_and_goes_on_after_a_bad_picture(
     make(tmp_path / "jit.pt", num_classes=3)
     folder = tmp_path / "pictures"
     folder.mkdir()
-    picture(1, 0.0).save(folder / "über all.png")
+    texture(1, 0.0).save(folder / "über all.png")
     (folder / "bad.jpg").write_bytes(b"")
     Image.new("L", (1, 1)).save(tmp_path / "dot.png")
     sheet = tmp_path / "sheet.png"
@@ -112,7 +112,7 @@ def test_the_sheet_shows_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name in ("$x_{$.png", os.fsdecode(b"\xff.png")):
-        picture(1, 0.0).save(folder / name)
+        texture(1, 0.0).save(folder / name)
     argv = ["--model", str(tmp_path / "jit.pt"), "--sheet", str(tmp_path / "sheet.png"), str(folder)]
     assert image_assessment.main(argv) == 0
     assert r"\udcff.png" in capsys.readouterr().out

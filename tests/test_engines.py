@@ -11,12 +11,12 @@ from deploy.engines.loading import choose_engine, usable_device
 from deploy.exporting import export
 from models import create_model
 from models.spec import ModelSpec
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.test_export import FILES, lively, need
 from utils.checkpoint import save_checkpoint
 from utils.errors import ConfigError, WeightsError
 
-IMAGES = [picture(seed, 0.7 * seed, size) for seed, size in enumerate([(96, 128), (200, 90), (40, 50)])]
+IMAGES = [texture(seed, 0.7 * seed, size) for seed, size in enumerate([(96, 128), (200, 90), (40, 50)])]
 
 
 @pytest.mark.parametrize("view", ["fit", "patches"])

@@ -15,7 +15,7 @@ from config import parse_config
 from main import main
 from metrics.emd import calibration
 from models.spec import ModelSpec
-from tests.conftest import lively, picture, write_split
+from tests.conftest import lively, texture, write_split
 from utils.checkpoint import save_checkpoint
 
 TEST = ["-e", "-g", "0", "-j", "0", "--logdir", "out"]
@@ -209,7 +209,7 @@ def write_pairs(root: Path, split: str, pairs: list[tuple[int, int]]) -> None:
     folder = root / "data" / split
     folder.mkdir(parents=True, exist_ok=True)
     for number in {number for pair in pairs for number in pair}:
-        picture(number, 1.0).save(root / f"{number}.png")
+        texture(number, 1.0).save(root / f"{number}.png")
     (folder / "label.txt").write_text("".join(f"{root}/{a}.png,{root}/{b}.png\n" for a, b in pairs))
 
 

@@ -18,7 +18,7 @@ from deploy.torchscript import open_torchscript
 from main import main
 from models import head_of
 from models.spec import ModelSpec
-from tests.conftest import lively, picture
+from tests.conftest import lively, texture
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.errors import ConfigError, ExportError, WeightsError
 
@@ -254,7 +254,7 @@ def test_int8_is_written_or_refused_by_its_ranks(
     write_checkpoint(root / "a.pth")
     (root / "few").mkdir()
     for number in range(12):
-        picture(number, number / 6).save(root / "few" / f"{number}.png")
+        texture(number, number / 6).save(root / "few" / f"{number}.png")
     argv = ["--export", name, "--resume", "a.pth", "--calibration", "few"]
     with monkeypatch.context() as patch:
         patch.setattr("nncf.quantize", nothing_to_quantise)
@@ -278,7 +278,7 @@ def test_half_precision_is_a_checkpoint_of_half_the_size(
 ) -> None:
     workplace("regress")
     spec = write_checkpoint(Path("a.pth"))
-    picture(5, 1.0).save("b.png")
+    texture(5, 1.0).save("b.png")
     assert main("--export half --resume a.pth --licence CC-BY-SA-4.0 -g 0".split()) == 0
     half = Path("checkpoints/mobilenet_v3_small_half.pth")
     assert 0.45 < half.stat().st_size / Path("a.pth").stat().st_size < 0.6

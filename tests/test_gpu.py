@@ -16,7 +16,7 @@ from applications.step_losses import StepLosses
 from deploy.engines import load_scorer
 from main import main
 from models.spec import ModelSpec
-from tests.conftest import lively, picture
+from tests.conftest import lively, texture
 from tests.test_continue import StopAfter
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
@@ -55,7 +55,7 @@ def images(tmp_path: Path) -> Path:
     folder = tmp_path / "images"
     folder.mkdir()
     for number in range(40):
-        picture(number, number / 20, (96 + number, 128)).save(folder / f"{number:02}.png")
+        texture(number, number / 20, (96 + number, 128)).save(folder / f"{number:02}.png")
     return folder
 
 
@@ -176,7 +176,7 @@ def test_predict_agrees_with_the_cpu(
 def test_tf32_moves_no_score_that_counts(model: Callable[..., Path], images: Path, tmp_path: Path) -> None:
     file = model(1)
     scorers = [load_scorer(file, device) for device in ("cuda", "cpu")]
-    shown = [picture(number, number / 20) for number in range(30)]
+    shown = [texture(number, number / 20) for number in range(30)]
     gpu, cpu = (scorer.score(shown).scores.numpy() for scorer in scorers)
     assert np.abs(gpu - cpu).max() < 0.02 * np.ptp(cpu) + 0.002 * np.abs(cpu).max()
 
@@ -190,7 +190,7 @@ def test_converted_files_run_on_the_gpu(
     argv = ["--export", format_, "--resume", str(file), "--checkpoint_dir", str(tmp_path / "out")]
     assert main(argv) == 0
     [written] = (tmp_path / "out").glob(f"*{suffix}")
-    shown = [picture(number, number / 5) for number in range(9)]
+    shown = [texture(number, number / 5) for number in range(9)]
     cpu = load_scorer(written).score(shown).scores.numpy()
     gpu = load_scorer(written, "cuda").score(shown).scores.numpy()
     np.testing.assert_allclose(gpu, cpu, rtol=1e-3, atol=1e-3 * np.ptp(cpu))

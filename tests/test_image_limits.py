@@ -14,7 +14,7 @@ from config import parse_config
 from dataloader.image import decode, read_sized
 from dataloader.views import View
 from main import main
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils import check_images
 from utils.errors import ConfigError, ImageError, OversizedError
@@ -41,7 +41,7 @@ def test_200_megapixels_of_a_phone_are_read_by_default() -> None:
     """In truth 16,320 x 12,240, mostly of one colour; `fit` decodes an eighth of each side."""
     file = io.BytesIO()
     image = Image.new("L", (16_320, 12_240), 90)
-    image.paste(picture(1, 1.0, (1200, 1600)).convert("L"), (0, 0))
+    image.paste(texture(1, 1.0, (1200, 1600)).convert("L"), (0, 0))
     image.save(file, "JPEG", quality=80)
     del image
     reduced, size = decode(file, "a.jpg", (224, 224))
@@ -58,7 +58,7 @@ def test_a_bomb_is_refused_and_the_flag_is_named() -> None:
 
 def test_the_limit_is_that_of_the_caller(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    picture(1, 1.0, (40, 50)).save(path)
+    texture(1, 1.0, (40, 50)).save(path)
     assert read_sized(path, max_pixels=2000)[1] == (50, 40)
     with pytest.raises(OversizedError, match="at most 1999"):
         read_sized(path, max_pixels=1999)
@@ -77,8 +77,8 @@ def test_the_flag_takes_units() -> None:
 def test_predict_and_check_images_share_the_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_checkpoint(tmp_path / "a.pth")
-    picture(1, 1.0, (100, 100)).save("large.png")
-    picture(2, 1.0, (40, 50)).save("small.png")
+    texture(1, 1.0, (100, 100)).save("large.png")
+    texture(2, 1.0, (40, 50)).save("small.png")
     limit = ["--max_pixels", "9K"]
     argv = ["--predict", "large.png", "small.png", "--resume", "a.pth", "--output", "s.csv"]
     assert main(argv) == 0

@@ -11,12 +11,12 @@ from PIL import Image
 
 from dataloader.image import decode
 from main import main
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils import check_images
 from utils.errors import ImageError
 
-PHOTO = picture(1, 1.0, (300, 400))
+PHOTO = texture(1, 1.0, (300, 400))
 END = b"\xff\xd9"
 KINDS = {
     "baseline": {},
@@ -139,7 +139,7 @@ def test_encoders_of_many_settings_raise_no_alarm() -> None:
     rng = np.random.default_rng(4)
     for number in range(60):
         size = tuple(int(side) for side in rng.integers(1, 200, 2))
-        image = picture(number, float(rng.random() * 2), (200, 200)).resize(size)
+        image = texture(number, float(rng.random() * 2), (200, 200)).resize(size)
         options = {"quality": int(rng.integers(1, 101)), "subsampling": int(rng.integers(3)),
                    "progressive": bool(rng.integers(2)), "optimize": bool(rng.integers(2)),
                    "restart_marker_blocks": int(rng.integers(0, 9))}  # fmt: skip

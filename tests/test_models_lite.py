@@ -122,8 +122,8 @@ def test_lite0_knows_what_it_sees(lite0, name, labels):
 
 def stem_variance_ratio(model: nn.Module, mean, std) -> float:
     """Variance after the stem on six photographs over the stored running variance, median over channels."""
-    pictures = [getattr(skimage.data, name)() for name in ("chelsea", "coffee", "astronaut", "rocket")]
-    images = [photo(pixels, (224, 224), mean, std) for pixels in (*pictures, *load_sample_images().images)]
+    samples = [getattr(skimage.data, name)() for name in ("chelsea", "coffee", "astronaut", "rocket")]
+    images = [photo(pixels, (224, 224), mean, std) for pixels in (*samples, *load_sample_images().images)]
     with torch.no_grad():
         features = model._conv_stem(torch.cat(images))
     stored = model._bn0.running_var

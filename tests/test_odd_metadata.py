@@ -11,12 +11,12 @@ import pytest
 
 from dataloader.image import decode, read_rgb
 from main import main
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils import check_images
 from utils.errors import ImageError
 
-IMAGE = picture(3, 0.7, (40, 56))
+IMAGE = texture(3, 0.7, (40, 56))
 PIXELS = np.asarray(IMAGE)
 LONG = zlib.compress(b"a" * 20_000_000)  # inflates to more than Pillow takes
 VALUES = (b"6", b"abc", b"\xff\xfe", b"\n\n\nzz")

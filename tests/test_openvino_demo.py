@@ -13,7 +13,7 @@ from PIL import Image
 
 from demos.openvino_assessment import main
 from deploy.engines import load_scorer
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT, texture
 from tests.test_export import write_checkpoint
 
 RATE = 5
@@ -32,7 +32,7 @@ def write_video(path: Path) -> None:
     assert writer.isOpened()
     for index in range(3 * RATE):
         second = index // RATE
-        frame = np.asarray(picture(second, 8.0 if second == 2 else 0.0), dtype=np.int16) + 4 * (index % RATE)
+        frame = np.asarray(texture(second, 8.0 if second == 2 else 0.0), dtype=np.int16) + 4 * (index % RATE)
         writer.write(np.ascontiguousarray(frame.clip(0, 255).astype(np.uint8)[..., ::-1]))
     writer.release()
 
@@ -73,14 +73,14 @@ def test_a_video_gets_a_score_a_second(
 
 def test_pictures_beside_a_video(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_video(tmp_path / "v.AVI")
-    picture(1, 0.0).save(tmp_path / "good.png")
+    texture(1, 0.0).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"")
     paths = [str(tmp_path / name) for name in ("good.png", "bad.jpg", "v.AVI")]
     assert main(["--model", str(model), *paths]) == 1
     captured = capsys.readouterr()
     assert "bad.jpg: an empty file" in captured.err
     lines = [line for line in captured.out.splitlines() if line.endswith("good.png")]
-    expected = float(load_scorer(model).score([picture(1, 0.0)]).scores[0])
+    expected = float(load_scorer(model).score([texture(1, 0.0)]).scores[0])
     assert float(lines[0].split()[0]) == pytest.approx(expected, abs=1e-3)
     assert "second 2" in captured.out
 

@@ -13,7 +13,7 @@ from deploy.engines import load_scorer
 from deploy.results import read_rows
 from main import main
 from models.spec import ModelSpec
-from tests.conftest import ROOT, picture, write_split
+from tests.conftest import ROOT, texture, write_split
 from tests.test_export import write_checkpoint
 from utils.entry import run_program
 from utils.files import atomic_write
@@ -35,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    picture(1, 0.0).save(tmp_path / "a.png")
+    texture(1, 0.0).save(tmp_path / "a.png")
     return tmp_path
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.rest_client import KEY, PageClient, ask, bytes_of, file_data, send, serve
 from tests.test_export import write_checkpoint
 
 for _package in ("gradio", "fastapi", "uvicorn", "python_multipart"):
     pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
-GOOD = bytes_of(picture(1, 0.5))
+GOOD = bytes_of(texture(1, 0.5))
 SECONDS = 1.5
 FILES = 600
 HEAD = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -134,7 +134,7 @@ def test_reasons_in_chinese(page: PageClient) -> None:
         (b"", "空文件"),
         (GOOD[: len(GOOD) // 2], "图片已损坏"),
         (
-            bytes_of(picture(1, 0.5).resize((1200, 1000)).convert("1")),
+            bytes_of(texture(1, 0.5).resize((1200, 1000)).convert("1")),
             "1200 x 1000 像素，超过上限 1000000 像素",
         ),
     ]:

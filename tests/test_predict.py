@@ -22,7 +22,7 @@ from deploy.inputs import collect
 from deploy.journal import Journal
 from deploy.results import COLUMNS, Row, read_rows, write_rows
 from main import main
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT, texture
 from tests.test_export import write_checkpoint
 from utils.errors import DataError
 
@@ -36,10 +36,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     for seed, size in enumerate(SIZES):
         target = folder if seed % 2 else tmp_path / "photos"
-        picture(seed, seed / 2, size).save(target / f"ünder {seed}.png")
+        texture(seed, seed / 2, size).save(target / f"ünder {seed}.png")
     (tmp_path / "photos" / "empty.jpg").write_bytes(b"")
     whole = io.BytesIO()
-    picture(9, 0.0).save(whole, "JPEG")
+    texture(9, 0.0).save(whole, "JPEG")
     (folder / "torn.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
     (tmp_path / "photos" / "notes.md").write_text("no picture", encoding="utf-8")
     (tmp_path / "photos" / ".hidden.png").write_bytes(b"")
@@ -129,7 +129,7 @@ def test_skip_done_scores_only_what_is_new(place: Path, capsys: pytest.CaptureFi
     argv = ["--predict", "photos", "--resume", "a.pth", "--output", "s.csv", "--engine", "torch"]
     main(argv)
     before = (place / "s.csv").read_text(encoding="utf-8")
-    picture(20, 0.5).save(place / "photos" / "zz.png")
+    texture(20, 0.5).save(place / "photos" / "zz.png")
     capsys.readouterr()
     assert main([*argv, "--skip_done"]) == 1  # the two faults of before are in the file
     after = (place / "s.csv").read_text(encoding="utf-8")
@@ -235,7 +235,7 @@ def test_wrong_command_lines(argv: list[str], words: str, capsys: pytest.Capture
 def test_reduced_decoding_feeds_only_the_resize(orientation: int, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture(3, 1.0, (900, 1300)).save(tmp_path / "a.jpg", quality=92, exif=exif)
+    texture(3, 1.0, (900, 1300)).save(tmp_path / "a.jpg", quality=92, exif=exif)
     whole = read_rgb(tmp_path / "a.jpg")
     image, size = read_sized(tmp_path / "a.jpg", (64, 64))
     assert size == whole.size == ((1300, 900) if orientation == 1 else (900, 1300))
@@ -401,6 +401,6 @@ def test_an_interrupted_run_promises_what_it_can(
 def test_pictures_below_a_url_are_found_folder_by_folder(place: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is in requirements-deploy.txt")
     (place / "photos" / ".thumbs").mkdir()
-    picture(0, 0.0).save(place / "photos" / ".thumbs" / "a.png")
+    texture(0, 0.0).save(place / "photos" / ".thumbs" / "a.png")
     found = {unquote(url.removeprefix("file://")) for url in collect([f"file://{place}/photos"])}
     assert found == {str(place / name) for name in collect(["photos"])}

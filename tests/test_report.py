@@ -12,14 +12,14 @@ import pytest
 from deploy.report import SHOWN, Summary, write_report
 from deploy.results import Row
 from models.spec import ModelSpec
-from tests.conftest import picture
+from tests.conftest import texture
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def some_rows(folder: Path, count: int) -> list[Row]:
     """Rows with known scores; a name that would break out of the page's script, were it not escaped."""
-    picture(0, 0.0).save(folder / "a.png")
+    texture(0, 0.0).save(folder / "a.png")
     names = ["a.png", "</script><b>x.png", "b & c.png"]
     for name in names[1:]:
         (folder / name.replace("/", "_")).write_bytes((folder / "a.png").read_bytes())

@@ -12,7 +12,7 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def picture(height: int, width: int, seed: int = 0) -> Image.Image:
+def texture(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(noise(height, width, seed))
 
 
@@ -42,7 +42,7 @@ def test_fit_is_the_middle_of_the_resized_picture(shape, size, whole, cut):
 
 
 def test_fit_of_the_wanted_size_is_the_picture():
-    assert torch.equal(fit(picture(17, 23), (17, 23)), tensor(noise(17, 23)))
+    assert torch.equal(fit(texture(17, 23), (17, 23)), tensor(noise(17, 23)))
 
 
 def test_fit_is_antialiased():
@@ -152,7 +152,7 @@ def test_training_patches_are_windows_of_the_picture_and_reach_its_edges():
 
 @pytest.mark.parametrize("name", ["fit", "patches"])
 def test_without_augmentation_and_in_evaluation_nothing_is_random(name):
-    view, image = View(name, (20, 30), 1), picture(61, 92)
+    view, image = View(name, (20, 30), 1), texture(61, 92)
     central = view.train(image, None)
     for seed in (0, 1):
         np.random.seed(seed)  # noqa: NPY002  # the global state is what must not matter

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from deploy.engines import load_scorer
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.rest_client import KEY, ask, begun, bomb, bytes_of, form, send, serve
 from tests.test_export import write_checkpoint
 from utils.checkpoint import save_checkpoint
@@ -36,13 +36,13 @@ def port(model: Path) -> Iterator[int]:
     yield from serve(model, "--api_only", "--api_key", KEY, "--max_requests", "4", *LIMITS)
 
 
-GOOD = bytes_of(picture(1, 0.5))
+GOOD = bytes_of(texture(1, 0.5))
 
 
 def test_scores_are_the_scorers(port: int, model: Path) -> None:
-    status, answer = send(port, ("ü.png", GOOD), ("b.png", bytes_of(picture(2, 2.0, (200, 64)))))
+    status, answer = send(port, ("ü.png", GOOD), ("b.png", bytes_of(texture(2, 2.0, (200, 64)))))
     assert status == 200
-    expected = load_scorer(model).score([picture(1, 0.5), picture(2, 2.0, (200, 64))])
+    expected = load_scorer(model).score([texture(1, 0.5), texture(2, 2.0, (200, 64))])
     for row, score, shares in zip(answer["results"], expected.scores, expected.probs, strict=True):
         assert row["score"] == pytest.approx(float(score), abs=1e-4)
         assert row["distribution"] == pytest.approx(shares.tolist(), abs=1e-4)
@@ -146,7 +146,7 @@ def test_an_endless_upload_is_cut_off(port: int) -> None:
 
 
 def test_requests_together_get_their_own_answers(port: int, model: Path) -> None:
-    images = [picture(seed, seed / 4) for seed in range(12)]
+    images = [texture(seed, seed / 4) for seed in range(12)]
     expected = [float(score) for score in load_scorer(model).score(images).scores]
     got: list[float] = [0.0] * len(images)
 
@@ -171,7 +171,7 @@ def test_requests_together_get_their_own_answers(port: int, model: Path) -> None
 def outspoken(model: Path) -> Path:
     """The same network, its last layer 300 times as large around two pictures: their scores lie far apart."""
     saved = torch.load(model, weights_only=True)
-    probs = load_scorer(model).score([picture(1, 0.5), picture(1, 3.0)]).probs
+    probs = load_scorer(model).score([texture(1, 0.5), texture(1, 3.0)]).probs
     middle = probs.log().mean(dim=0)
     weights = saved["state_dict"]
     weights["classifier.3.bias"] = 300 * (weights["classifier.3.bias"] - middle)
@@ -202,11 +202,11 @@ def test_the_page_in_a_browser(
         name: tmp_path / name for name in ("good.png", "soft.png", "broken.png", "large.png", "wide.png")
     }
     paths["good.png"].write_bytes(GOOD)
-    paths["soft.png"].write_bytes(bytes_of(picture(1, 3.0)))
+    paths["soft.png"].write_bytes(bytes_of(texture(1, 3.0)))
     paths["broken.png"].write_bytes(b"junk")
     paths["large.png"].write_bytes(bytes(300_000))
     paths["wide.png"].write_bytes(bomb())
-    scores = load_scorer(outspoken).score([picture(1, 0.5), picture(1, 3.0)]).scores.tolist()
+    scores = load_scorer(outspoken).score([texture(1, 0.5), texture(1, 3.0)]).scores.tolist()
     assert abs(scores[0] - scores[1]) > 0.03
     winner = "good.png" if scores[0] > scores[1] else "soft.png"
     server = serve(outspoken, *LIMITS)

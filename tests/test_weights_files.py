@@ -17,7 +17,7 @@ from main import main
 from models import create_model
 from models.spec import ModelSpec
 from models.vit_any_size import AnySizeViT
-from tests.conftest import picture
+from tests.conftest import texture
 from tests.test_export import FILES, rewritten
 
 SPEC = ModelSpec("resnet18", image_size=(32, 32))
@@ -137,7 +137,7 @@ def test_a_file_in_a_new_archive_opens(traced: Path, tmp_path: Path) -> None:
 
 
 def assert_refused(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    picture(5, 1.0).save("a.png")
+    texture(5, 1.0).save("a.png")
     assert main(["--predict", "a.png", "--resume", file, "--engine", "torch", "-g", "0"]) == 2
     err = capsys.readouterr().err
     assert "not opened" in err
