@@ -139,7 +139,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of `main.py`; importing nothing heavy, so that --help answers at once."""
     parser = HelpfulParser(
         prog="main.py",
-        description="Train, evaluate and convert models that tell how good a picture looks.",
+        description="Train, evaluate and convert models that tell how good an image looks.",
         epilog="Long options may be spelled with - or _.",
         formatter_class=DefaultsFormatter,
         allow_abbrev=False,
@@ -196,7 +196,7 @@ def _refuse_conflicts(config: Config) -> None:
         )
     if config.criterion == "rank" and config.rows_together > 1:
         raise ConfigError(
-            "--rows_together is for regress and emd: rank keeps rows that share pictures together by itself"
+            "--rows_together is for regress and emd: rank keeps rows that share images together by itself"
         )
     if starts and config.batch_size % config.rows_together and not config.auto_batch:
         raise ConfigError(
@@ -252,7 +252,7 @@ def _refuse_deploy_conflicts(config: Config) -> None:
     if config.export and config.resume is None:
         raise ConfigError("--export needs --resume FILE, the checkpoint to convert")
     if config.export and config.calibration is None and any("int8" in name for name in config.export):
-        raise ConfigError("INT8 needs --calibration DIR, a folder of a few hundred pictures")
+        raise ConfigError("INT8 needs --calibration DIR, a folder of a few hundred images")
     if config.output is not None and not config.cluster and config.output.suffix.lower() not in OUTPUTS:
         raise ConfigError(f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}")
     for name, advice in NOT_ON_CLUSTER.items():
@@ -272,7 +272,7 @@ def _action(parser: argparse.ArgumentParser) -> None:
     add("--train", action="store_true", help="train on DATA/train, validate on DATA/val")
     add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
     group.add_argument("--behaviour", nargs="?", const="", metavar="DIR",
-        help="with -e: try the model on clean pictures, distorted on the spot (alone: DATA/test/refimgs)")
+        help="with -e: try the model on clean images, distorted on the spot (alone: DATA/test/refimgs)")
     group.add_argument("--compare", nargs=2, metavar=("A", "B"),
         help="with -e: two models on DATA/test, and whether their difference could be luck")
     group.add_argument("--folds", type=positive_int, metavar="K",
@@ -286,7 +286,7 @@ def _action(parser: argparse.ArgumentParser) -> None:
         help="convert --resume, into CHECKPOINT_DIR: "
         f"{', '.join(FORMATS)}")
     add("--predict", nargs="+", metavar="PATH",
-        help="score pictures: files, folders, 'patterns*', lists of paths (.txt), - for standard input")
+        help="score images: files, folders, 'patterns*', lists of paths (.txt), - for standard input")
     add("--list_models", nargs="?", const="*", metavar="PATTERN", help="names for --arch, such as 'timm/*'")
     add("--list_optimizers", action="store_true", help="names for --optimizer")
 
@@ -297,18 +297,18 @@ def _data(parser: argparse.ArgumentParser) -> None:
     add("--image_size", type=positive_int, nargs=2, default=(224, 224), metavar=("H", "W"), help="input")
     add("--view", choices=("fit", "patches"), default="fit",
         help="fit: crop to the aspect ratio and resize; patches: crops at native resolution")
-    add("--patches", type=positive_int, default=5, metavar="N", help="crops a picture in evaluation")
-    add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows a step")
+    add("--patches", type=positive_int, default=5, metavar="N", help="crops per image in evaluation")
+    add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows per step")
     add("--rows_together", type=positive_int, default=1, metavar="N",
         help="regress, emd: N rows of label.txt that follow each other stay in one step: a scene's versions")
     add("--auto_batch", action="store_true", help="with --train: the largest -b that fits in memory")
     add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
     add("--pairing", choices=("dedup", "siamese"), default="dedup",
-        help="dedup: each picture of a step once; siamese: both pictures of every row, slow, to compare with")
+        help="dedup: each image of a step once; siamese: both images of every row, slow, to compare with")
     add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
-    add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable picture does")
+    add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable image does")
     add("--cache", choices=("no", "ram", "disk"), default="ram",
-        help="keep decoded pictures of training and validation between epochs, in memory or in a TMPDIR file")
+        help="keep decoded images of training and validation between epochs, in memory or in a TMPDIR file")
     add("--cache_size", type=byte_count, metavar="BYTES",
         help="of --cache, such as 500M (default: 8G; of ram at most a quarter of what is free)")
     add("--full_decode", action="store_true", help="--view fit: never decode large JPEGs at a reduced scale")
@@ -396,20 +396,20 @@ def _distributed(parser: argparse.ArgumentParser) -> None:
 
 def _export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("export").add_argument
-    add("--calibration", type=Path, metavar="DIR", help="pictures for INT8, a few hundred")
+    add("--calibration", type=Path, metavar="DIR", help="images for INT8, a few hundred")
     add("--min_srcc", type=bounded_float(-1, 1.0001), default=0.98, metavar="SRCC",
-        help="INT8 that ranks pictures less like the float model is not written")
+        help="INT8 that ranks images less like the float model is not written")
     add("--licence", metavar="TEXT", help="of the weights, stored in the file, such as CC-BY-4.0")
     add("--provenance", metavar="TEXT", help="where the weights are from, stored in the file")
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("predict").add_argument
-    add("--output", type=Path, metavar="FILE", help=f"a row a picture: {', '.join(OUTPUTS)} (default: print)")
+    add("--output", type=Path, metavar="FILE", help=f"a row an image: {', '.join(OUTPUTS)} (default: print)")
     add("--report", type=Path, metavar="HTML", help="a page of best, worst, histogram and table")
-    add("--quality_map", type=Path, metavar="DIR", help="a PNG a picture: where quality is lost")
+    add("--quality_map", type=Path, metavar="DIR", help="a PNG an image: where quality is lost")
     add("--engine", choices=ENGINES, default="auto", help="auto: the fastest that is installed")
-    add("--skip_done", action="store_true", help="go on where --output ends: pictures in it are left out")
+    add("--skip_done", action="store_true", help="go on where --output ends: images in it are left out")
     add("--threads", type=positive_int, metavar="N", help="that compute and decode (default: all cores)")
     add("--cluster", metavar="ray[://HOST:PORT]", help="score by Ray Data: here, or on a cluster; "
         "--output is then a folder of Parquet files")

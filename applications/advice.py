@@ -69,26 +69,26 @@ def on_scores(labels: Labels, result: Predictions) -> Iterator[str]:
     """
     scores = result.scores[np.isfinite(result.scores)]
     if len(scores) > 1 and np.ptp(scores) <= EQUAL * max(1.0, abs(float(scores.min()))):
-        yield f"every validation picture has the score {scores.min():g}: the model has collapsed"
+        yield f"every validation image has the score {scores.min():g}: the model has collapsed"
     if len(scores) and np.abs(scores).max() > DIVERGED:
         yield (
             f"validation scores lie in {scores.min():.2g} to {scores.max():.2g}: the weights have diverged; "
             "try a smaller --lr or --clip_grad"
         )
-    figures = result.figures
+    metrics = result.metrics
     if labels.task == "rank":
         pairs = labels.images[result.rows]
         images, placed = np.unique(pairs, return_inverse=True)
         scenes = scenes_of(placed.reshape(pairs.shape), len(images))
-        beyond = (2 * figures["pair_accuracy"] - 1) * math.sqrt(len(images) - 1 - scenes.max())
-        if beyond < -BY_CHANCE and figures["score_gap"] < 0:  # all equal: ties
+        beyond = (2 * metrics["pair_accuracy"] - 1) * math.sqrt(len(images) - 1 - scenes.max())
+        if beyond < -BY_CHANCE and metrics["score_gap"] < 0:  # all equal: ties
             yield (
-                f"validation pair accuracy is {figures['pair_accuracy']:.3f}, worse than chance: "
+                f"validation pair accuracy is {metrics['pair_accuracy']:.3f}, worse than chance: "
                 "are the rows of one of the label files turned round? They are better,worse"
             )
-    elif figures["srcc"] < -0.1 and figures["srcc"] * math.sqrt(len(result.rows) - 1) < -BY_CHANCE:
+    elif metrics["srcc"] < -0.1 and metrics["srcc"] * math.sqrt(len(result.rows) - 1) < -BY_CHANCE:
         yield (
-            f"validation SRCC is {figures['srcc']:.3f}, worse than chance: do the labels of one of the "
+            f"validation SRCC is {metrics['srcc']:.3f}, worse than chance: do the labels of one of the "
             "splits run the other way (DMOS: lower is better)?"
         )
 

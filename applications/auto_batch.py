@@ -21,7 +21,7 @@ from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
 from utils.memory import available_memory
 
-STEPS = (4, 32, 128, 512)  # pictures in the steps that are measured on a CPU
+STEPS = (4, 32, 128, 512)  # images in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
 PATIENCE = 300  # seconds for one step on a CPU
 KEEP_FREE = 0.2  # of the memory: for validation, and what others will want
@@ -31,7 +31,7 @@ LEAST_UPDATES = 10  # an epoch; a batch of all rows would fit, but hardly learn
 def with_auto_batch(config: Config) -> Config:
     """`config` with the largest --batch_size that fits, of its rows or fewer, and a notice that says why.
 
-    A step is counted with as many pictures as it can hold: two a row for rank, though rows share them.
+    A step is counted with as many images as it can hold: two a row for rank, though rows share them.
 
     Raises:
         ConfigError: the run spans several machines.
@@ -53,13 +53,13 @@ def with_auto_batch(config: Config) -> Config:
         raise TrainingError(f"--auto_batch: not even {group} ({why}); lower --image_size")
     rows = max(1, min(fitting // a_row, useful))
     rows = max(rows - rows % config.rows_together, config.rows_together)  # whole groups
-    capped = f"; {fitting // a_row} rows would fit, but leave fewer than {LEAST_UPDATES} steps an epoch"
+    capped = f"; {fitting // a_row} rows would fit, but leave fewer than {LEAST_UPDATES} steps per epoch"
     logging.warning("--auto_batch: -b %d (%s)%s", rows, why, capped if fitting // a_row > useful else "")
     return replace(config, batch_size=rows)
 
 
 def _on_gpu(config: Config, device: str, most: int) -> tuple[int, str]:
-    """(pictures that fit, reason): doubled until they do not, then halved steps in between, to a tenth."""
+    """(images that fit, reason): doubled until they do not, then halved steps in between, to a tenth."""
     low, high = 0, 1
     while low < most and _fits(config, device, high):
         low, high = high, min(high * 2, most)
@@ -67,12 +67,12 @@ def _on_gpu(config: Config, device: str, most: int) -> tuple[int, str]:
         middle = (low + high) // 2
         low, high = (middle, high) if _fits(config, device, middle) else (low, middle)
     kept = int(low * (1 - KEEP_FREE / 2)) if low < most else most
-    return max(kept, min(low, 1)), f"tried on {device}: {low} pictures of a step fit"
+    return max(kept, min(low, 1)), f"tried on {device}: {low} images of a step fit"
 
 
-def _fits(config: Config, device: str, count: int) -> bool:
+def _fits(config: Config, device: str, images: int) -> bool:
     try:
-        trial_step(config, device, pictures)
+        trial_step(config, device, images)
     except torch.OutOfMemoryError:
         return False
     finally:
@@ -81,25 +81,25 @@ def _fits(config: Config, device: str, count: int) -> bool:
 
 
 def _on_cpu(config: Config, share: int) -> tuple[int, str]:
-    """(pictures that fit, reason): small steps first, larger ones until their memory stands out."""
+    """(images that fit, reason): small steps first, larger ones until their memory stands out."""
     first, before = STEPS[0], _measured(config, STEPS[0])
-    for pictures in STEPS[1:]:
-        peak = _measured(config, pictures)
+    for images in STEPS[1:]:
+        peak = _measured(config, images)
         if peak - before > STANDS_OUT:
             break
-    each = max(peak - before, 1.0) / (pictures - first)
+    each = max(peak - before, 1.0) / (images - first)
     base = before - each * first
     cached = cache_size(config) if config.cache == "ram" else 0
     free = (available_memory() * (1 - KEEP_FREE) - cached) / share
-    why = f"{each / 2**20:.1f} MiB a picture and {base / 2**20:.0f} MiB besides, of {free / 2**20:.0f} MiB"
+    why = f"{each / 2**20:.1f} MiB per image and {base / 2**20:.0f} MiB besides, of {free / 2**20:.0f} MiB"
     return int((free - base) / each), why
 
 
-def _measured(config: Config, count: int) -> float:
+def _measured(config: Config, images: int) -> float:
     """Peak memory in bytes of a process that does one step."""
     context = multiprocessing.get_context("spawn")
     queue = context.SimpleQueue()
-    child = context.Process(target=_child, args=(config, pictures, queue))
+    child = context.Process(target=_child, args=(config, images, queue))
     child.start()
     child.join(PATIENCE)
     if child.is_alive():
@@ -107,15 +107,15 @@ def _measured(config: Config, count: int) -> float:
         child.join()
     if child.exitcode or queue.empty():
         raise TrainingError(
-            f"--auto_batch: a step of {pictures} pictures ended with status {child.exitcode}; give -b"
+            f"--auto_batch: a step of {images} images ended with status {child.exitcode}; give -b"
         )
     return float(queue.get())
 
 
-def _child(config: Config, count: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
+def _child(config: Config, images: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
     import resource
 
-    trial_step(config, "cpu", count)
+    trial_step(config, "cpu", images)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     queue.put(peak if sys.platform == "darwin" else peak * 1024)
 

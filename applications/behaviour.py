@@ -1,4 +1,4 @@
-"""`-e --behaviour`: does a model say of pictures that are distorted on the spot what people see?
+"""`-e --behaviour`: does a model say of images that are distorted on the spot what people see?
 
 Three tables: ladders of every distortion type, clear damage, and changes that nobody should mind.
 """
@@ -16,7 +16,7 @@ from PIL import Image
 from applications.continuing import flags_of
 from applications.predict import describe, model_file, open_scorer
 from config import Config
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines import Scorer
@@ -37,7 +37,7 @@ PLACES = ("test/refimgs", "val/refimgs", "train/refimgs")
 
 @dataclass(frozen=True)
 class Trial:
-    """One clean picture and one type of distortion, or "worse" or "alike" for the named versions."""
+    """One clean image and one type of distortion, or "worse" or "alike" for the named versions."""
 
     path: Path
     kind: str
@@ -49,26 +49,24 @@ def run(config: Config) -> int:
     """Print the tables and write metrics.json into logs/<run>/; 0."""
     setup_console()
     model = model_file(config)
-    pictures = _pictures(config)
+    images = _images(config)
     threads = config.threads or usable_cores()
     scorer = open_scorer(config, model, threads)
     logging.info("%s", describe(scorer, model))
-    behaviour = judge(scorer, pictures, min(config.workers, usable_cores()), config.seed)
+    behaviour = judge(scorer, images, min(config.workers, usable_cores()), config.seed)
     tables = report(behaviour)
     logging.info("%s", "\n".join(tables))
     with RunLog(new_run_folder(config.logdir, "behaviour", scorer.spec.arch, scorer.spec.criterion)) as log:
         log.config(flags_of(config))
-        log.metrics({"model": str(model), "pictures": len(pictures), **figures(behaviour)})
+        log.metrics({"model": str(model), "images": len(images), **metrics(behaviour)})
         logging.info("metrics.json: %s", log.folder)
     return 0
 
 
-def judge(scorer: Scorer, pictures: Sequence[Path], workers: int, seed: int = 0) -> Behaviour:
-    """Distort each picture in all ways, in `workers` processes, and score what comes of it."""
+def judge(scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0) -> Behaviour:
+    """Distort each image in all ways, in `workers` processes, and score what comes of it."""
     kinds = list_distortions()
-    trials = [
-        Trial(path, kind, scorer.view, seed) for path in pictures for kind in ("worse", "alike", *kinds)
-    ]
+    trials = [Trial(path, kind, scorer.view, seed) for path in images for kind in ("worse", "alike", *kinds)]
     made = zip(trials, map_in_processes(versions, trials, workers), strict=True)
     behaviour = Behaviour()
     with progress_bar(total=len(trials), desc="behaviour", unit="trial") as bar:
@@ -104,7 +102,7 @@ def scored(
 
 
 def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
-    """The names of the versions, and the crops (1 + V, P, 3, H, W) of the clean picture and of each."""
+    """The names of the versions, and the crops (1 + V, P, 3, H, W) of the clean image and of each."""
     image = read_rgb(trial.path)
     if trial.kind == "worse":
         rng = np.random.default_rng(seed_of(trial.path.stem, "noise", 1, trial.seed))
@@ -129,7 +127,7 @@ def report(behaviour: Behaviour) -> list[str]:
     lines = [f"{'type: the milder of two levels scores higher':<46}{'share':>7}   mean falls at every level"]
     for kind, share in behaviour.ordered_pairs().items():
         lines.append(f"{_row(kind, share)}   {'yes' if falling[kind] else 'no'}")
-    lines += ["", "clear damage scores below the clean picture"]
+    lines += ["", "clear damage scores below the clean image"]
     lines += [_row(name, share) for name, share in behaviour.below_clean().items()]
     lines += ["", f"within {TOLERANCE:.0%} of the spread of the scores ({behaviour.spread():.3f})"]
     lines += [_row(name, share) for name, share in behaviour.within_tolerance().items()]
@@ -143,7 +141,7 @@ def report(behaviour: Behaviour) -> list[str]:
     ]
 
 
-def figures(behaviour: Behaviour) -> dict[str, object]:
+def metrics(behaviour: Behaviour) -> dict[str, object]:
     """What metrics.json holds."""
     return {
         "ordered_pairs": behaviour.ordered_pairs(),
@@ -158,21 +156,21 @@ def _row(name: str, share: float) -> str:
     return f"{name:<46}{share:>7.3f}{' ' if share >= GOAL else '*'}"
 
 
-def _pictures(config: Config) -> list[Path]:
+def _images(config: Config) -> list[Path]:
     given = Path(config.behaviour) if config.behaviour else None
     folder = given or next((config.data / place for place in PLACES if (config.data / place).is_dir()), None)
     if folder is None:
         raise DataError(
-            f"{config.data}: no refimgs with clean pictures in it; name a folder of them: --behaviour DIR"
+            f"{config.data}: no refimgs with clean images in it; name a folder of them: --behaviour DIR"
         )
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; --behaviour takes a folder of clean, sharp pictures")
+        raise DataError(f"{folder}: no such folder; --behaviour takes a folder of clean, sharp images")
     if not given and folder != config.data / PLACES[0]:
-        logging.warning("%s: judged on pictures that this data trains or validates with", folder)
-    pictures = [path for path in find_pictures(folder) if _is_large(path, config.bad_images == "skip")]
-    if not pictures:
-        raise DataError(f"{folder}: holds no pictures of at least {2 * MIN_SIDE} x {2 * MIN_SIDE} pixels")
-    return pictures
+        logging.warning("%s: judged on images that this data trains or validates with", folder)
+    images = [path for path in find_images(folder) if _is_large(path, config.bad_images == "skip")]
+    if not images:
+        raise DataError(f"{folder}: holds no images of at least {2 * MIN_SIDE} x {2 * MIN_SIDE} pixels")
+    return images
 
 
 def _is_large(path: Path, skip_bad: bool) -> bool:

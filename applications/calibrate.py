@@ -1,6 +1,6 @@
 """`--calibrate`: percentiles of the scores of DATA/val, in the view that the file will be used with.
 
-Training takes them after every epoch, but perhaps with fewer crops a picture. `--predict` tells by them where
+Training takes them after every epoch, but perhaps with fewer crops per image. `--predict` tells by them where
 a score lies.
 """
 
@@ -27,7 +27,7 @@ def run(config: Config) -> int:
     """Write CHECKPOINT_DIR/calibrated_{arch}.pth: the weights of --resume with new percentiles; 0.
 
     Raises:
-        DataError: no picture of DATA/val could be read.
+        DataError: no image of DATA/val could be read.
     """
     setup_console()
     require_writable(config.checkpoint_dir, "--checkpoint_dir")
@@ -40,14 +40,14 @@ def run(config: Config) -> int:
     scores = scores[np.isfinite(scores)]
     if not len(scores):
         raise DataError(
-            f"{labels.source}: none of its pictures could be read; there is nothing to calibrate by"
+            f"{labels.source}: none of its images could be read; there is nothing to calibrate by"
         )
     spec = with_percentiles(spec, scores)
     path = config.checkpoint_dir / f"calibrated_{file_arch(spec.arch)}.pth"
     state = {"state_dict": network.state_dict(), "spec": spec.to_dict()}
     save_checkpoint(path, {**state, "config": flags} if flags else state)
     logging.info(
-        "%s: scores of %d pictures lie in %.3f to %.3f, median %.3f",
+        "%s: scores of %d images lie in %.3f to %.3f, median %.3f",
         *(path, len(scores), scores.min(), scores.max(), np.median(scores)),
     )
     return 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from applications.continuing import flags_of
 from applications.evaluation import Predictions, evaluate_logits
-from applications.intervals import figures_of_sums, measures_of, scene_sums, with_fit
+from applications.intervals import measures_of, metrics_of_sums, scene_sums, with_fit
 from applications.manifest import origins_of, scenes_of_rows
 from applications.model_setup import trained_model
 from applications.splits import evaluation_labels
@@ -54,16 +54,16 @@ def run(config: Config) -> int:
         results.append(evaluate_logits(labels, logits, criterion))
     assert labels is not None
     differences, verdicts = differ(labels, *results)
-    figures = [with_fit(labels, result) for result in results]
+    metrics = [with_fit(labels, result) for result in results]
     logging.info("A: %s\nB: %s", *files)
-    logging.info("%s", comparison_table(figures[0], figures[1], differences, verdicts))
+    logging.info("%s", comparison_table(metrics[0], metrics[1], differences, verdicts))
     with RunLog(new_run_folder(config.logdir, "compare", "two", labels.task)) as log:
         log.config(flags_of(config))
         log.metrics(
             {
                 "models": [str(file) for file in files],
                 "labels": str(labels.source),
-                "figures": figures,
+                "figures": metrics,
                 "difference_intervals": differences,
                 "tests": {name: verdict._asdict() for name, verdict in verdicts.items()},
             }
@@ -83,7 +83,7 @@ def differ(
         assert scenes is not None
         sums = [scene_sums(result.scores, images, scenes) for result in (first, second)]
         intervals = bootstrap_intervals(
-            lambda *both: _minus(figures_of_sums(*both[:3]), figures_of_sums(*both[3:])), *sums[0], *sums[1]
+            lambda *both: _minus(metrics_of_sums(*both[:3]), metrics_of_sums(*both[3:])), *sums[0], *sums[1]
         )
         return intervals, {"pair_accuracy": compare_scenes(sums[0][0], sums[1][0])}
     if labels.task == "emd":

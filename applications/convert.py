@@ -1,6 +1,6 @@
 """`--jit`: --resume as a TorchScript file that needs nothing but torch."""
 
-from applications.check_pictures import real_crops
+from applications.check_images import real_crops
 from applications.export import described
 from applications.model_setup import trained_model
 from config import Config
@@ -10,14 +10,14 @@ from utils.files import require_writable
 
 
 def run(config: Config) -> int:
-    """Write CHECKPOINT_DIR/jit_{arch}.pt after comparing it with the model on real pictures and on noise."""
+    """Write CHECKPOINT_DIR/jit_{arch}.pt after comparing it with the model on real images and on noise."""
     require_writable(config.checkpoint_dir, "--checkpoint_dir")
     network, spec, _ = trained_model(config)
     spec = described(config, spec)
     path = config.checkpoint_dir / f"jit_{file_arch(spec.arch)}.pt"
-    pictures = real_crops(config.data, spec)
-    worst = export_torchscript(network, spec, path, pictures)
-    count = 0 if pictures is None else len(pictures)
+    images = real_crops(config.data, spec)
+    worst = export_torchscript(network, spec, path, images)
+    count = 0 if images is None else len(images)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, score and logits of {spec.arch}")
     print(f"largest difference from the model: {worst:.1e}, on {count} real crops and on noise")
     return 0

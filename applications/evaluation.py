@@ -1,4 +1,4 @@
-"""From logits to figures: what validation and `-e` share."""
+"""From logits to metrics: what validation and `-e` share."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,19 @@ DIVERGED = 1e20  # no scale of ratings reaches so far, and no network that learn
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model says of the pictures of a label file.
+    """What the model says of the images of a label file.
 
     Attributes:
         logits: (M, N).
-        scores: (M,), NaN where a picture could not be read.
-        rows: the rows of the label file whose pictures were all read.
-        figures: metric name -> value, over these rows.
+        scores: (M,), NaN where an image could not be read.
+        rows: the rows of the label file whose images were all read.
+        metrics: metric name -> value, over these rows.
     """
 
     logits: np.ndarray
     scores: np.ndarray
     rows: np.ndarray
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
     @property
     def probs(self) -> np.ndarray:
@@ -43,7 +43,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) -> Predictions:
-    """The figures of (M, N) logits on the rows of `labels`; rows with an unread picture are left out.
+    """The metrics of (M, N) logits on the rows of `labels`; rows with an unread image are left out.
 
     Raises:
         DataError: no row is left.
@@ -51,18 +51,18 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
     scores = score(torch.from_numpy(logits)).numpy()
     rows = np.flatnonzero(np.isfinite(logits).all(axis=1)[labels.images].all(axis=1))
     if not len(rows):
-        raise DataError(f"{labels.source}: of none of its {len(labels)} rows all pictures can be read")
+        raise DataError(f"{labels.source}: of none of its {len(labels)} rows all images can be read")
     images, targets = labels.images[rows], labels.targets[rows]
     with torch.inference_mode():
         places, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
         loss = float(criterion(torch.from_numpy(logits), places, wanted))
     if labels.task == "rank":
-        figures = rank_metrics(scores, images)
+        metrics = rank_metrics(scores, images)
     elif labels.task == "emd":
-        figures = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
+        metrics = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:
-        figures = regress_metrics(scores[images[:, 0]], targets)
-    return Predictions(logits, scores, rows, {"loss": loss, **figures})
+        metrics = regress_metrics(scores[images[:, 0]], targets)
+    return Predictions(logits, scores, rows, {"loss": loss, **metrics})
 
 
 def with_percentiles(spec: ModelSpec, scores: np.ndarray) -> ModelSpec:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from applications.check_pictures import CalibrationPictures, real_crops
+from applications.check_images import CalibrationImages, real_crops
 from applications.model_setup import trained_model
 from config import Config
 from deploy.names import FORMATS
@@ -46,9 +46,9 @@ def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path:
     if "int8" in name:
         _write_int8(config, network, spec, name, path)
         return
-    pictures = real_crops(config.data, spec)
-    worst = export(network, spec, name, path, pictures)
-    count = 0 if pictures is None else len(pictures)
+    images = real_crops(config.data, spec)
+    worst = export(network, spec, name, path, images)
+    count = 0 if images is None else len(images)
     print(
         f"{path}: {_mebibytes(path):.1f} MiB; largest difference from the model {worst:.1e}, "
         f"on {count} real crops and on noise"
@@ -59,14 +59,14 @@ def _write_int8(config: Config, network: nn.Module, spec: ModelSpec, name: str, 
     from deploy.int8 import export_int8
 
     assert config.calibration is not None
-    pictures = CalibrationPictures(config.calibration, spec)
-    report = export_int8(network, spec, name, path, pictures, config.min_srcc)
+    images = CalibrationImages(config.calibration, spec)
+    report = export_int8(network, spec, name, path, images, config.min_srcc)
     judges = "held-out" if report.held_out else "calibration"
     print(
         f"{path}: {report.size / 2**20:.1f} MiB (float {report.float_size / 2**20:.1f}); on {report.judged} "
-        f"{judges} pictures SRCC with the model {report.srcc:.4f}, "
+        f"{judges} images SRCC with the model {report.srcc:.4f}, "
         f"largest difference {report.difference:.3f}; "
-        f"{report.speed:.0f} crops a second (float {report.float_speed:.0f})"
+        f"{report.speed:.0f} crops per second (float {report.float_speed:.0f})"
     )
 
 

@@ -21,9 +21,9 @@ SPLITS = ("train", "val", "test")
 
 
 class LabelRow(NamedTuple):
-    """A row of a label file: its pictures, the scene of each, what they are, and the other fields."""
+    """A row of a label file: its images, the scene of each, what they are, and the other fields."""
 
-    pictures: list[str]
+    images: list[str]
     scenes: list[str]
     origins: list[Origin]
     targets: list[float]
@@ -32,8 +32,8 @@ class LabelRow(NamedTuple):
 def gather_rows(config: Config) -> list[LabelRow]:
     """All rows of the splits of --data that are there.
 
-    A picture's scene is what the table beside the labels says; without one it is, for rank, all pictures that
-    pairs of any split tie together, and otherwise the picture itself.
+    An image's scene is what the table beside the labels says; without one it is, for rank, all images that
+    pairs of any split tie together, and otherwise the image itself.
 
     Raises:
         LabelError: see `load_labels`.
@@ -48,7 +48,7 @@ def gather_rows(config: Config) -> list[LabelRow]:
         return _tied(rows)
     if not any(row.origins[0].scene for row in rows):
         logging.warning(
-            "no manifest.csv or table.csv tells the scenes: each picture is taken for a scene of its own"
+            "no manifest.csv or table.csv tells the scenes: each image is taken for a scene of its own"
         )
     return rows
 
@@ -76,14 +76,14 @@ def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], num
     for split in SPLITS:
         own = [row for row, found in zip(rows, splits, strict=True) if found == {split}]
         known = {
-            picture: (picture, scene, origin.kind, origin.level)
+            image: (image, scene, origin.kind, origin.level)
             for row in own
-            for picture, scene, origin in zip(row.pictures, row.scenes, row.origins, strict=True)
+            for image, scene, origin in zip(row.images, row.scenes, row.origins, strict=True)
         }
         with atomic_write(folder / split / "manifest.csv", "w") as file:
             csv.writer(file).writerows([("path", "scene", "type", "level"), *known.values()])
         with atomic_write(folder / split / "label.txt", "w") as file:
-            csv.writer(file).writerows([*row.pictures, *map(repr, row.targets)] for row in own)
+            csv.writer(file).writerows([*row.images, *map(repr, row.targets)] for row in own)
     apart = sum(len(found) > 1 for found in splits)
     if apart:
         logging.warning("%d of %d pairs join scenes of two splits and are left out here", apart, len(rows))
@@ -91,12 +91,12 @@ def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], num
 
 def _rows_of(labels: Labels) -> list[LabelRow]:
     # absolute, as the fold's label files lie in another folder
-    pictures = [str(Path(path).absolute()) for path in labels.paths]
+    images = [str(Path(path).absolute()) for path in labels.paths]
     origins = origins_of(labels)
     return [
         LabelRow(
-            [pictures[index] for index in row],
-            [origins[index].scene or pictures[index] for index in row],
+            [images[index] for index in row],
+            [origins[index].scene or images[index] for index in row],
             [origins[index] for index in row],
             target if isinstance(target, list) else [target],
         )
@@ -105,12 +105,12 @@ def _rows_of(labels: Labels) -> list[LabelRow]:
 
 
 def _tied(rows: Sequence[LabelRow]) -> list[LabelRow]:
-    """The same, but pictures that no table knows and that pairs tie together are one scene."""
+    """The same, but images that no table knows and that pairs tie together are one scene."""
     known: dict[str, str] = {}
     for row in rows:
-        known.update(zip(row.pictures, (origin.scene for origin in row.origins), strict=True))
-    places = {picture: place for place, picture in enumerate(known)}
-    pairs = np.array([[places[picture] for picture in row.pictures] for row in rows])
+        known.update(zip(row.images, (origin.scene for origin in row.origins), strict=True))
+    places = {image: place for place, image in enumerate(known)}
+    pairs = np.array([[places[image] for image in row.images] for row in rows])
     tied = scenes_of(pairs, len(places))
-    scene = {picture: name or f"tied {tied[places[picture]]}" for picture, name in known.items()}
-    return [row._replace(scenes=[scene[picture] for picture in row.pictures]) for row in rows]
+    scene = {image: name or f"tied {tied[places[image]]}" for image, name in known.items()}
+    return [row._replace(scenes=[scene[image] for image in row.images]) for row in rows]

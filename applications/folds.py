@@ -39,9 +39,9 @@ def run(config: Config) -> int:
     part = cut(rows, count, config.seed)
     parts: list[list[str]] = [[] for _ in range(count)]
     for row in rows:
-        parts[part[row.scenes[0]]].append(row.pictures[0])
+        parts[part[row.scenes[0]]].append(row.images[0])
     _check_plan(config, parts)
-    figures = []
+    metrics = []
     for number in range(count):
         folder = config.checkpoint_dir / f"fold_{number + 1}"
         if not (folder / RESULT).is_file():
@@ -52,8 +52,8 @@ def run(config: Config) -> int:
                 return status
         else:
             logging.info("fold %d of %d is done: %s", number + 1, count, folder)
-        figures.append(json.loads((folder / RESULT).read_text(encoding="utf-8"))["figures"])
-    _report(config, figures)
+        metrics.append(json.loads((folder / RESULT).read_text(encoding="utf-8"))["figures"])
+    _report(config, metrics)
     return 0
 
 
@@ -102,15 +102,15 @@ def _train_and_test(config: Config, folder: Path) -> int:
     return status
 
 
-def _report(config: Config, figures: list[dict[str, float | None]]) -> None:
+def _report(config: Config, metrics: list[dict[str, float | None]]) -> None:
     summary: dict[str, Any] = {}
-    for name in dict.fromkeys(name for fold in figures for name in fold):
-        values = [value for fold in figures if (value := fold.get(name)) is not None]
+    for name in dict.fromkeys(name for fold in metrics for name in fold):
+        values = [value for fold in metrics if (value := fold.get(name)) is not None]
         if values:
             deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
             summary[name] = {"mean": float(np.mean(values)), "deviation": deviation, "folds": len(values)}
-    logging.info("%s", fold_table(figures, summary))
+    logging.info("%s", fold_table(metrics, summary))
     with RunLog(new_run_folder(config.logdir, "folds", canonical_arch(config.arch), config.criterion)) as log:
         log.config(flags_of(config))
-        log.metrics({"folds": figures, "summary": summary, "parts": PARTS})
+        log.metrics({"folds": metrics, "summary": summary, "parts": PARTS})
         logging.info("metrics.json: %s", log.folder)

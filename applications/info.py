@@ -35,11 +35,11 @@ def run(config: Config) -> int:
         "architecture": spec.arch,
         "head": f"{name}: {head.in_features} features -> {head.out_features} logits",
         "parameters": f"{parameters:,}",
-        "multiply-adds": f"{counter.get_total_flops() // 2:,} for one picture",
+        "multiply-adds": f"{counter.get_total_flops() // 2:,} for one image",
         "input": f"{tuple(image.shape)} float32 RGB, mean {spec.mean}, std {spec.std}",
         "output": f"{tuple(logits.shape)} logits; {_meaning(spec)}",
         "weights file": f"{_file_size(network) / 2**20:.1f} MiB",
-        "latency": f"{milliseconds:.1f} ms for one picture on {_place(device)} (median of {RUNS})",
+        "latency": f"{milliseconds:.1f} ms for one image on {_place(device)} (median of {RUNS})",
     }
     for key, value in lines.items():
         print(f"{key:<14} {value}")

@@ -1,4 +1,4 @@
-"""The figures of a test, each with its bootstrap interval."""
+"""The metrics of a test, each with its bootstrap interval."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,18 +17,18 @@ FIT_LEAST = 10  # images; draws of fewer hold hardly more distinct ones than the
 def with_intervals(
     labels: Labels, result: Predictions, origins: Sequence[Origin]
 ) -> tuple[dict[str, float], dict[str, Interval]]:
-    """All figures of the task, and the 95% intervals of those that have one.
+    """All metrics of the task, and the 95% intervals of those that have one.
 
     Whole scenes are drawn where they are known: a table beside the labels names them, or, for rank, pairs tie
-    their pictures together. Else pictures are drawn.
+    their images together. Else images are drawn.
     """
     images, opinions = labels.images[result.rows], labels.opinions[result.rows]
     scenes = scenes_of_rows(labels, result.rows, origins)
     if labels.task == "rank":
         assert scenes is not None
         sums = scene_sums(result.scores, images, scenes)
-        found = bootstrap_intervals(figures_of_sums, *sums)
-        return result.figures, {"pair_accuracy": found["pair_accuracy"], "score_gap": found["score_gap"]}
+        found = bootstrap_intervals(metrics_of_sums, *sums)
+        return result.metrics, {"pair_accuracy": found["pair_accuracy"], "score_gap": found["score_gap"]}
     said = result.probs if labels.task == "emd" else result.scores
     found = {}
     for measure, resamples in measures_of(labels.task, len(images)).items():
@@ -47,18 +47,18 @@ def measures_of(task: str, count: int) -> dict[Callable[..., dict[str, float]], 
 
 
 def with_fit(labels: Labels, result: Predictions) -> dict[str, float]:
-    """The figures, for regress with those after the logistic fit."""
+    """The metrics, for regress with those after the logistic fit."""
     if labels.task != "regress":
-        return result.figures
+        return result.metrics
     scores = result.scores[labels.images[result.rows, 0]]
-    return {**result.figures, **fitted_metrics(scores, labels.opinions[result.rows])}
+    return {**result.metrics, **fitted_metrics(scores, labels.opinions[result.rows])}
 
 
 def scene_sums(scores: np.ndarray, pairs: np.ndarray, scenes: np.ndarray) -> list[np.ndarray]:
-    """Right pairs, score gaps and pairs of each scene, (S,) each: what figures of drawn scenes need.
+    """Right pairs, score gaps and pairs of each scene, (S,) each: what metrics of drawn scenes need.
 
     Args:
-        scores: (M,) of the pictures.
+        scores: (M,) of the images.
         pairs: (R, 2) places of the better and the worse one.
         scenes: (R,) names or numbers.
     """
@@ -69,7 +69,7 @@ def scene_sums(scores: np.ndarray, pairs: np.ndarray, scenes: np.ndarray) -> lis
     ]
 
 
-def figures_of_sums(right: np.ndarray, gaps: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
+def metrics_of_sums(right: np.ndarray, gaps: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
     """Pair accuracy and mean score gap of scenes whose `scene_sums` these are."""
     count = pairs.sum()
     return {"pair_accuracy": float(right.sum() / count), "score_gap": float(gaps.sum() / count)}

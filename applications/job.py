@@ -11,7 +11,7 @@ from applications.splits import pin_memory
 from config import Config
 from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.batches import RowBatches
-from dataloader.cache import PictureCache
+from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
@@ -45,10 +45,10 @@ class Job:
     Attributes:
         network: wrapped for distribution where there are several processes.
         lr: learning rate at a progress, in epochs with a fraction.
-        log: takes (global step, figures) every `print_freq` steps.
+        log: takes (global step, metrics) every `print_freq` steps.
         stopped: whether the user asked to stop.
-        paths: of the pictures, by their numbers.
-        skip_bad: leave rows with an unreadable picture out instead of raising.
+        paths: of the images, by their numbers.
+        skip_bad: leave rows with an unreadable image out instead of raising.
         accumulate: steps whose gradients make one update.
         clip_grad: largest norm of the gradient of an update; None: any.
         save_every: steps between two checkpoints inside an epoch; 0: none.
@@ -73,7 +73,7 @@ class Job:
     averages: Averages
     precision: Precision
     profile: StepProfile
-    cache: PictureCache | None = None
+    cache: ImageCache | None = None
     print_freq: int = 50
     skip_bad: bool = False
     accumulate: int = 1
@@ -98,7 +98,7 @@ def make_job(
         network: with its weights, on the device of `process`.
         spec: of the network.
         labels: to train on.
-        log: gets the figures of the steps.
+        log: gets the metrics of the steps.
         stop: the user's wish to stop.
         validated: further images that the cache keeps, to validate on.
     """
@@ -166,13 +166,13 @@ def cache_size(config: Config) -> int:
     return min(MOST_CACHE, int(available_memory()) // 4) if config.cache == "ram" else MOST_CACHE
 
 
-def _cache(config: Config, process: Process, pictures: int) -> PictureCache | None:
+def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
     """The cache of --cache, whose size the processes of this machine share."""
     size = cache_size(config)
     if not size:
         return None
     capacity = size * config.nodes // process.world
-    return PictureCache(pictures, capacity, in_memory=config.cache == "ram")
+    return ImageCache(images, capacity, in_memory=config.cache == "ram")
 
 
 def swa_start(config: Config) -> int | None:

@@ -34,7 +34,7 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
         after the one that follows the next reading.
 
     Raises:
-        ImageError: a picture can't be read.
+        ImageError: an image can't be read.
         TrainingError: the loss is not finite.
     """
     job.batches.set_position(state.epoch, state.step)
@@ -110,7 +110,7 @@ def _backward(job: Job, batch: TrainBatch, number: int) -> Tensor:
 def _update(job: Job, number: int) -> None:
     parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
     if all(parameter.grad is None for parameter in parameters):
-        return  # of none of the rows the pictures could be read
+        return  # of none of the rows the images could be read
     scaler = job.precision.scaler
     planned = job.batches.rows(number, job.accumulate)
     if job.accumulate > 1 and job.rows_read.count < planned:  # the mean is over the rows that were read
@@ -136,7 +136,7 @@ def _weight(job: Job, batch: TrainBatch, number: int) -> tuple[float, float]:
 
 
 def _placeholder(batch: TrainBatch) -> TrainBatch:
-    """A black picture against itself: a process without a readable row must take part, with weight 0."""
+    """A black image against itself: a process without a readable row must take part, with weight 0."""
     ends = batch.places.shape[1]
     targets = torch.ones(1, *batch.targets.shape[1:])
     return batch._replace(

@@ -1,4 +1,4 @@
-"""Figures by type, level and scene, where the table of what each picture is lies beside the labels."""
+"""Metrics by type, level and scene, where the table of what each image is lies beside the labels."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ from utils.errors import DataError
 
 
 class Origin(NamedTuple):
-    """What a picture is: its scene, distortion type and level (0: a reference, -1: not known)."""
+    """What an image is: its scene, distortion type and level (0: a reference, -1: not known)."""
 
     scene: str
     kind: str
@@ -53,7 +53,7 @@ def read_origins(label_file: Path) -> dict[str, Origin]:
 
 
 def origins_of(labels: Labels) -> list[Origin]:
-    """The origin of each of the M pictures of `labels`; unknown ones are Origin("", "", -1)."""
+    """The origin of each of the M images of `labels`; unknown ones are Origin("", "", -1)."""
     table = read_origins(labels.source)
     unknown = Origin("", "", -1)
     return [table.get(name, unknown) for name in labels.names]
@@ -62,7 +62,7 @@ def origins_of(labels: Labels) -> list[Origin]:
 def scenes_of_rows(labels: Labels, rows: np.ndarray, origins: Sequence[Origin]) -> np.ndarray | None:
     """(R,) the scene of each of `rows`, as a table beside the labels names it for all; None: nobody says.
 
-    Without a table, pictures that pairs tie together are a scene.
+    Without a table, images that pairs tie together are a scene.
     """
     images = labels.images[rows]
     names = np.array([origin.scene for origin in origins], dtype=np.str_)
@@ -93,9 +93,9 @@ def by_type_and_level(
 def by_group(
     labels: Labels, result: Predictions, origins: Sequence[Origin]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """{"type" or "scene": {its name: figures of its rows}}; a grouping that no table knows is left out.
+    """{"type" or "scene": {its name: metrics of its rows}}; a grouping that no table knows is left out.
 
-    A row belongs to the type and the scene of its (worse) picture. Figures are `rows` and, for rank, the pair
+    A row belongs to the type and the scene of its (worse) image. Metrics are `rows` and, for rank, the pair
     accuracy, else SRCC, PLCC and RMSE, NaN where they are undefined.
     """
     images = labels.images[result.rows]
@@ -103,12 +103,12 @@ def by_group(
     for title, names in (("type", [o.kind for o in origins]), ("scene", [o.scene for o in origins])):
         of_row = np.array(names, dtype=np.str_)[images[:, -1]]
         present = [str(name) for name in np.unique(of_row) if name]
-        if present and len(present) < len(of_row):  # a group of one picture each says nothing
-            groups[title] = {name: _figures(labels, result, of_row == name) for name in present}
+        if present and len(present) < len(of_row):  # a group of one image each says nothing
+            groups[title] = {name: _metrics(labels, result, of_row == name) for name in present}
     return groups
 
 
-def _figures(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[str, float]:
+def _metrics(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[str, float]:
     rows = result.rows[inside]
     scores = result.scores[labels.images[rows]]
     if labels.task == "rank":
@@ -117,7 +117,7 @@ def _figures(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[st
     if labels.task == "emd":
         opinions = mean_rating(opinions)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a scene with two pictures nobody expects a correlation
+        warnings.simplefilter("ignore")  # of a scene with two images nobody expects a correlation
         measured = {name: measure(scores[:, 0], opinions) for name, measure in _MEASURES.items()}
     return {"rows": len(rows), **measured}
 
@@ -125,11 +125,11 @@ def _figures(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[st
 _MEASURES = {"srcc": srcc, "plcc": plcc, "rmse": rmse}
 
 
-def spread(figures: dict[str, dict[str, float]]) -> Iterator[tuple[str, float, float, int]]:
-    """(name, mean, deviation, groups) of each figure over the groups in which it is defined."""
-    names = dict.fromkeys(name for values in figures.values() for name in values if name != "rows")
+def spread(metrics: dict[str, dict[str, float]]) -> Iterator[tuple[str, float, float, int]]:
+    """(name, mean, deviation, groups) of each metric over the groups in which it is defined."""
+    names = dict.fromkeys(name for values in metrics.values() for name in values if name != "rows")
     for name in names:
-        defined = [values[name] for values in figures.values() if math.isfinite(values[name])]
+        defined = [values[name] for values in metrics.values() if math.isfinite(values[name])]
         if defined:
             deviation = float(np.std(defined, ddof=1)) if len(defined) > 1 else math.nan
             yield name, float(np.mean(defined)), deviation, len(defined)

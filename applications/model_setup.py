@@ -135,7 +135,7 @@ def refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> N
 
 
 def _notice_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:
-    """The next stage may see pictures otherwise, but rarely on purpose."""
+    """The next stage may see images otherwise, but rarely on purpose."""
     for name in names:
         used, held = getattr(config, name), getattr(stored, name)
         if name not in config.given and used != held:

@@ -1,4 +1,4 @@
-"""Figures, drawn without a display."""
+"""Metrics, drawn without a display."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _draw_fit(axes: Any, predicted: np.ndarray, mos: np.ndarray) -> None:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the table of figures says already that there is no fit
+        warnings.simplefilter("ignore")  # the table of metrics says already that there is no fit
         fit = fit_logistic(predicted, mos)
     if fit is not None:
         line = np.linspace(predicted.min(), predicted.max(), 200)

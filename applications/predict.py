@@ -1,4 +1,4 @@
-"""`--predict`: scores of pictures, as lines, as a file and as a page."""
+"""`--predict`: scores of images, as lines, as a file and as a page."""
 
 import logging
 from dataclasses import replace
@@ -66,7 +66,7 @@ def _score(config: Config, queue: PathQueue, scorer: Scorer, threads: int, journ
     if config.skip_done and journal:
         _leave_done_out(queue, journal, counts)
     rows = score_paths(queue, scorer, threads, config.full_decode, config.max_pixels)
-    with StopSignals() as stop, progress_bar(total=len(queue), desc="score", unit="picture") as bar:
+    with StopSignals() as stop, progress_bar(total=len(queue), desc="score", unit="image") as bar:
         for group in rows:
             counts.add(group)
             _put(group, journal, config)
@@ -157,7 +157,7 @@ def _open_journal(config: Config) -> Journal | None:
 def _leave_done_out(queue: PathQueue, journal: Journal, counts: Counts) -> None:
     before = len(queue)
     queue.leave_out(counts.paths_of(journal.rows()))
-    logging.info("%d of %d pictures are done", before - len(queue), before)
+    logging.info("%d of %d images are done", before - len(queue), before)
     if counts.bad:
         logging.warning("%d rows from before have an error; they are not tried again", counts.bad)
 
@@ -194,4 +194,4 @@ def _finish(config: Config, journal: Journal | None, scorer: Scorer, counts: Cou
     if journal and config.output is not None:
         with writing(config.output):
             journal.finish()
-        print(f"{config.output}: {counts.good} pictures scored, {counts.bad} could not be read")
+        print(f"{config.output}: {counts.good} images scored, {counts.bad} could not be read")

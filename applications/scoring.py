@@ -1,4 +1,4 @@
-"""Logits of many pictures, the same for any batch size, number of workers and number of processes."""
+"""Logits of many images, the same for any batch size, number of workers and number of processes."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
 from utils.progress import progress_bar
 
-# Kernels round differently for each batch shape: with one shape, logits do not depend on a picture's company.
+# Kernels round differently for each batch shape: with one shape, logits do not depend on an image's company.
 CHUNK = {"cpu": 8, "cuda": GPU}
 
 
@@ -29,15 +29,15 @@ def predict_logits(
     desc: str = "evaluate",
     before_batch: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """The logits of every picture, each once.
+    """The logits of every image, each once.
 
     Args:
         network: in evaluation mode, on the device of `process`.
         normalise: of the network's weights, on the same device.
         loader: of `EvalBatch`, this process's share.
-        count: pictures of all processes, M.
+        count: images of all processes, M.
         process: whose shares are gathered in the end.
-        skip_bad: leave the logits of unreadable pictures NaN instead of raising.
+        skip_bad: leave the logits of unreadable images NaN instead of raising.
         desc: shown before the progress bar.
         before_batch: called before every batch, as often in each process; may raise to leave.
 
@@ -45,7 +45,7 @@ def predict_logits(
         (M, N) float32, in every process.
 
     Raises:
-        ImageError: a picture can't be read.
+        ImageError: an image can't be read.
         TrainingError: the network gives scores that are not finite.
     """
     numbers: list[Tensor] = []
@@ -74,7 +74,7 @@ def predict_logits(
 def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
     """(M, N) logits of `count` images from the (numbers, logits) of each process; see `predict_logits`."""
     if not shares:
-        raise ImageError(f"none of {count} pictures can be read")
+        raise ImageError(f"none of {count} images can be read")
     wild = sum(int((~np.isfinite(values)).any(axis=1).sum()) for _, values in shares)
     if wild:
         raise TrainingError(
@@ -94,7 +94,7 @@ class _Crops:
         self._chunks = Chunks(CHUNK[device.split(":")[0]])
         self._waiting: list[Tensor] = []
         self._parts: list[Tensor] = []
-        self._each = 1  # crops an image
+        self._each = 1  # crops per image
 
     def add(self, images: Tensor) -> None:
         """Take uint8 (M, P, 3, H, W), and run what fills forwards."""

@@ -102,7 +102,7 @@ class StepLosses:
         if not math.isfinite(loss):
             names = [self._paths[number] for number in step.numbers.tolist()]
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            what, images = f"({loss:g})", f", pictures {', '.join(names[:NAMED])}{more}"
+            what, images = f"({loss:g})", f", images {', '.join(names[:NAMED])}{more}"
         raise TrainingError(
             f"the loss is not finite {what} in step {step.number} of epoch {self._state.epoch + 1}, "
             f"learning rate {step.lr:g}{images}; the last checkpoint is kept; "

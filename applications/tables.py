@@ -9,10 +9,10 @@ from metrics.significance import Verdict
 from metrics.task import METRICS
 
 
-def figure_table(figures: dict[str, float], intervals: dict[str, Interval]) -> str:
-    """A line a figure: name, direction, value, 95% interval."""
-    lines = [f"{'figure':<28} {'better':<7} {'value':>9}   95% interval"]
-    for name, value in figures.items():
+def figure_table(metrics: dict[str, float], intervals: dict[str, Interval]) -> str:
+    """A line a metric: name, direction, value, 95% interval."""
+    lines = [f"{'metric':<28} {'better':<7} {'value':>9}   95% interval"]
+    for name, value in metrics.items():
         metric = METRICS[name]
         interval = intervals.get(name, (math.nan, math.nan))
         span = (
@@ -27,7 +27,7 @@ def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
     """Pair accuracy by type (a line each) and level of the worse image (a column each)."""
     kinds = sorted({kind for kind, _ in groups})
     levels = sorted({level for _, level in groups})
-    head = "pair accuracy by type and level of the worse picture"
+    head = "pair accuracy by type and level of the worse image"
     lines = [
         head,
         f"{'type':<14}" + "".join(f"{f'level {level}':>9}" for level in levels) + f"{'all':>9}{'pairs':>8}",
@@ -40,13 +40,13 @@ def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
     return "\n".join(lines)
 
 
-def fold_table(figures: list[dict[str, float | None]], summary: dict[str, dict[str, float]]) -> str:
-    """A line a figure: its value in each fold, mean, deviation (of one fold, n - 1)."""
-    heads = "".join(f"{f'fold {number + 1}':>10}" for number in range(len(figures)))
-    lines = [f"{'figure':<28} {'better':<7}{heads}{'mean':>10}{'deviation':>11}"]
+def fold_table(metrics: list[dict[str, float | None]], summary: dict[str, dict[str, float]]) -> str:
+    """A line a metric: its value in each fold, mean, deviation (of one fold, n - 1)."""
+    heads = "".join(f"{f'fold {number + 1}':>10}" for number in range(len(metrics)))
+    lines = [f"{'metric':<28} {'better':<7}{heads}{'mean':>10}{'deviation':>11}"]
     for name, values in summary.items():
         metric = METRICS[name]
-        cells = "".join(f"{_number(_known(fold.get(name))):>10}" for fold in figures)
+        cells = "".join(f"{_number(_known(fold.get(name))):>10}" for fold in metrics)
         direction = "higher" if metric.higher_is_better else "lower"
         ends = f"{_number(values['mean']):>10}{_number(_known(values['deviation'])):>11}"
         lines.append(f"{metric.label:<28} {direction:<7}{cells}{ends}")
@@ -69,12 +69,12 @@ def named_group_table(title: str, groups: dict[str, dict[str, float]]) -> str:
     head = "".join(f"{METRICS[name].label:>15}" for name in names)
     lines = [f"by {title}, the lowest {METRICS[lead].label} first", f"{title:<{width}}{'rows':>6}{head}"]
     for name in order[:LONGEST]:
-        cells = "".join(f"{_number(groups[name][figure]):>15}" for figure in names)
+        cells = "".join(f"{_number(groups[name][metric]):>15}" for metric in names)
         lines.append(f"{name:<{width}}{groups[name]['rows']:>6}{cells}")
     if len(order) > LONGEST:
         lines.append(f"... {len(order) - LONGEST} more in metrics.json")
-    for figure, mean, deviation, count in spread(groups):
-        lines.append(f"{METRICS[figure].label} over {count}: mean {mean:.4f}, deviation {_number(deviation)}")
+    for metric, mean, deviation, count in spread(groups):
+        lines.append(f"{METRICS[metric].label} over {count}: mean {mean:.4f}, deviation {_number(deviation)}")
     return "\n".join(lines)
 
 
@@ -88,8 +88,8 @@ def comparison_table(
     differences: dict[str, Interval],
     verdicts: dict[str, Verdict],
 ) -> str:
-    """A line a figure: A, B, 95% interval of A - B, p value where there is a test."""
-    lines = [f"{'figure':<24} {'better':<7} {'A':>9} {'B':>9}   {'95% interval of A - B':<24} p value"]
+    """A line a metric: A, B, 95% interval of A - B, p value where there is a test."""
+    lines = [f"{'metric':<24} {'better':<7} {'A':>9} {'B':>9}   {'95% interval of A - B':<24} p value"]
     for name, (low, high) in differences.items():
         metric = METRICS[name]
         direction = "higher" if metric.higher_is_better else "lower"

@@ -1,4 +1,4 @@
-"""`-e`: figures of --resume on DATA/test, each with a bootstrap interval, predictions and a plot."""
+"""`-e`: metrics of --resume on DATA/test, each with a bootstrap interval, predictions and a plot."""
 
 import csv
 import logging
@@ -63,7 +63,7 @@ def evaluate(process: Process, config: Config) -> int:
 
 def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) -> None:
     origins = origins_of(labels)
-    figures, intervals = with_intervals(labels, result, origins)
+    metrics, intervals = with_intervals(labels, result, origins)
     groups = by_type_and_level(labels, result, origins)
     named = by_group(labels, result, origins)
     content = {
@@ -71,7 +71,7 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
         "labels": str(labels.source),
         "rows": len(result.rows),
         "rows_left_out": len(labels) - len(result.rows),
-        "figures": figures,
+        "figures": metrics,
         "intervals": intervals,
         "pair_accuracy": _nested(groups),
         "groups": named,
@@ -80,14 +80,14 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
     with atomic_write(log.folder / "predictions.csv", "w") as file:
         csv.writer(file).writerows(_prediction_rows(labels, result))
     drawn = _draw(log, labels, result, named)
-    counts = f"{len(result.rows)} rows, {len(labels.paths)} pictures"
+    counts = f"{len(result.rows)} rows, {len(labels.paths)} images"
     logging.info("%s on %s: %s", config.resume, labels.source, counts)
-    logging.info("%s", figure_table(figures, intervals))
+    logging.info("%s", figure_table(metrics, intervals))
     if groups:
         logging.info("%s", group_table(groups))
-    for title, figures_of in named.items():
+    for title, metrics_of in named.items():
         if title != "type" or not groups:  # pairs have a table of types by level already
-            logging.info("%s", named_group_table(title, figures_of))
+            logging.info("%s", named_group_table(title, metrics_of))
     logging.info("metrics.json, predictions.csv, %s: %s", ", ".join(drawn), log.folder)
 
 
@@ -124,7 +124,7 @@ def objective(config: Config, flags: dict[str, Any]) -> dict[str, Any]:
 def label_logits(
     config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
 ) -> np.ndarray:
-    """(M, N) logits of the pictures of `labels`, by all processes together."""
+    """(M, N) logits of the images of `labels`, by all processes together."""
     loader = eval_loader(
         labels.paths,
         View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),

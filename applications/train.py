@@ -150,18 +150,18 @@ def _epochs(
         except StopRequested:
             logging.warning("stopped in the validation of epoch %d; go on with --continue", state.epoch + 1)
             return 130
-        figures = {"train_loss": state.loss_sum / max(state.rows, 1), **validated}
-        state = state.next_epoch(best_key(config.criterion, figures), figures)
+        metrics = {"train_loss": state.loss_sum / max(state.rows, 1), **validated}
+        state = state.next_epoch(best_key(config.criterion, metrics), metrics)
         # The best one first: after a kill between the two, the epoch is done again and writes it again.
         if state.is_best:
-            writer.best(best, validator.spec, figures)
+            writer.best(best, validator.spec, metrics)
         seconds = time.perf_counter() - began
         used = {"lr": _last_lr(job, state.epoch - 1), "seconds": round(seconds, 3)}
-        log.epoch(state.epoch, {**figures, **used})
+        log.epoch(state.epoch, {**metrics, **used})
         writer.latest(network, validator.spec, job, state)
-        logging.info(_line(state.epoch, config.epochs, figures, seconds, state.is_best))
-        log.metrics({"epoch": state.epoch, "figures": figures, "best": state.best_figures})
-        _warn(on_epoch(config.criterion, config.margin, figures["train_loss"]))
+        logging.info(_line(state.epoch, config.epochs, metrics, seconds, state.is_best))
+        log.metrics({"epoch": state.epoch, "figures": metrics, "best": state.best_figures})
+        _warn(on_epoch(config.criterion, config.margin, metrics["train_loss"]))
         if state.epoch < config.epochs and any_process(job.stopped(), job.process):
             logging.warning("stopped after epoch %d and saved; go on with --continue", state.epoch)
             return 130
@@ -243,12 +243,12 @@ def freeze(network: nn.Module, frozen: bool) -> None:
 
 def _announce(process: Process, spec: ModelSpec, train: Labels, val: Labels, steps: int) -> None:
     logging.info(
-        "%s, %s: %d rows over %d pictures to train on, %d over %d to validate, %d steps an epoch on %d x %s",
+        "%s, %s: %d rows over %d images to train on, %d over %d to validate, %d steps per epoch on %d x %s",
         *(spec.arch, spec.criterion, len(train), len(train.paths), len(val), len(val.paths), steps),
         *(process.world, process.device),
     )
 
 
-def _line(epoch: int, epochs: int, figures: dict[str, float], seconds: float, is_best: bool) -> str:
-    words = [f"{name} {value:.4g}" for name, value in figures.items()]
+def _line(epoch: int, epochs: int, metrics: dict[str, float], seconds: float, is_best: bool) -> str:
+    words = [f"{name} {value:.4g}" for name, value in metrics.items()]
     return f"epoch {epoch}/{epochs}: {', '.join(words)}; {seconds:.1f} s{'; best so far' if is_best else ''}"

@@ -27,7 +27,7 @@ class TrainState:
         trained: whether these are all of its steps; validation is what is left of it.
         loss_sum, rows: of the steps done in it, for the epoch's mean loss.
         best: `best_key` of the best model so far.
-        best_figures: its epoch and figures.
+        best_figures: its epoch and metrics.
         run_folder: where the run logs.
         world: processes that share the steps.
         rows_of: split -> `rows_digest` of its label file.
@@ -44,13 +44,13 @@ class TrainState:
     world: int = 1
     rows_of: dict[str, str] = field(default_factory=dict)
 
-    def next_epoch(self, key: tuple[float, float], figures: dict[str, float]) -> "TrainState":
-        """The state after the epoch in progress, whose model has this `best_key` and these figures."""
+    def next_epoch(self, key: tuple[float, float], metrics: dict[str, float]) -> "TrainState":
+        """The state after the epoch in progress, whose model has this `best_key` and these metrics."""
         is_best = self.best is None or key > self.best
         return TrainState(
             epoch=self.epoch + 1,
             best=key if is_best else self.best,
-            best_figures={"epoch": self.epoch + 1, **figures} if is_best else self.best_figures,
+            best_figures={"epoch": self.epoch + 1, **metrics} if is_best else self.best_figures,
             run_folder=self.run_folder,
             world=self.world,
             rows_of=self.rows_of,
@@ -118,14 +118,14 @@ class CheckpointWriter:
         }
         self._write(self.path("checkpoint", spec.arch), content)
 
-    def best(self, network: nn.Module, spec: ModelSpec, figures: dict[str, float]) -> None:
+    def best(self, network: nn.Module, spec: ModelSpec, metrics: dict[str, float]) -> None:
         """What evaluation, conversion and the next stage need."""
         if not self.active:
             return
         content = {
             "state_dict": network.state_dict(),
             "spec": spec.to_dict(),
-            "figures": figures,
+            "figures": metrics,
             "config": self.flags,
         }
         self._write(self.path("model_best", spec.arch), content)

@@ -1,4 +1,4 @@
-"""Validation after every epoch: figures, plots, and the score range that the ModelSpec carries."""
+"""Validation after every epoch: metrics, plots, and the score range that the ModelSpec carries."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from applications.plots import scatter
 from applications.scoring import predict_logits
 from applications.splits import pin_memory
 from config import Config
-from dataloader.cache import PictureCache
+from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from dataloader.views import View
@@ -39,7 +39,7 @@ class Validator:
         labels: Labels,
         spec: ModelSpec,
         log: RunLog,
-        cache: PictureCache | None = None,
+        cache: ImageCache | None = None,
         first: int = 0,
     ) -> None:
         self.spec = spec
@@ -75,14 +75,14 @@ class Validator:
         )
         result = evaluate_logits(self._labels, logits, self._criterion)
         self.spec = with_percentiles(self.spec, result.scores)
-        self._log.scalars("val", result.figures, epoch + 1)
+        self._log.scalars("val", result.metrics, epoch + 1)
         self._log.histogram("val/scores", result.scores, epoch + 1)
         self._log.figure(
             "val/scatter", scatter(self._labels.task, *scatter_axes(self._labels, result)), epoch + 1
         )
         for warning in on_scores(self._labels, result):
             logging.warning("%s", warning)
-        return result.figures
+        return result.metrics
 
 
 def scatter_axes(labels: Labels, result: Predictions) -> tuple[np.ndarray, np.ndarray]:

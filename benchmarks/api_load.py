@@ -1,4 +1,4 @@
-"""The REST API under load, then under abuse: requests a second, waiting times, memory, what bad clients hear.
+"""The REST API under load, then under abuse: requests per second, waiting times, memory, bad clients.
 
     python benchmarks/api_load.py --photos DIR [--model FILE] [--clients 50] [--seconds 60] [--rounds 20]
 
@@ -26,7 +26,7 @@ if __package__ in (None, ""):
 import numpy as np
 
 from benchmarks.measure import resident
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from tests.conftest import free_port
 from tests.rest_client import ask, begun, bomb, form, until_up
 
@@ -36,7 +36,7 @@ UPLOAD_SECONDS = 2  # so that slow clients don't take half a minute each
 
 def main() -> None:
     args = _options()
-    photos = [path.read_bytes() for path in itertools.islice(find_pictures(args.photos), args.pictures)]
+    photos = [path.read_bytes() for path in itertools.islice(find_images(args.photos), args.images)]
     port = free_port()
     command = [sys.executable, str(ROOT / "demos/web_app.py"), "--api_only", "--port", str(port)]
     command += ["--upload_seconds", str(UPLOAD_SECONDS)]
@@ -45,7 +45,7 @@ def main() -> None:
         try:
             until_up(port, server)
             load(port, server.pid, photos, args.clients, 5.0)  # warms up
-            print("| | requests a second | p50, ms | p99, ms | statuses | MB before | MB after |")
+            print("| | requests per second | p50, ms | p99, ms | statuses | MB before | MB after |")
             print("|" + " --- |" * 7)
             name = f"{args.clients} clients, {args.seconds:.0f} s"
             print(f"| {name} | {load(port, server.pid, photos, args.clients, args.seconds)} |", flush=True)
@@ -120,7 +120,7 @@ def abuses(port: int, good: bytes) -> dict[str, Callable[[], list[int | str]]]:
         "header of a part that never ends": raw(b"--edge\r\nContent-Disposition: " + b"x" * 10**6, edge),
         "JSON in place of a form": raw(b"{}", {"Content-Type": "application/json"}),
         "PNG of 50,000 x 50,000": sent(("a.png", bomb())),
-        "picture cut off": sent(("a.png", good[: len(good) // 2])),
+        "image cut off": sent(("a.png", good[: len(good) // 2])),
         "program": sent(("a.exe", b"MZ" + bytes(99))),
         "PostScript": sent(("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")),
         "SVG": sent(("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')),
@@ -186,7 +186,7 @@ def _options() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--photos", type=Path, required=True)
-    add("--pictures", type=int, default=50, help="of the photos (default: 50)")
+    add("--images", type=int, default=50, help="of the photos (default: 50)")
     add("--model", type=Path, help="(default: pretrained/default.pth)")
     add("--clients", type=int, default=50)
     add("--seconds", type=float, default=60)

@@ -2,8 +2,8 @@
 
     python benchmarks/distortion_order.py --refs DIR [--count 20] [--types all] [-j N]
 
-Pictures are cut to 512 x 384 (or less, where they are smaller). A step is from one level to the next of one
-picture; a strict fall counts. Times are of one process among N at work.
+Images are cut to 512 x 384 (or less, where they are smaller). A step is from one level to the next of one
+image; a strict fall counts. Times are of one process among N at work.
 """
 
 import argparse
@@ -17,21 +17,21 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from distortions import distort, find_distortion, kinds_of, seed_of
 from distortions.registry import LEVELS
 from utils.cores import usable_cores
 
 WIDTH, HEIGHT = 512, 384
-HEADER = ("type", "ordered by", "PSNR 1..5", "SSIM 1..5", "PSNR falls", "SSIM falls", "ms an image")
+HEADER = ("type", "ordered by", "PSNR 1..5", "SSIM 1..5", "PSNR falls", "SSIM falls", "ms per image")
 
 
 def main() -> None:
     args = _options()
     kinds = kinds_of(args.types)
-    paths = sorted(find_pictures(args.refs))[: args.count]
-    print(f"{len(paths)} pictures, {len(paths) * (LEVELS - 1)} steps a type\n")
+    paths = sorted(find_images(args.refs))[: args.count]
+    print(f"{len(paths)} images, {len(paths) * (LEVELS - 1)} steps per type\n")
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
     with ProcessPoolExecutor(args.workers, initializer=_one_thread) as pool:
         for kind in kinds:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def judge(path: Path, kind: str) -> list[list[float]]:
-    """PSNR, SSIM and seconds, each for the five levels of `kind` on one picture."""
+    """PSNR, SSIM and seconds, each for the five levels of `kind` on one image."""
     from utils.data_generate.generate import psnr_of, ssim_of
 
     image = np.ascontiguousarray(np.asarray(read_rgb(path))[:HEIGHT, :WIDTH])
@@ -70,8 +70,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--refs", type=Path, required=True, metavar="DIR", help="folder of pristine pictures")
-    parser.add_argument("--count", type=int, default=20, help="pictures, the first by name (default: 20)")
+    parser.add_argument("--refs", type=Path, required=True, metavar="DIR", help="folder of pristine images")
+    parser.add_argument("--count", type=int, default=20, help="images, the first by name (default: 20)")
     parser.add_argument("--types", default="all", help="sets or types, comma separated (default: all)")
     parser.add_argument(
         "-j", "--workers", type=int, default=usable_cores(), help="processes (default: all cores)"

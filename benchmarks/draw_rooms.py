@@ -1,4 +1,4 @@
-"""The picture of the rooms and what they import, read from the code: docs/images/rooms.png.
+"""The image of the rooms and what they import, read from the code: docs/images/rooms.png.
 
     python benchmarks/draw_rooms.py [--out FILE]
 

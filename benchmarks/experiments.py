@@ -6,7 +6,7 @@
     python benchmarks/experiments.py --data DATA --rated RATED --out OUT [--only NAME ...]
 
 A configuration of experiments.yaml trains EfficientNet-Lite0, or what its -a says, on a few of DATA's
-training scenes by main.py. It is judged first on scenes that none of them saw, then on rated pictures. Prints
+training scenes by main.py. It is judged first on scenes that none of them saw, then on rated images. Prints
 a row each; what is done is not done again.
 """
 
@@ -56,7 +56,7 @@ def main() -> None:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="of live_generator --label regress")
     add("--rated", type=Path, required=True, help="of rated_sets.py")
-    add("--out", type=Path, required=True, help="for weights, logs and figures")
+    add("--out", type=Path, required=True, help="for weights, logs and metrics")
     add(
         "--scenes",
         type=int,
@@ -176,7 +176,7 @@ def arch_of(stages: list[str]) -> str:
 
 
 def judge(weights: Path, folder: Path, out: Path, rated_sets: Path) -> dict[str, object]:
-    """Figures and intervals of every judge, as `main.py -e` writes them."""
+    """Metrics and intervals of every judge, as `main.py -e` writes them."""
     places = {"unseen": out / "unseen_mos", **{name: rated_sets / name for name in RATED}}
     found: dict[str, object] = {}
     for name, place in {**places, "pairs": out / "unseen_pairs"}.items():

@@ -25,7 +25,7 @@ from PIL import Image
 from benchmarks.label_loading import scene_pairs, write_labels
 
 ROOT = Path(__file__).resolve().parents[1]
-PICTURES = 100  # behind the links: a file system allows some ten thousand links to one
+IMAGES = 100  # behind the links: a file system allows some ten thousand links to one
 ARGV = (
     *("--train", "-a", "mobilenet_v3_small", "--image_size", "32", "32", "-g", "0", "-b", "60"),
     *("--save_every", "1000000", "--epochs", "1"),
@@ -63,8 +63,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="before memory is read (default: 20)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows, pictures = write_data(Path(folder))
-        print(f"Python {platform.python_version()}, {rows:,} pairs of {pictures:,} pictures\n")
+        rows, images = write_data(Path(folder))
+        print(f"Python {platform.python_version()}, {rows:,} pairs of {images:,} images\n")
         print(
             "| worker processes | seconds to the first step's end | MB of all processes |\n|" + " --- |" * 3
         )
@@ -74,16 +74,16 @@ def main() -> None:
 
 
 def write_data(root: Path) -> tuple[int, int]:
-    """data/train and a small data/val below `root`; the numbers of pairs and pictures."""
+    """data/train and a small data/val below `root`; the numbers of pairs and images."""
     work = root / "work"
     counts = write_labels(work, scene_pairs())
     chance = np.random.default_rng(0)
-    bases = [root / f"{number}.jpg" for number in range(PICTURES)]
+    bases = [root / f"{number}.jpg" for number in range(IMAGES)]
     for base in bases:
         Image.fromarray(chance.integers(0, 256, (40, 40, 3), np.uint8)).save(base)
     for number, path in enumerate(sorted(work.glob("data/train/*/*.png"))):
         path.unlink()
-        os.link(bases[number % PICTURES], path)
+        os.link(bases[number % IMAGES], path)
     (work / "label.txt").rename(work / "data/train/label.txt")
     (work / "data/val").mkdir()
     rows = (work / "data/train/label.txt").read_text(encoding="utf-8").splitlines()[:10]

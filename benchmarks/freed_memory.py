@@ -43,10 +43,10 @@ def main() -> None:
     )
     add = parser.add_argument
     add("--archs", nargs="+", default=["efficientnet_lite0", "mobilenet_v3_large", "resnet18"])
-    add("-b", "--batch_size", type=int, default=23, help="pictures of 224 x 224 a step (default: 23)")
+    add("-b", "--batch_size", type=int, default=23, help="images of 224 x 224 per step (default: 23)")
     add("--rounds", type=int, default=3)
     args = parser.parse_args()
-    print("| network | freed memory | pictures a second | MB at the peak |\n|" + " --- |" * 4)
+    print("| network | freed memory | images per second | MB at the peak |\n|" + " --- |" * 4)
     for arch in args.archs:
         found: dict[str, list[tuple[float, float]]] = {"given back": [], "kept": []}
         for _ in range(args.rounds):

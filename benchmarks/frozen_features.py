@@ -7,7 +7,7 @@
 
 Features are computed once a view; each row then changes one thing: the view, the layers, the types of
 distortion, or the full-reference metric that makes the labels. The strength of the ridge is chosen on half of
-the unseen scenes, the other half gives the figures. Without --resume: EfficientNet-Lite0 of ImageNet.
+the unseen scenes, the other half gives the metrics. Without --resume: EfficientNet-Lite0 of ImageNet.
 """
 
 import argparse
@@ -117,7 +117,7 @@ def of_scenes(records: Iterable[Record], count: int) -> list[Record]:
 
 
 class Features:
-    """Mean and deviation over the picture of each channel after every block, the last layer's first."""
+    """Mean and deviation over the image of each channel after every block, the last layer's first."""
 
     def __init__(self, network: nn.Module) -> None:
         self._network, self._found = network.to(memory_format=torch.channels_last), []  # type: ignore[var-annotated]
@@ -127,9 +127,9 @@ class Features:
         self._normalise = Normalise(HALF, HALF)
 
     def of(self, paths: Sequence[Path], view: View, name: str) -> np.ndarray:
-        """(pictures, 2 * channels), the mean over the crops of a picture."""
+        """(images, 2 * channels), the mean over the crops of an image."""
         rows = []
-        with torch.inference_mode(), progress_bar(total=len(paths), desc=name, unit="picture") as bar:
+        with torch.inference_mode(), progress_bar(total=len(paths), desc=name, unit="image") as bar:
             for path in paths:
                 crops = view.evaluate(read_rgb(path)).contiguous(memory_format=torch.channels_last)
                 self._found.clear()
@@ -180,7 +180,7 @@ class Table:
 
 
 def labels_of(records: list[Record], metrics: str) -> np.ndarray:
-    """(pictures,) labels, higher = better: pseudo-MOS of one metric or of all, or 5 less the level."""
+    """(images,) labels, higher = better: pseudo-MOS of one metric or of all, or 5 less the level."""
     if metrics == "level":
         return np.array([5.0 - record.level for record in records])
     wanted = METRICS if metrics == "mean of ranks" else (metrics,)

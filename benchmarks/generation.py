@@ -1,8 +1,8 @@
-"""How fast pictures are generated, and where the time goes.
+"""How fast images are generated, and where the time goes.
 
     python benchmarks/generation.py --refs DIR [--count 12] [--sets live tid2013] [-j N]
 
-Pictures of --refs, cut to 512 x 384, go through the generator's own command line: images a second on all
+Images of --refs, cut to 512 x 384, go through the generator's own command line: images per second on all
 cores, and the processor time of its processes as a share of cores x wall time. Then the same work in one
 process under Python's profiler: the share spent inside libraries (Pillow's codecs, OpenCV, SciPy,
 scikit-image, NumPy) and in what part of the work.
@@ -21,7 +21,7 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from distortions import kinds_of
 from utils.cores import usable_cores
@@ -31,7 +31,7 @@ from utils.data_generate.plan import in_place
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 512, 384
 PARTS = ("distort", "write_image", "ssim_of", "psnr_of", "read_rgb")
-HEADER = ("set", "images", "images a second", "cores busy", "inside libraries", *PARTS)
+HEADER = ("set", "images", "images per second", "cores busy", "inside libraries", *PARTS)
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _cut(source: Path, folder: Path, count: int) -> Path:
     folder.mkdir()
-    for path in sorted(find_pictures(source))[:count]:
+    for path in sorted(find_images(source))[:count]:
         read_rgb(path).crop((0, 0, WIDTH, HEIGHT)).save(folder / f"{path.stem}.png")
     return folder
 
@@ -65,7 +65,7 @@ def _command(refs: Path, types: str, workers: int) -> tuple[int, float, float]:
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    scenes = sum(1 for _ in find_pictures(refs))
+    scenes = sum(1 for _ in find_images(refs))
     return scenes * len(kinds_of(types)) * 5, seconds, used / seconds
 
 
@@ -96,8 +96,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--refs", type=Path, required=True, metavar="DIR", help="folder of pristine pictures")
-    parser.add_argument("--count", type=int, default=12, help="pictures, the first by name (default: 12)")
+    parser.add_argument("--refs", type=Path, required=True, metavar="DIR", help="folder of pristine images")
+    parser.add_argument("--count", type=int, default=12, help="images, the first by name (default: 12)")
     parser.add_argument("--sets", nargs="+", default=["live", "tid2013"], help="(default: live tid2013)")
     parser.add_argument(
         "-j", "--workers", type=int, default=usable_cores(), help="processes (default: all cores)"

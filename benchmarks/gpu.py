@@ -5,11 +5,11 @@
         [--epochs 4] [--device cuda] [--folder DIR]
 
 Sections, each in its own words and in about half a minute on an H100:
-    memory   images a second of whole steps (forward, backward, update) over one batch in memory, for every
+    memory   images per second of whole steps (forward, backward, update) over one batch in memory, for every
              number of --batches in float32 and bf16: as it is, with the loss read after every step as it was
              once, and with cudnn.benchmark
     reads    what waits for the GPU between two log lines of an epoch (0), and in all
-    predict  by --chunks: crops a second of the forward alone, images a second of --predict; decoding alone
+    predict  by --chunks: crops per second of the forward alone, images per second of --predict; decoding
     whole    wall time of `main.py --predict`, and of `main.py --train` over --epochs from files
     phases   what a training command does with its time, from its first import to its end
 
@@ -116,7 +116,7 @@ def job_of(argv: list[str], device: str) -> Iterator[Any]:
 def memory(args: argparse.Namespace) -> None:
     import torch
 
-    print("images a step, precision: images a second as it is | loss read each step | cudnn.benchmark")
+    print("images per step, precision: images per second as it is | loss read each step | cudnn.benchmark")
     for count in args.batches:
         for amp in ("no", "bf16"):
             with job_of(flags(args, min(count, args.images), "--amp", amp, "-j", "0"), args.device) as job:
@@ -226,8 +226,8 @@ def predict(args: argparse.Namespace) -> None:
     fit = loaded.view.needs
     with ThreadPoolExecutor(cores) as pool:
         alone = rate(lambda: list(pool.map(lambda path: decode_path(path, loaded, fit), paths)), len(paths))
-    print(f"decoding alone, {cores} threads: {alone:.0f} images a second")
-    print(f"{'crops a forward':>15}   forward alone, crops a second | --predict, images a second")
+    print(f"decoding alone, {cores} threads: {alone:.0f} images per second")
+    print(f"{'crops a forward':>15}   forward alone, crops per second | --predict, images per second")
     for chunk in args.chunks:
         scorer = Scorer(loaded.engine, loaded.spec, chunk)
         scorer.score_crops(crops[:chunk])
@@ -284,7 +284,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     add("--arch", default="efficientnet_b0")
-    add("--batches", type=int, nargs="+", default=[96, 384], help="images a step")
+    add("--batches", type=int, nargs="+", default=[96, 384], help="images per step")
     add("--chunks", type=int, nargs="+", default=[4, 64, 256], help="crops a forward of --predict")
     add("--images", type=int, default=960, help="a sixth of them to validate on (default: 960)")
     add("--side", type=int, default=512, help="of the images, in pixels (default: 512)")

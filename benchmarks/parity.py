@@ -4,7 +4,7 @@
 
 One architecture of each family, with random weights whose batch statistics come from the photos and whose
 scores of them have a deviation of 1, so that a difference of 1e-4 is one ten-thousandth of what separates
-pictures. The column "rounding" is how far PyTorch in float32 lies from itself in float64: an engine can't do
+images. The column "rounding" is how far PyTorch in float32 lies from itself in float64: an engine can't do
 better. Where it is more than 1e-4 (random weights and many batch normalisations are chaotic: each layer
 magnifies what the one before it rounded) the statistics stay as they were, 0 and 1, marked by *.
 Every file is opened from itself by `load_scorer`, and scores photos and noise, one and seven at a
@@ -26,7 +26,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines import load_scorer
@@ -55,7 +55,7 @@ CHAOS = 1e-4
 
 def main() -> None:
     args = _options()
-    photos = [read_rgb(path) for path in itertools.islice(find_pictures(args.photos), args.pictures)]
+    photos = [read_rgb(path) for path in itertools.islice(find_images(args.photos), args.images)]
     columns = ("network", "view", "rounding", *SUFFIXES)
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     if args.resume:
@@ -78,7 +78,7 @@ def main() -> None:
         "network",
         "SRCC with float",
         "largest difference",
-        "pictures",
+        "images",
         "times the speed",
         "of the size",
     )
@@ -90,7 +90,7 @@ def main() -> None:
 def network_of(
     arch: str, view: View, crops: np.ndarray, statistics: bool = True
 ) -> tuple[nn.Module, ModelSpec]:
-    """Random weights that tell pictures apart: the scores of `crops` have mean 0 and deviation 1.
+    """Random weights that tell images apart: the scores of `crops` have mean 0 and deviation 1.
 
     Args:
         statistics: of batch normalisation come from the crops.
@@ -161,7 +161,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--resume", type=Path, help="a trained model to compare too, in its own view")
-    parser.add_argument("--pictures", type=int, default=160, help="for INT8 (default: 160)")
+    parser.add_argument("--images", type=int, default=160, help="for INT8 (default: 160)")
     parser.add_argument("--archs", nargs="*", default=FAMILIES, help="default: one of each family")
     parser.add_argument("--int8", nargs="*", default=FAMILIES[:5], help="default: the first five")
     return parser.parse_args()

@@ -2,7 +2,7 @@
 
     python benchmarks/precision.py [--archs efficientnet_b0 ...] [-b 23] [--rounds 5] [--compile]
 
-Forward, backward and an Adam step on pictures of 224 x 224 that lie in memory. The variants of a network take
+Forward, backward and an Adam step on images of 224 x 224 that lie in memory. The variants of a network take
 turns, step by step; medians, lowest and highest. What `--compile` costs before its first step is told apart.
 """
 
@@ -34,13 +34,13 @@ def main() -> None:
     )
     add = parser.add_argument
     add("--archs", nargs="+", default=["efficientnet_b0", "mobilenet_v3_large", "resnet18"])
-    add("-b", "--batch_size", type=int, default=23, help="pictures a step (default: 23)")
+    add("-b", "--batch_size", type=int, default=23, help="images per step (default: 23)")
     add("--rounds", type=int, default=5)
     add("--compile", action="store_true", help="also torch.compile, which takes minutes")
     args = parser.parse_args()
     keep_freed_memory()
     print(
-        "| network | training | pictures a second | times the first | seconds to the end of the first step |"
+        "| network | training | images per second | times the first | seconds to the end of the first step |"
     )
     print("|" + " --- |" * 5)
     for arch in args.archs:
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def measured(arch: str, count: int, rounds: int, compiled: bool) -> dict[str, tuple[list[float], float]]:
-    """Name of the variant -> (pictures a second of each round, seconds of the first step)."""
+    """Name of the variant -> (images per second of each round, seconds of the first step)."""
     steps = variants(arch, count, compiled)
     starts, speeds = {}, {name: [] for name in steps}  # type: ignore[var-annotated]
     for turn in range(rounds + 1):

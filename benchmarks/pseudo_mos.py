@@ -5,10 +5,10 @@
 
 `people`: SRCC of each metric, and of means of ranks, with human scores. labels.csv has the columns path,
 reference and one of dmos, dmos_realigned (lower is better) or mos; paths are relative to --root, by default
-the folder of labels.csv. Pictures equal to their reference are left out. Intervals are percentile bootstraps
-over pictures, 95%.
+the folder of labels.csv. Images equal to their reference are left out. Intervals are percentile bootstraps
+over images, 95%.
 
-`agreement`: the pictures of --refs, cut to 512 x 384, in every type and level; for each two metrics the SRCC
+`agreement`: the images of --refs, cut to 512 x 384, in every type and level; for each two metrics the SRCC
 over all of them (types mixed), the median of it over scenes, and the share of pairs across types within a
 scene that both put in the same order.
 """
@@ -26,7 +26,7 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from distortions import distort, kinds_of, seed_of
 from distortions.registry import LEVELS
@@ -61,7 +61,7 @@ def people(args: argparse.Namespace) -> None:
     opinions = np.array([COLUMNS[column] * rows[i].number(column) for i in kept])
     values = np.array([judged[i] for i in kept])
     types = np.array([rows[i].get("type") for i in kept])
-    print(f"{len(kept)} of {len(rows)} pictures, {len({rows[i]['reference'] for i in kept})} references\n")
+    print(f"{len(kept)} of {len(rows)} images, {len({rows[i]['reference'] for i in kept})} references\n")
     print("| metric | SRCC | 95% interval | within types, mean |\n| --- | --- | --- | --- |")
     columns = dict(zip((*METRICS, "psnr"), values.T, strict=True))
     columns |= {f"mean of ranks: {', '.join(mix)}": _mixed(columns, mix) for mix in MIXES}
@@ -74,7 +74,7 @@ def people(args: argparse.Namespace) -> None:
 
 def agreement(args: argparse.Namespace) -> None:
     kinds = kinds_of(args.types)
-    paths = sorted(find_pictures(args.refs))[: args.count]
+    paths = sorted(find_images(args.refs))[: args.count]
     work = [(path, kind) for path in paths for kind in kinds]
     with ProcessPoolExecutor(args.workers, initializer=_one_thread) as pool:
         judged = _watched(pool.map(judge_levels, *zip(*work, strict=True)), len(work))
@@ -84,7 +84,7 @@ def agreement(args: argparse.Namespace) -> None:
     across = kind_of[first] != kind_of[second]
     first, second = first[across], second[across]
     pairs = first.size * len(paths)
-    print(f"{len(values)} scenes, {values[..., 0].size} pictures, {pairs} pairs across types\n")
+    print(f"{len(values)} scenes, {values[..., 0].size} images, {pairs} pairs across types\n")
     print("| metrics | SRCC over all | median over scenes | same order |\n| --- | --- | --- | --- |")
     names = (*METRICS, "psnr")
     for a, b in combinations([names.index(name) for name in args.metrics], 2):
@@ -97,12 +97,12 @@ def agreement(args: argparse.Namespace) -> None:
 
 
 def judge_files(pair: tuple[Path, Path]) -> tuple[float, ...]:
-    """All metrics, then PSNR, of the picture pair[1] against pair[0]."""
+    """All metrics, then PSNR, of the image pair[1] against pair[0]."""
     return _judge(*(np.asarray(read_rgb(path)) for path in pair))
 
 
 def judge_levels(path: Path, kind: str) -> list[tuple[float, ...]]:
-    """The same for the five levels of `kind` on one picture."""
+    """The same for the five levels of `kind` on one image."""
     image = np.ascontiguousarray(np.asarray(read_rgb(path))[:HEIGHT, :WIDTH])
     levels = range(1, LEVELS + 1)
     return [
@@ -150,8 +150,8 @@ def _options() -> argparse.Namespace:
     rated.add_argument("--ratings", type=Path, required=True, metavar="CSV", help="path,reference and scores")
     rated.add_argument("--root", type=Path, metavar="DIR", help="where its paths begin (default: its folder)")
     made = commands.add_parser("agreement", help="of the metrics with each other, across types")
-    made.add_argument("--refs", type=Path, required=True, metavar="DIR", help="folder of pristine pictures")
-    made.add_argument("--count", type=int, default=20, help="pictures, the first by name (default: 20)")
+    made.add_argument("--refs", type=Path, required=True, metavar="DIR", help="folder of pristine images")
+    made.add_argument("--count", type=int, default=20, help="images, the first by name (default: 20)")
     made.add_argument("--types", default="tid2013", help="sets or types (default: tid2013)")
     made.add_argument("--metrics", nargs="+", default=COMPARED, choices=[*METRICS, "psnr"], metavar="NAME",
         help="which to compare (default: seven)")  # fmt: skip

@@ -1,9 +1,9 @@
-"""label.txt of rated pictures, so that `main.py -e --criterion regress --data OUT/NAME` judges any model.
+"""label.txt of rated images, so that `main.py -e --criterion regress --data OUT/NAME` judges any model.
 
     python benchmarks/rated_sets.py --rated DIR --out OUT
 
 DIR holds LIVE_sample/ and TUI_HEVC/ with labels.csv and images/. OUT gets live (MOS = 100 - DMOS), tui (as
-the files are), and tui_512 (scaled to 512 lines by Lanczos: the raters saw all pictures at one size).
+the files are), and tui_512 (scaled to 512 lines by Lanczos: the raters saw all images at one size).
 """
 
 import argparse
@@ -58,7 +58,7 @@ def scaled(path: Path, folder: Path) -> Path:
 def write_labels(folder: Path, rows: list[tuple[Path, float]]) -> None:
     (folder / "test").mkdir(parents=True, exist_ok=True)
     write_text(folder / "test/label.txt", "".join(f'"{path}",{mos:.4f}\n' for path, mos in rows))
-    print(f"{folder}: {len(rows)} pictures")
+    print(f"{folder}: {len(rows)} images")
 
 
 if __name__ == "__main__":

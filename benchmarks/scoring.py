@@ -1,9 +1,9 @@
-"""Pictures a second of --predict, beside what people write themselves and the limits of the machine.
+"""Images a second of --predict, beside what people write themselves and the limits of the machine.
 
 python benchmarks/scoring.py --resume MODEL.pth [--photos FOLDER] [--int8 MODEL_int8.xml]
 
-The pictures: 300 JPEGs of 1 to 12 megapixels, tiled from the photographs of --photos at their own resolution,
-so that the detail in them is real; a folder of photographs that large can be named by --pictures instead.
+The images: 300 JPEGs of 1 to 12 megapixels, tiled from the photographs of --photos at their own resolution,
+so that the detail in them is real; a folder of photographs that large can be named by --images instead.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from dataloader.folders import find_pictures  # noqa: E402
+from dataloader.folders import find_images  # noqa: E402
 from dataloader.image import read_rgb  # noqa: E402
 from dataloader.views import View  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
@@ -37,10 +37,10 @@ COUNT = 300
 MEGAPIXELS = (1, 2, 3, 5, 8, 12)
 
 
-def make_pictures(photos: Path, folder: Path) -> None:
+def make_images(photos: Path, folder: Path) -> None:
     """COUNT JPEGs of MEGAPIXELS in turn, landscape and upright, quality 85 to 95, tiled from `photos`."""
     rng = np.random.default_rng(0)
-    tiles = [tile for tile in map(read_rgb, find_pictures(photos)) if min(tile.size) >= 450]
+    tiles = [tile for tile in map(read_rgb, find_images(photos)) if min(tile.size) >= 450]
     for number in range(COUNT):
         pixels = MEGAPIXELS[number % len(MEGAPIXELS)] * 1e6
         long, short = int((pixels * 4 / 3) ** 0.5), int((pixels * 3 / 4) ** 0.5)
@@ -68,7 +68,7 @@ def opened(model: Path) -> tuple[torch.nn.Module, ModelSpec]:
     return open_checkpoint(model)
 
 
-class Pictures(torch.utils.data.Dataset):
+class Images(torch.utils.data.Dataset):
     """For the DataLoader."""
 
     def __init__(self, paths: list[Path], view: View) -> None:
@@ -85,7 +85,7 @@ class Pictures(torch.utils.data.Dataset):
 def by_loader(paths: list[Path], model: Path, workers: int) -> None:
     module, spec = opened(model)
     view = View(spec.view, spec.image_size, spec.patches)
-    loader = torch.utils.data.DataLoader(Pictures(paths, view), batch_size=32, num_workers=workers)
+    loader = torch.utils.data.DataLoader(Images(paths, view), batch_size=32, num_workers=workers)
     with torch.inference_mode():
         for batch in loader:
             module(to_unit(batch.flatten(0, 1)))
@@ -112,7 +112,7 @@ def forward_alone(count: int, scorer: Scorer, cores: int) -> None:
 
 
 def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> dict[str, float]:
-    """Pictures a second of each work and its count, the best of `rounds`; all take turns in every round."""
+    """Images a second of each work and its count, the best of `rounds`; all take turns in every round."""
     best = dict.fromkeys(works, float("inf"))
     for _ in range(rounds):
         for name, (work, _) in works.items():
@@ -151,7 +151,7 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
     others.shutdown()
     loop, loader, ours, decode, forward = list(rates.values())[:5]
     bound = 1 / (1 / decode + 1 / forward)
-    print(f"{spec.arch}, {spec.view}, {len(paths)} pictures, {cores} cores; pictures a second:")
+    print(f"{spec.arch}, {spec.view}, {len(paths)} images, {cores} cores; images per second:")
     for name, value in rates.items():
         print(f"  {name:<32} {value:8.1f}")
     print(f"  {'bound 1/(1/decode + 1/forward)':<32} {bound:8.1f}")
@@ -166,14 +166,14 @@ def main() -> int:
     )
     parser.add_argument("--resume", type=Path, nargs="+", required=True, help="checkpoints")
     parser.add_argument("--int8", type=Path, help="of the first checkpoint, converted")
-    parser.add_argument("--photos", type=Path, help="what the pictures are tiled from")
-    parser.add_argument("--pictures", type=Path, help="pictures that are there already")
+    parser.add_argument("--photos", type=Path, help="what the images are tiled from")
+    parser.add_argument("--images", type=Path, help="images that are there already")
     parser.add_argument("--rounds", type=int, default=3, help="the best of so many is printed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.pictures is None:
-            make_pictures(arguments.photos, Path(folder))
-        paths = list(find_pictures(arguments.pictures or folder))[:COUNT]
+        if arguments.images is None:
+            make_images(arguments.photos, Path(folder))
+        paths = list(find_images(arguments.images or folder))[:COUNT]
         for turn, model in enumerate(arguments.resume):
             measure(model, paths, arguments.rounds, arguments.int8 if turn == 0 else None)
     return 0

@@ -19,7 +19,7 @@ def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
     """Mean over all pairs i, j with MOS_i > MOS_j of max(0, (MOS_i - MOS_j) - (score_i - score_j)).
 
     The hinge of RankIQA (Liu et al. 2017, eq. 3) with the gap of the labels as the margin of each pair: two
-    pictures of nearly one MOS need not lie far apart. 0 where all MOS are equal. Without gradients it takes
+    images of nearly one MOS need not lie far apart. 0 where all MOS are equal. Without gradients it takes
     memory for PAIRS pairs at most.
 
     Args:

@@ -30,10 +30,10 @@ def score(logits: Tensor) -> Tensor:
 
 
 def average_patches(logits: Tensor) -> Tensor:
-    """The logits of a picture from those of its crops, so that score(average) = mean of the crops' scores.
+    """The logits of an image from those of its crops, so that score(average) = mean of the crops' scores.
 
     Args:
-        logits: (B, P, N), P crops a picture.
+        logits: (B, P, N), P crops per image.
 
     Returns:
         (B, N): for N = 1 the mean; for N > 1 the logarithm of the mean distribution.

@@ -1,1 +1,1 @@
-"""From label files and pictures to batches."""
+"""From label files and images to batches."""

@@ -1,4 +1,4 @@
-"""Which label rows make each training step: deterministic by seed and epoch, each row once an epoch."""
+"""Which label rows make each training step: deterministic by seed and epoch, each row once per epoch."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from dataloader.groups import row_groups
 
-GROUPS_A_BATCH = 4  # at least; fewer would share more images a batch, but let one scene steer a step
+GROUPS_A_BATCH = 4  # at least; fewer would share more images per batch, but let one scene steer a step
 
 
 class StepRows(NamedTuple):
@@ -25,7 +25,7 @@ class StepRows(NamedTuple):
 
 
 class RowBatches:
-    """Cuts the rows of a label file into steps of `batch_size` rows a process.
+    """Cuts the rows of a label file into steps of `batch_size` rows per process.
 
     Whole groups of rows that share images are shuffled, laid end to end and cut, so that every step but the
     last has exactly `batch_size` rows in every process. With `together`, a last group of the file that is
@@ -35,12 +35,12 @@ class RowBatches:
     Args:
         images: (R, 2) or (R, 1) image indices of the rows.
         count: number of images.
-        batch_size: rows a step and process.
+        batch_size: rows per step and process.
         seed: of the order.
         world, rank: number of processes, and which this is.
         grouped: False shuffles single rows.
-        together: rows that follow each other and are a group, where a row has one image: the versions of a
-            picture, say; `batch_size` is a multiple of it. A loss on the order of a batch's rows then
+        together: rows that follow each other and are a group, where a row has one image: the versions of an
+            image, say; `batch_size` is a multiple of it. A loss on the order of a batch's rows then
             compares what should be compared.
     """
 

@@ -1,4 +1,4 @@
-"""Decoded pictures kept between epochs, in memory or on disk, shared by all workers of a process."""
+"""Decoded images kept between epochs, in memory or on disk, shared by all workers of a process."""
 
 import multiprocessing
 import os
@@ -11,16 +11,16 @@ import numpy as np
 import torch
 
 
-class PictureCache:
-    """uint8 pictures by number, as many as fit.
+class ImageCache:
+    """uint8 images by number, as many as fit.
 
-    Nothing is thrown out when it is full: an epoch needs each picture once, so that the one that has not been
-    needed for longest is the one that comes next. The pictures lie in a file without a name, in memory or in
+    Nothing is thrown out when it is full: an epoch needs each image once, so that the one that has not been
+    needed for longest is the one that comes next. The images lie in a file without a name, in memory or in
     the temporary folder (TMPDIR); all workers share it, and it vanishes with the last of them, even after a
     kill.
 
     Args:
-        count: of pictures that may be asked for.
+        count: of images that may be asked for.
         capacity: bytes.
         in_memory: False: in the temporary folder.
     """
@@ -33,28 +33,28 @@ class PictureCache:
         self._lock = multiprocessing.get_context("spawn").Lock()
 
     def get(self, number: int, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """The picture `number`, (H, W, 3): as it is kept, or what `make` gives, kept if it fits."""
+        """The image `number`, (H, W, 3): as it is kept, or what `make` gives, kept if it fits."""
         offset, height, width = self._where[number].tolist()
         if offset >= 0:
             kept = os.pread(self._file, 3 * height * width, offset)
             return np.frombuffer(kept, np.uint8).reshape(height, width, 3)
-        picture = make()
-        self._put(number, picture)
-        return picture
+        image = make()
+        self._put(number, image)
+        return image
 
-    def _put(self, number: int, picture: np.ndarray) -> None:
+    def _put(self, number: int, image: np.ndarray) -> None:
         with self._lock:
             offset = int(self._used)
-            if offset + picture.size > self._capacity or self._where[number, 0] >= 0:
+            if offset + image.size > self._capacity or self._where[number, 0] >= 0:
                 return
-            self._used += picture.size
+            self._used += image.size
         try:
-            written = os.pwrite(self._file, picture.tobytes(), offset)
+            written = os.pwrite(self._file, image.tobytes(), offset)
         except OSError:  # the disk holds less than was promised: what is kept stays, nothing is added
             self._used.fill_(self._capacity)
             return
-        if written == picture.size:
-            self._where[number, 1:] = torch.tensor(picture.shape[:2])
+        if written == image.size:
+            self._where[number, 1:] = torch.tensor(image.shape[:2])
             self._where[number, 0] = offset  # last: readers take no lock
 
     def __getstate__(self) -> dict[str, Any]:

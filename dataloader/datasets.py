@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dataloader.batches import StepRows
-from dataloader.cache import PictureCache
+from dataloader.cache import ImageCache
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
@@ -25,7 +25,7 @@ class TrainBatch(NamedTuple):
             (R, 1) for emd and regress.
         targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
         weight: see `StepRows`.
-        faults: a message for every picture that could not be read; its rows are left out.
+        faults: a message for every image that could not be read; its rows are left out.
         numbers: int64 (M,), which images of the label file these are.
     """
 
@@ -38,12 +38,12 @@ class TrainBatch(NamedTuple):
 
 
 class EvalBatch(NamedTuple):
-    """Pictures to be scored.
+    """Images to be scored.
 
     Attributes:
         numbers: int64 (M,) image numbers.
-        images: uint8 (M, P, 3, H, W), P crops a picture.
-        faults: a message for every picture that could not be read; its number is left out.
+        images: uint8 (M, P, 3, H, W), P crops per image.
+        faults: a message for every image that could not be read; its number is left out.
     """
 
     numbers: Tensor
@@ -56,11 +56,11 @@ class TrainDataset(Dataset):
 
     Args:
         labels: the rows.
-        view: how a picture becomes a tensor.
+        view: how an image becomes a tensor.
         seed: with the epoch and the scene it decides on flip and crop, so that the images of a pair are
             treated alike and a run can be repeated; None turns augmentation off.
-        siamese: decode the pictures of each row for itself.
-        cache: keeps decoded pictures between epochs.
+        siamese: decode the images of each row for itself.
+        cache: keeps decoded images between epochs.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TrainDataset(Dataset):
         view: View,
         seed: int | None,
         siamese: bool = False,
-        cache: PictureCache | None = None,
+        cache: ImageCache | None = None,
     ) -> None:
         self._labels, self._view, self._seed, self._siamese = labels, view, seed, siamese
         self._cache = cache
@@ -122,7 +122,7 @@ class EvalDataset(Dataset):
     """
 
     def __init__(
-        self, paths: StringTable, view: View, cache: PictureCache | None = None, first: int = 0
+        self, paths: StringTable, view: View, cache: ImageCache | None = None, first: int = 0
     ) -> None:
         self._paths, self._view, self._cache, self._first = paths, view, cache, first
 

@@ -154,7 +154,7 @@ def _why_not(entry: "os.DirEntry[str]") -> str:
         return "" if named else "other"  # a link to where nobody may look: its row will say so
 
 
-def find_pictures(folder: str | Path, told: bool = True, deep: bool = True) -> list[Path]:
+def find_images(folder: str | Path, told: bool = True, deep: bool = True) -> list[Path]:
     """The images below `folder`, sorted; see above for what counts as one.
 
     Args:

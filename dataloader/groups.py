@@ -27,7 +27,7 @@ def row_groups(images: np.ndarray, count: int, limit: int) -> np.ndarray:
     Args:
         images: (R, 2) or (R, 1) image indices of the rows.
         count: number of images.
-        limit: rows a group, at least 1.
+        limit: rows per group, at least 1.
     """
     rows = len(images)
     if images.shape[1] == 1 or limit <= 1:

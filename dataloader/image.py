@@ -1,4 +1,4 @@
-"""Reading pictures: whatever the file holds becomes 8-bit RGB, or one typed error."""
+"""Reading images: whatever the file holds becomes 8-bit RGB, or one typed error."""
 
 import struct
 import warnings
@@ -136,5 +136,5 @@ def _reason(file: IO[bytes], damage: BaseException) -> str:
     if content:
         return f"{OTHER_CONTENT} {content}"
     if isinstance(damage, UnidentifiedImageError):
-        return "not a picture in any format that Pillow knows"
-    return f"damaged picture ({damage or type(damage).__name__})"
+        return "not an image in any format that Pillow knows"
+    return f"damaged image ({damage or type(damage).__name__})"

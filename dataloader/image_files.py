@@ -8,7 +8,7 @@ from typing import IO
 from utils.errors import ImageError
 
 _KINDS = {
-    stat.S_IFDIR: "is a folder, not a picture",
+    stat.S_IFDIR: "is a folder, not an image",
     stat.S_IFIFO: "is a pipe, not an image file",
     stat.S_IFSOCK: "is a socket, not an image file",
     stat.S_IFCHR: "is a device, not an image file",
@@ -28,7 +28,7 @@ def open_file(path: str | Path) -> IO[bytes]:
             raise ImageError(f"{path}: {_KINDS[kind]}")
         return open(path, "rb")  # noqa: SIM115, PTH123  # the caller closes it
     except FileNotFoundError as error:
-        dangling = "a link that leads nowhere" if os.path.islink(path) else "no such picture"  # noqa: PTH114
+        dangling = "a link that leads nowhere" if os.path.islink(path) else "no such image"  # noqa: PTH114
         raise ImageError(f"{path}: {dangling}") from error
     except PermissionError as error:
         raise ImageError(f"{path}: no permission to read it") from error

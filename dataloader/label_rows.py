@@ -107,7 +107,7 @@ class Interner:
         """The same for a name that is not among `known` yet."""
         plain = name.replace("\\", "/")
         if plain.startswith(("./", "../")) or "/./" in plain or "//" in plain or "/../" in plain:
-            plain = os.path.normpath(plain)  # two spellings of one picture are one image
+            plain = os.path.normpath(plain)  # two spellings of one image are one image
         if plain != name and plain in self.known:
             self.known[name] = self.known[plain]
             return self.known[plain]
@@ -122,9 +122,9 @@ class Interner:
 
     def _why_missing(self, name: str) -> str:
         if wrong_delimiter([name]):
-            return f"no such picture {name!r}: {wrong_delimiter([name])}"
+            return f"no such image {name!r}: {wrong_delimiter([name])}"
         where = ", ".join(repr(folder) for folder in [".", *self._folders])
-        return f"no such picture {name!r}; looked in {where}" if name else "an empty path"
+        return f"no such image {name!r}; looked in {where}" if name else "an empty path"
 
     def _find(self, name: str) -> str | None:
         if not name:

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from dataloader.batches import RowBatches
-from dataloader.cache import PictureCache
+from dataloader.cache import ImageCache
 from dataloader.datasets import EvalDataset, TrainDataset
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
@@ -27,20 +27,20 @@ def train_loader(
     siamese: bool = False,
     workers: int = 0,
     pin_memory: bool = False,
-    cache: PictureCache | None = None,
+    cache: ImageCache | None = None,
 ) -> DataLoader:
     """A loader of `TrainBatch`; the caller sets the epoch by `batches.set_position` before each iteration.
 
     Args:
         labels: the rows.
-        view: how a picture becomes a tensor.
+        view: how an image becomes a tensor.
         batches: which rows make each step.
         seed: of flips and random crops.
-        augment: False gives every picture its central view, unflipped.
-        siamese: decode the pictures of each row for itself, instead of each distinct one once.
+        augment: False gives every image its central view, unflipped.
+        siamese: decode the images of each row for itself, instead of each distinct one once.
         workers: processes that decode; 0 decodes in this one.
         pin_memory: page-locked batches, for a GPU.
-        cache: keeps decoded pictures between epochs.
+        cache: keeps decoded images between epochs.
     """
     dataset = TrainDataset(labels, view, seed if augment else None, siamese, cache)
     return _loader(dataset, batches, workers, pin_memory)
@@ -55,7 +55,7 @@ def eval_loader(
     pin_memory: bool = False,
     world: int = 1,
     rank: int = 0,
-    cache: PictureCache | None = None,
+    cache: ImageCache | None = None,
     first: int = 0,
 ) -> DataLoader:
     """A loader of `EvalBatch` over the images of this process: every one once, in order.

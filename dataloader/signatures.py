@@ -4,7 +4,7 @@ import struct
 from typing import IO
 
 HEAD = 4096  # bytes that are looked at
-OTHER_CONTENT = "not a picture that can be read here, but"
+OTHER_CONTENT = "not an image that can be read here, but"
 # AVIF stands in the same container as HEIC, and Pillow reads it by itself.
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset(

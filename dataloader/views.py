@@ -1,4 +1,4 @@
-"""Views: how a picture becomes the uint8 tensor that the network is fed with (DESIGN section 4)."""
+"""Views: how an image becomes the uint8 tensor that the network is fed with (DESIGN section 4)."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class View:
         name: "fit": centre-crop to the aspect ratio of `size`, then antialiased resize;
             "patches": crops of `size` at native resolution, so that noise and blur stay what they are.
         size: (height, width) of the tensor.
-        patches: crops a picture in evaluation, for "patches".
+        patches: crops per image in evaluation, for "patches".
         full_decode: never decode at a reduced scale.
         max_pixels: larger images are not decoded.
     """
@@ -33,7 +33,7 @@ class View:
     max_pixels: int = MAX_PIXELS
 
     def read(self, path: str | Path) -> Image.Image:
-        """The picture in `path`, large enough for this view; see `dataloader.image.read_sized`.
+        """The image in `path`, large enough for this view; see `dataloader.image.read_sized`.
 
         Raises:
             ImageError: see `dataloader.image.read_rgb`.
@@ -42,16 +42,16 @@ class View:
 
     @property
     def needs(self) -> tuple[int, int] | None:
-        """The (height, width) that pictures are reduced to, or None where every pixel counts."""
+        """The (height, width) that images are reduced to, or None where every pixel counts."""
         return self.size if self.name == "fit" and not self.full_decode else None
 
     @property
     def crops(self) -> int:
-        """P, the crops of a picture in evaluation."""
+        """P, the crops of an image in evaluation."""
         return self.patches if self.name == "patches" else 1
 
     def evaluate(self, image: Image.Image) -> Tensor:
-        """The fixed crops of an RGB picture: uint8 (P, 3, H, W), P = 1 for "fit"."""
+        """The fixed crops of an RGB image: uint8 (P, 3, H, W), P = 1 for "fit"."""
         return self.cut(self.prepare(image))
 
     def cut(self, prepared: np.ndarray) -> Tensor:
@@ -61,15 +61,15 @@ class View:
         return torch.stack([_crop(prepared, self.size, place) for place in patch_grid(self.patches)])
 
     def train(self, image: Image.Image, rng: np.random.Generator | None) -> Tensor:
-        """One view of an RGB picture, uint8 (3, H, W).
+        """One view of an RGB image, uint8 (3, H, W).
 
-        The generator decides on the flip and, for "patches", the place of the crop, relative to the picture:
-        two pictures of one size and two generators of one seed give the same cut-out. None: the central view.
+        The generator decides on the flip and, for "patches", the place of the crop, relative to the image:
+        two images of one size and two generators of one seed give the same cut-out. None: the central view.
         """
         return self.vary(self.prepare(image), rng)
 
     def prepare(self, image: Image.Image) -> np.ndarray:
-        """What `train` and `evaluate` make of a picture at first: uint8 (h, w, 3), worth keeping."""
+        """What `train` and `evaluate` make of an image at first: uint8 (h, w, 3), worth keeping."""
         if self.name == "fit":
             return _resized(image, self.size)
         return np.asarray(_at_least(image, self.size))
@@ -123,7 +123,7 @@ def _spread(index: int, count: int) -> float:
 
 
 def _at_least(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The picture, mirrored at its edges where it is smaller than a crop: enlarging it would blur it."""
+    """The image, mirrored at its edges where it is smaller than a crop: enlarging it would blur it."""
     missing_height, missing_width = max(0, size[0] - image.height), max(0, size[1] - image.width)
     if not missing_height and not missing_width:
         return image

@@ -16,7 +16,7 @@ def form(task: str, bins: int) -> str:
     return {"rank": "'better,worse'", "emd": f"'path,p1,...,p{bins}'", "regress": "'path,mos'"}[task]
 
 
-def is_picture(text: str) -> bool:
+def is_image(text: str) -> bool:
     """Whether `text` ends as the name of an image does."""
     return has_image_suffix(text.replace("\\", "/"))
 
@@ -27,14 +27,14 @@ def wrong_delimiter(fields: Sequence[str]) -> str:
     for mark, name in _DELIMITERS.items():
         for cells in (text.split(mark), text.replace(mark, ",").split(",")):
             first, *rest = (cell.strip(' "') for cell in cells)
-            if mark in text and is_picture(first) and all(map(_is_value, rest)):
+            if mark in text and is_image(first) and all(map(_is_value, rest)):
                 return f"the row is separated by {name}, but label.txt has commas"
     words = text.split()
-    if len(words) == 2 and parse_number(words[0]) is not None and is_picture(words[1]):
+    if len(words) == 2 and parse_number(words[0]) is not None and is_image(words[1]):
         return "the row is separated by spaces and its number stands first, but label.txt has path,mos"
     while len(words) > 1 and _is_value(words[-1]):
         words.pop()
-        if is_picture(words[-1]):
+        if is_image(words[-1]):
             return "the row is separated by spaces, but label.txt has commas"
     return ""
 
@@ -49,10 +49,10 @@ def why_wrong(fields: list[str], task: str, bins: int) -> str:
 def _of_another_task(fields: list[str], task: str) -> str:
     rest = [parse_number(field) for field in fields[1:]]
     numbers = bool(rest) and None not in rest
-    pair = len(fields) > 1 and is_picture(fields[1]) and rest[0] is None
+    pair = len(fields) > 1 and is_image(fields[1]) and rest[0] is None
     if pair and parse_number(fields[0]) is not None:
         return f"the number {fields[0]} stands before the path"
-    if pair and len(fields) > 2 and None not in rest[1:] and is_picture(fields[0]):
+    if pair and len(fields) > 2 and None not in rest[1:] and is_image(fields[0]):
         third = ",".join(fields[2:])
         return f"a third column {third!r}" + ("" if task == "rank" else ", in a row of the rank task")
     if task != "rank" and pair and len(fields) == 2:
@@ -82,4 +82,4 @@ def _misshapen(fields: list[str], task: str, bins: int) -> str:
 
 
 def _is_value(text: str) -> bool:
-    return parse_number(text) is not None or COMMA.fullmatch(text) is not None or is_picture(text)
+    return parse_number(text) is not None or COMMA.fullmatch(text) is not None or is_image(text)

@@ -1,4 +1,4 @@
-"""Score pictures with a TorchScript model: python image_assessment.py [--model FILE] [PICTURE or FOLDER ...].
+"""Score images with a TorchScript model: python image_assessment.py [--model FILE] [IMAGE or FOLDER ...].
 
 The file carries everything about the model; no flag and no training code is needed.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from dataloader.folders import find_pictures  # noqa: E402
+from dataloader.folders import find_images  # noqa: E402
 from dataloader.image import read_rgb  # noqa: E402
 from demos.score_sheet import draw_sheet  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
@@ -24,17 +24,17 @@ DEFAULT_NAME = "jit_efficientnet_b0.pt"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print score, distribution for N > 1, and path of every picture; 1 when some could not be read."""
+    """Print score, distribution for N > 1, and path of every image; 1 when some could not be read."""
     return run_program(lambda: _run(argv))
 
 
 def _run(argv: list[str] | None) -> int:
-    parser = argparse.ArgumentParser(description="Tell how good pictures look, higher = better.")
-    parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="pictures and folders")
+    parser = argparse.ArgumentParser(description="Tell how good images look, higher = better.")
+    parser.add_argument("paths", nargs="*", type=Path, default=[HERE / "images"], help="images and folders")
     model_help = "TorchScript file (default: the newest jit_*.pt of checkpoints/ or quick_start/)"
     parser.add_argument("--model", type=Path, help=model_help)
     parser.add_argument(
-        "--sheet", type=Path, metavar="PNG", help="draw the pictures with their scores, best first"
+        "--sheet", type=Path, metavar="PNG", help="draw the images with their scores, best first"
     )
     arguments = parser.parse_args(argv)
     model = arguments.model or default_model()
@@ -76,26 +76,26 @@ def describe(scorer: Scorer, model: Path) -> str:
 
 
 def print_scores(scorer: Scorer, paths: list[Path]) -> tuple[list[tuple[float, Path]], int]:
-    """Score every picture of the files and folders: (score, picture) of each, and how many can't be read.
+    """Score every image of the files and folders: (score, image) of each, and how many can't be read.
 
     Raises:
-        ImageError: there are no pictures.
+        ImageError: there are no images.
     """
-    pictures = [picture for path in paths for picture in (find_pictures(path) if path.is_dir() else [path])]
-    if not pictures:
-        raise ImageError(f"no pictures in {', '.join(map(str, paths))}")
+    images = [image for path in paths for image in (find_images(path) if path.is_dir() else [path])]
+    if not images:
+        raise ImageError(f"no images in {', '.join(map(str, paths))}")
     scored: list[tuple[float, Path]] = []
     faults = 0
-    for picture in pictures:
+    for image in images:
         try:
-            result = scorer.score([read_rgb(picture)])
+            result = scorer.score([read_rgb(image)])
         except ImageError as error:
             print(f"error: {error}", file=sys.stderr)
             faults += 1
             continue
         shares = "" if result.probs is None else "  " + " ".join(f"{share:.3f}" for share in result.probs[0])
-        print(f"{result.scores[0]:9.4f}{shares}  {printable(str(picture))}")
-        scored.append((float(result.scores[0]), picture))
+        print(f"{result.scores[0]:9.4f}{shares}  {printable(str(image))}")
+        scored.append((float(result.scores[0]), image))
     return scored, faults
 
 

@@ -1,4 +1,4 @@
-"""Score pictures and videos by OpenVINO: python openvino_assessment.py --model FILE PICTURE|FOLDER|VIDEO ...
+"""Score images and videos by OpenVINO: python openvino_assessment.py --model FILE IMAGE|FOLDER|VIDEO ...
 
 Of a video one frame a second is scored; --plot draws the scores over time, --output lists them.
 """
@@ -24,24 +24,24 @@ BATCH = 8  # frames held at once: few, as they may be large
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the scores of pictures and of a video's seconds; 1 when a picture could not be read."""
+    """Print the scores of images and of a video's seconds; 1 when an image could not be read."""
     return run_program(lambda: _run(argv))
 
 
 def _run(argv: list[str] | None) -> int:
-    parser = argparse.ArgumentParser(description="Tell by OpenVINO how good pictures and videos look.")
-    parser.add_argument("paths", nargs="+", type=Path, help=f"pictures, folders of them, {' '.join(VIDEOS)}")
+    parser = argparse.ArgumentParser(description="Tell by OpenVINO how good images and videos look.")
+    parser.add_argument("paths", nargs="+", type=Path, help=f"images, folders of them, {' '.join(VIDEOS)}")
     parser.add_argument("--model", type=Path, required=True, help=".xml, .onnx, .pt or .pth")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw a video's scores over its seconds")
     parser.add_argument("--output", type=Path, metavar="CSV", help="write a video's scores: second,score")
     arguments = parser.parse_args(argv)
     videos = [path for path in arguments.paths if path.suffix.lower() in VIDEOS]
-    pictures = [path for path in arguments.paths if path not in videos]
+    images = [path for path in arguments.paths if path not in videos]
     if (arguments.plot or arguments.output) and len(videos) != 1:
         raise ConfigError(f"--plot and --output are for one video, not for {len(videos)}")
     scorer = load_scorer(arguments.model, engine="openvino")
     print(describe(scorer, arguments.model))
-    faults = print_scores(scorer, pictures)[1] if pictures else 0
+    faults = print_scores(scorer, images)[1] if images else 0
     for video in videos:
         rows = score_video(scorer, video)
         print_rows(rows, video)

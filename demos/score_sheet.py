@@ -1,4 +1,4 @@
-"""Pictures and their scores on one sheet, the best first."""
+"""Images and their scores on one sheet, the best first."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
     """Write a PNG of thumbnails with score and name below each.
 
     Args:
-        scored: (score, picture), in any order; of more than 60, evenly chosen ones are shown.
+        scored: (score, image), in any order; of more than 60, evenly chosen ones are shown.
         path: of the PNG, written atomically.
     """
     from matplotlib.figure import Figure
@@ -25,14 +25,14 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
     shown = ranked[::step]
     rows = math.ceil(len(shown) / COLUMNS)
     figure = Figure(figsize=(2.4 * COLUMNS, 2.2 * rows), layout="constrained")
-    for place, (score, picture) in enumerate(shown, start=1):
+    for place, (score, image) in enumerate(shown, start=1):
         axes = figure.add_subplot(rows, COLUMNS, place)
-        thumbnail = read_rgb(picture)
+        thumbnail = read_rgb(image)
         thumbnail.thumbnail((480, 480))
         axes.imshow(thumbnail)
         axes.set_title(f"{score:.2f}", fontsize=13, fontweight="bold")
         # A name may hold a $ or bytes that are no text; matplotlib fails at both.
-        axes.set_xlabel(printable("/".join(picture.parts[-2:])), fontsize=8, parse_math=False)
+        axes.set_xlabel(printable("/".join(image.parts[-2:])), fontsize=8, parse_math=False)
         axes.set(xticks=[], yticks=[])
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=80)

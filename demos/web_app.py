@@ -1,4 +1,4 @@
-"""A page that scores pictures, and a REST API beside it: python demos/web_app.py [--model FILE]
+"""A page that scores images, and a REST API beside it: python demos/web_app.py [--model FILE]
 
 Needs `pip install -r requirements-deploy.txt`. The page is at http://127.0.0.1:7860, the API at /v1,
 described at /docs. Neither needs a network.
@@ -58,7 +58,7 @@ def serve(uvicorn: Any, app: Any, arguments: argparse.Namespace) -> None:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(description="A page and a REST API that tell how good pictures look.")
+    parser = argparse.ArgumentParser(description="A page and a REST API that tell how good images look.")
     add = parser.add_argument
     add("--model", type=Path, help="any model file (default: pretrained/default.pth)")
     add("--engine", default="auto", help="auto, native, torch, onnx or openvino (default: auto)")
@@ -70,7 +70,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--api_key", default=os.environ.get("RANKIQA_API_KEY"), help=key_help)
     add("--max_megabytes", type=float, default=20, help="of one file (default: 20)")
-    add("--max_megapixels", type=float, default=50, help="of one picture (default: 50)")
+    add("--max_megapixels", type=float, default=50, help="of one image (default: 50)")
     add("--max_files", type=int, default=16, help="of one request (default: 16)")
     add("--max_requests", type=int, default=64, help="at once; more get status 429 (default: 64)")
     add("--upload_seconds", type=float, default=30, help="for a request to arrive (default: 30)")

@@ -32,7 +32,7 @@ def score_card(
     """The score on its scale, further lines, and the distribution, best rating first.
 
     Args:
-        score: of the picture.
+        score: of the image.
         shares: of the ratings, 1 first; None: the model gives one number.
         lines: what else there is to say.
         ends: worst and best score, where they are known.

@@ -1,4 +1,4 @@
-"""Why a picture of the page has no score, in the language of the page."""
+"""Why an image of the page has no score, in the language of the page."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ def reason(error: Exception, path: str, say: dict[str, Any]) -> str:
 
     Args:
         error: ImageError, TimeoutError or another OSError.
-        path: of the picture.
+        path: of the image.
         say: an entry of `web_text.ANSWERS`.
     """
     if isinstance(error, TimeoutError):  # an OSError too
@@ -33,6 +33,6 @@ def reason(error: Exception, path: str, say: dict[str, Any]) -> str:
 
 
 def refusal(error: Exception, path: str, say: dict[str, Any]) -> str:
-    """The page's box with the picture's name and `reason`, which takes the same arguments."""
+    """The page's box with the image's name and `reason`, which takes the same arguments."""
     why = reason(error, path, say)
     return problem(why if isinstance(error, TimeoutError) else say["refused"].format(name_of(path), why))

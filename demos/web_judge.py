@@ -1,4 +1,4 @@
-"""What the page does with pictures. Files are Gradio's own copies of uploads; no other path is opened."""
+"""What the page does with images. Files are Gradio's own copies of uploads; no other path is opened."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ import gradio as gr
 from demos.web_cards import hint, score_card, verdict
 from demos.web_faults import name_of, reason, refusal
 from demos.web_guard import is_upload
-from demos.web_map import map_picture
+from demos.web_map import map_image
 from demos.web_text import answers
 from deploy.score_scale import score_ends
 from deploy.service import Service
@@ -20,7 +20,7 @@ from utils.errors import ImageError
 
 ALIKE = 0.01  # of the scale: two scores that are closer say nothing
 THUMBNAIL = (96, 96)
-FAULTS = (ImageError, OSError)  # of one picture: unreadable; timed out, or deleted since the upload
+FAULTS = (ImageError, OSError)  # of one image: unreadable; timed out, or deleted since the upload
 
 
 class Judge:
@@ -35,7 +35,7 @@ class Judge:
         self._ends = score_ends(service.scorer.spec)
 
     def one(self, path: str | None, request: gr.Request) -> str:
-        """The card of a picture, or why there is none."""
+        """The card of an image, or why there is none."""
         say = _say(request)
         if not path:
             return ""
@@ -51,14 +51,14 @@ class Judge:
         return score_card(score, shares, lines, self._ends, say)
 
     def map(self, path: str | None, request: gr.Request) -> tuple[Any, str]:
-        """The quality map of a picture, and how to read it; nothing where it can't be read."""
+        """The quality map of an image, and how to read it; nothing where it can't be read."""
         say = _say(request)
         nothing = gr.update(value=None, visible=False)
         if not path:
             return nothing, ""
         scorer, seconds = self._service.scorer, self._service.limits.score_seconds
         try:
-            shown = map_picture(self._open(path), scorer, seconds)
+            shown = map_image(self._open(path), scorer, seconds)
         except TimeoutError:
             return nothing, hint(say["busy"])
         except FAULTS:  # the card has said why
@@ -66,7 +66,7 @@ class Judge:
         return gr.update(value=shown, visible=True), hint(say[scorer.spec.view])
 
     def two(self, first: str | None, second: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """Which of two is better, and both pictures with their scores."""
+        """Which of two is better, and both images with their scores."""
         say = _say(request)
         paths = [path for path in (first, second) if path]
         nothing = gr.update(value=None, visible=False)

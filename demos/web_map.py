@@ -13,8 +13,8 @@ from deploy.quality_map import draw_map, quality_map
 MOST_PIXELS = (2000, 2000)  # "fit" looks at a small copy anyway
 
 
-def map_picture(image: Image.Image, scorer: Scorer, seconds: float) -> Image.Image:
-    """The picture beside its quality map.
+def map_image(image: Image.Image, scorer: Scorer, seconds: float) -> Image.Image:
+    """The image beside its quality map.
 
     Args:
         image: RGB; that of the view "fit" is made smaller.

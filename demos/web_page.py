@@ -14,7 +14,7 @@ from deploy.service import Service
 
 EXAMPLES = sorted((Path(__file__).resolve().parent / "images").glob("*.png"))
 # Seconds: how often uploads are looked through, and the age at which they are deleted. Who comes back to a
-# page within the hour finds its pictures still there; the disk must hold the uploads of that hour.
+# page within the hour finds its images still there; the disk must hold the uploads of that hour.
 KEPT = (600, 3600)
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}  # programs take /v1
 
@@ -66,7 +66,7 @@ def _one(judge: Judge, words: Any) -> None:
             gr.Examples([str(path) for path in EXAMPLES], drop, label=words("examples"))
             drop.keep_in_cache |= drop.temp_files  # the examples; else they would be deleted as uploads are
         with gr.Column(scale=2, min_width=480):
-            heat = _picture(words("map"), "map")
+            heat = _image(words("map"), "map")
             meaning = gr.HTML()
     scored = drop.change(judge.one, drop, card, **HIDDEN)
     scored.then(judge.map, drop, [heat, meaning], **HIDDEN)
@@ -77,7 +77,7 @@ def _two(judge: Judge, words: Any) -> None:
         drops = [_drop(words("drop_first"), "first"), _drop(words("drop_second"), "second")]
     verdict = gr.HTML(elem_id="verdict")
     with gr.Row():
-        shown = [_picture("", "shown_first"), _picture("", "shown_second")]
+        shown = [_image("", "shown_first"), _image("", "shown_second")]
     for drop in drops:
         drop.change(judge.two, drops, [verdict, *shown], **HIDDEN)
 
@@ -97,5 +97,5 @@ def _drop(label: Any, name: str, file_count: Any = "single") -> gr.File:
     return gr.File(label=label, elem_id=name, file_count=file_count, height=150)
 
 
-def _picture(label: Any, name: str) -> gr.Image:
+def _image(label: Any, name: str) -> gr.Image:
     return gr.Image(label=label, elem_id=name, interactive=False, format="png", buttons=[], visible=False)

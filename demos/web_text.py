@@ -3,16 +3,16 @@
 from typing import Any
 
 ENGLISH = {
-    "title": "# How good does a picture look?",
+    "title": "# How good does an image look?",
     "intro": "A trained network judges what people would say. **Higher is better.** "
-    "Pictures go to this server only.",
-    "one": "One picture",
+    "Images go to this server only.",
+    "one": "One image",
     "two": "Which is better?",
-    "many": "Many pictures",
-    "drop": "Picture",
-    "drop_first": "First picture",
-    "drop_second": "Second picture",
-    "drop_many": "Pictures",
+    "many": "Many images",
+    "drop": "Image",
+    "drop_first": "First image",
+    "drop_second": "Second image",
+    "drop_many": "Images",
     "map": "Where quality is lost",
     "table": "Best first",
     "examples": "Or try one of these",
@@ -31,30 +31,30 @@ CHINESE = {
     "table": "从好到差",
     "examples": "或者试试这些图片",
 }
-# What is said after a picture was judged; chosen by the language that the browser asks for.
+# What is said after an image was judged; chosen by the language that the browser asks for.
 ANSWERS: dict[str, dict[str, Any]] = {
     "en": {
         "score": "Score",
         "scale": "{} is worst, {} is best",
-        "seen": "validation pictures had {:.2f} (worst) to {:.2f} (best)",
+        "seen": "validation images had {:.2f} (worst) to {:.2f} (best)",
         "no_scale": "higher is better; this model has no fixed scale",
-        "percentile": "better than {:.0f}% of the validation pictures",
+        "percentile": "better than {:.0f}% of the validation images",
         "shares": "Share of each rating",
         "pixels": "{} x {} pixels",
-        "patches": "Left: the picture. Right: red places look worse, blue ones better; "
-        "the colours mean the same scores in every picture.",
+        "patches": "Left: the image. Right: red places look worse, blue ones better; "
+        "the colours mean the same scores in every image.",
         "fit": "Left: what the network saw. Right: red places harm the score, blue ones raise it.",
         "better": "{} is better",
         "by": "{:.3f} against {:.3f}",
         "tie": "Both look about alike",
-        "missing": "Drop the other picture too.",
+        "missing": "Drop the other image too.",
         "refused": "{} was not taken: {}",
         "reason": "{}",
         "reasons": {},
         "busy": "The server is too busy; try again.",
         "gone": "its file is no longer on the server; drop it again",
-        "columns": ["", "picture", "score", "percentile", "width", "height", "problem"],
-        "cut": "Only the first {} of {} pictures were judged.",
+        "columns": ["", "image", "score", "percentile", "width", "height", "problem"],
+        "cut": "Only the first {} of {} images were judged.",
         "done": "{} judged, {} could not be read.",
     },
     "zh": {
@@ -75,8 +75,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "reason": "文件损坏、不是图片或超出限制（{}）",
         "reasons": {  # patterns of what `dataloader.image` and `deploy.service` say
             "an empty file": "空文件",
-            "not a picture.*": "不是可识别的图片格式",
-            "damaged picture .*": "图片已损坏",
+            "not an image.*": "不是可识别的图片格式",
+            "damaged image .*": "图片已损坏",
             "too many pixels .*": "像素过多，无法安全解码",
             r"(\d+) x (\d+) pixels, at most (\d+) are taken": "{} x {} 像素，超过上限 {} 像素",
             r"(\d+) bytes, at most (\d+) are taken": "{} 字节，超过上限 {} 字节",

@@ -25,7 +25,7 @@ STATUSES = {
     401: "the header X-API-Key is missing or wrong",
     408: "the request did not arrive in time",
     413: "too many bytes",
-    422: "no picture at all, too many, or none that could be read",
+    422: "no image at all, too many, or none that could be read",
     429: "too many requests at once",
     500: "a fault of the server",
     503: "not answered in time",
@@ -67,7 +67,7 @@ def _described(lifespan: Any) -> FastAPI:
         from fastapi_offline import FastAPIOffline
 
         make = FastAPIOffline
-    summary = "How good do pictures look? Higher is better."
+    summary = "How good do images look? Higher is better."
     return make(lifespan=lifespan, title="RankIQA", version="1", summary=summary)
 
 
@@ -89,8 +89,8 @@ def _guarded(service: Service, with_key: bool) -> APIRouter:
     async def model() -> Model:
         return about(service.scorer)
 
-    pictures = File(
-        description=f"1 to {limits.files} pictures of at most {limits.file_bytes} bytes "
+    images = File(
+        description=f"1 to {limits.files} images of at most {limits.file_bytes} bytes "
         f"and {limits.pixels} pixels each",
         json_schema_extra={
             "minItems": 1,
@@ -99,9 +99,9 @@ def _guarded(service: Service, with_key: bool) -> APIRouter:
         },
     )
 
-    @router.post("/v1/score", response_model=Answer, summary="How good do these pictures look?")
-    async def score(files: list[UploadFile] = pictures) -> Any:
-        """One row for each picture. One that can't be read has an error in its row; when all have: 422."""
+    @router.post("/v1/score", response_model=Answer, summary="How good do these images look?")
+    async def score(files: list[UploadFile] = images) -> Any:
+        """One row for each image. One that can't be read has an error in its row; when all have: 422."""
         return await _answer(service, files)
 
     return router

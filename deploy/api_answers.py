@@ -17,14 +17,14 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
 
 
-class PictureScore(BaseModel):
-    """What is said of one picture; `error` where it could not be read."""
+class ImageScore(BaseModel):
+    """What is said of one image; `error` where it could not be read."""
 
     name: str = Field(description="the last part of the file name that was sent")
     score: float | None = Field(default=None, description="higher = better; /v1/model says on which scale")
     percentile: float | None = Field(
         default=None,
-        description="of the score among those of the pictures the model was validated with, 0 to 100",
+        description="of the score among those of the images the model was validated with, 0 to 100",
     )
     std: float | None = Field(default=None, description="standard deviation of the distribution, in ratings")
     distribution: list[float] | None = Field(
@@ -36,9 +36,9 @@ class PictureScore(BaseModel):
 
 
 class Answer(BaseModel):
-    """A row for each picture, in the order of the request."""
+    """A row for each image, in the order of the request."""
 
-    results: list[PictureScore]
+    results: list[ImageScore]
 
 
 class Model(BaseModel):
@@ -48,7 +48,7 @@ class Model(BaseModel):
     engine: str
     num_classes: int = Field(description="1: one number; more: a distribution over the ratings 1..N")
     image_size: list[int] = Field(description="height, width of what the network sees")
-    view: str = Field(description="fit: the whole picture, resized; patches: crops at native resolution")
+    view: str = Field(description="fit: the whole image, resized; patches: crops at native resolution")
     criterion: str = Field(description="what it was trained by: rank, emd or regress")
     score_range: list[float] | None = Field(
         default=None, description="lowest and highest score in validation"

@@ -25,7 +25,7 @@ class Batcher:
         self._thread.start()
 
     def submit(self, crops: np.ndarray) -> "Future[Scores]":
-        """The future scores of one picture, uint8 (P, 3, H, W)."""
+        """The future scores of one image, uint8 (P, 3, H, W)."""
         future: Future[Scores] = Future()
         self._waiting.put((crops, future))
         return future

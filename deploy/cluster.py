@@ -19,9 +19,9 @@ from utils.files import require_writable
 from utils.image_limits import MAX_PIXELS
 from utils.progress import progress_bar
 
-PART = 2000  # pictures of a file of the output: what a run that ends in the middle does again
-PIECE = 50  # pictures that an actor takes at once: what a dead worker's successor does again
-WAVE = 250  # parts that are handed to Ray together; actors start anew for the next half million pictures
+PART = 2000  # images of a file of the output: what a run that ends in the middle does again
+PIECE = 50  # images that an actor takes at once: what a dead worker's successor does again
+WAVE = 250  # parts that are handed to Ray together; actors start anew for the next half million images
 CONNECTIONS = 4  # to a client port, which gives up after 30 s if a busy head takes longer to start a server
 SLOW_START = "Initialization failure from server"  # how it says so
 CLIENT_WAVE = 10  # the same through a client port, where a wave's rows come together
@@ -74,10 +74,10 @@ def score_on_cluster(
     full_decode: bool,
     max_pixels: int = MAX_PIXELS,
 ) -> int:
-    """Score what the arguments name into a folder of Parquet files, one for each PART of pictures.
+    """Score what the arguments name into a folder of Parquet files, one for each PART of images.
 
-    Pictures with a row in the folder are left out, so that the same command goes on after a stop, and takes
-    up what is new; a worker that dies has its pictures scored by another.
+    Images with a row in the folder are left out, so that the same command goes on after a stop, and takes
+    up what is new; a worker that dies has its images scored by another.
 
     Args:
         arguments: files, folders, patterns, lists and URLs, as for --predict; every machine must see them.
@@ -89,7 +89,7 @@ def score_on_cluster(
         full_decode, max_pixels: see `score_paths`.
 
     Returns:
-        0, or 1 when a row of the folder has an error or a folder of pictures could not be read.
+        0, or 1 when a row of the folder has an error or a folder of images could not be read.
 
     Raises:
         ConfigError: no --output, or one that can't be written or holds another model's scores; no Ray.
@@ -107,15 +107,15 @@ def score_on_cluster(
     queue = collect(arguments, absolute=True)
     before, counts = len(queue), Counts()
     queue.leave_out(counts.paths_of(chain.from_iterable(map(outcomes, parts_in(output)))))
-    logging.info("%d of %d pictures are done", before - len(queue), before)
+    logging.info("%d of %d images are done", before - len(queue), before)
     actor = ((model.name, files), engine, 1, full_decode, max_pixels)
-    with progress_bar(total=len(queue), desc="score", unit="picture") as bar:
+    with progress_bar(total=len(queue), desc="score", unit="image") as bar:
         for part in _finished_parts(queue, output, actor, ray):
             rows = list(outcomes(part))
             counts.add(rows)
             bar.update(len(rows))
     queue.close()
-    print(f"{output}: {counts.good} pictures scored, {counts.bad} could not be read")
+    print(f"{output}: {counts.good} images scored, {counts.bad} could not be read")
     return 1 if counts.bad or queue.left_out.unread else 0
 
 

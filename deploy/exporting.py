@@ -32,7 +32,7 @@ def export(
     spec: ModelSpec,
     name: str,
     path: Path,
-    pictures: Tensor | None = None,
+    images: Tensor | None = None,
     tolerance: float | None = None,
 ) -> float:
     """Write `network` as the float format `name` to `path`, open the file again and compare.
@@ -42,7 +42,7 @@ def export(
         spec: goes into the file.
         name: "torchscript", "half", "pt2", "onnx" or "openvino".
         path: of the file, replaced whole.
-        pictures: float32 (M, 3, H, W) in [0, 1] of real pictures to compare on,
+        images: float32 (M, 3, H, W) in [0, 1] of real images to compare on,
             beside noise in batches of 1 and 7.
         tolerance: largest difference allowed, in units of the score and of the logits
             (1e-4, and 0.02 for "half").
@@ -57,9 +57,9 @@ def export(
     if tolerance is None:
         tolerance = HALF_TOLERANCE if name == "half" else TOLERANCE
     if name == "torchscript":
-        return export_torchscript(network, spec, path, pictures, tolerance)
+        return export_torchscript(network, spec, path, images, tolerance)
     module = export_module(network, spec)
-    batches = check_batches(spec, pictures)
+    batches = check_batches(spec, images)
     expected = outputs_of(module, batches)
     with Staged(path) as staged:
         WRITERS[name](module, spec, staged.path)

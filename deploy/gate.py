@@ -14,7 +14,7 @@ from deploy.limits import Limits, Refused
 
 PREFIX = "/v1/"
 MULTIPART_SPARE = 16_384  # bytes of a form beside its files
-SMALL_BYTES = 2**18  # of a request without pictures; the page's longest names 16 uploads, in some 20 KB
+SMALL_BYTES = 2**18  # of a request without images; the page's longest names 16 uploads, in some 20 KB
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,7 +29,7 @@ class Gate:
         limits: see there.
         key: that requests below /v1/ must carry as X-API-Key; None: none.
         unguarded: paths that everybody may ask at any time.
-        keyless: further paths that take pictures, but not by the key.
+        keyless: further paths that take images, but not by the key.
 
     Requests to any other path hold at most 256 KB, which must arrive in the same time; they are not counted.
     """

@@ -1,4 +1,4 @@
-"""Which pictures to score: files, folders, patterns, lists and standard input, as one queue on disk."""
+"""Which images to score: files, folders, patterns, lists and standard input, as one queue on disk."""
 
 import glob
 import os
@@ -11,7 +11,7 @@ from dataloader.folders import LeftOut, walk_images
 from deploy.name_lists import names_in_file, names_on_standard_input
 from deploy.patterns import match_images
 from deploy.results import as_text
-from deploy.storage import is_url, list_pictures
+from deploy.storage import is_url, list_images
 from utils.errors import DataError
 from utils.printable import one_line
 
@@ -128,16 +128,16 @@ def collect(arguments: Iterable[str], absolute: bool = False) -> PathQueue:
         if argument == "-":
             queue.add(names_on_standard_input())
         elif is_url(argument):
-            found = queue.add_sorted(list_pictures(argument, left_out))
-            _require_some(found, f"{argument}: no pictures there", left_out)
+            found = queue.add_sorted(list_images(argument, left_out))
+            _require_some(found, f"{argument}: no images there", left_out)
         elif os.path.isdir(argument):  # noqa: PTH112  # a name too long for the disk is False, not OSError
             found = queue.add_sorted(walk_images(argument, left_out))
-            _require_some(found, f"{argument}: no pictures in this folder", left_out)
+            _require_some(found, f"{argument}: no images in this folder", left_out)
         elif os.path.splitext(argument)[1].lower() in LISTS:  # noqa: PTH122
             queue.add(names_in_file(Path(argument)))
         elif glob.has_magic(argument) and not os.path.lexists(argument):
             found = queue.add_sorted(match_images(argument, left_out))
-            _require_some(found, f"{argument}: matches no picture", left_out)
+            _require_some(found, f"{argument}: matches no image", left_out)
         else:
             queue.add([argument])
         left_out.tell(argument)

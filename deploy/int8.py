@@ -1,4 +1,4 @@
-"""INT8 by post-training quantisation with nncf: calibrated and judged on pictures of the user's."""
+"""INT8 by post-training quantisation with nncf: calibrated and judged on images of the user's."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -21,22 +21,22 @@ from deploy.optional import require
 from models.spec import ModelSpec
 from utils.errors import ExportError, RankIQAError
 
-FEWEST = 10  # pictures: a rank correlation of fewer says nothing
-HELD_OUT = 4  # every fourth picture judges and does not calibrate, where there are enough
+FEWEST = 10  # images: a rank correlation of fewer says nothing
+HELD_OUT = 4  # every fourth image judges and does not calibrate, where there are enough
 ENOUGH = 40
 TIMED = 32  # crops of the speed comparison
 
 
 @dataclass(frozen=True)
 class Int8Report:
-    """How an INT8 file compares with the float one, on pictures.
+    """How an INT8 file compares with the float one, on images.
 
     Attributes:
         srcc: rank correlation of the two scores.
         difference: the largest, in units of the score.
-        judged: pictures that the two figures are from; `held_out` says whether calibration saw them.
+        judged: images that the two metrics are from; `held_out` says whether calibration saw them.
         size, float_size: of the files, in bytes.
-        speed, float_speed: crops a second, in the engine of the format, on all cores.
+        speed, float_speed: crops per second, in the engine of the format, on all cores.
     """
 
     srcc: float
@@ -54,39 +54,37 @@ def export_int8(
     spec: ModelSpec,
     name: str,
     path: Path,
-    pictures: Sequence[np.ndarray],
+    images: Sequence[np.ndarray],
     min_srcc: float,
 ) -> Int8Report:
-    """Quantise `network` and write it to `path`, if its scores rank pictures as the float model's do.
+    """Quantise `network` and write it to `path`, if its scores rank images as the float model's do.
 
     Args:
         network, spec: as in `deploy.exporting.export`.
         name: "openvino-int8" or "onnx-int8".
         path: of the file, replaced whole.
-        pictures: each uint8 (P, 3, H, W), the crops of one picture; indexed several times, so may be lazy.
+        images: each uint8 (P, 3, H, W), the crops of one image; indexed several times, so may be lazy.
         min_srcc: in [-1, 1], the lowest rank correlation with the float model that is accepted.
 
     Raises:
         ConfigError: nncf, or the format's own package, is not installed.
-        ExportError: too few pictures, nncf can't quantise the network, or a correlation below `min_srcc`;
+        ExportError: too few images, nncf can't quantise the network, or a correlation below `min_srcc`;
             nothing is written then.
     """
     require("nncf", f"--export {name}")
-    if len(pictures) < FEWEST:
-        raise ExportError(
-            f"--calibration: {len(pictures)} pictures, but INT8 needs {FEWEST}; give a few hundred"
-        )
-    held_out = len(pictures) >= ENOUGH
-    every = range(len(pictures))
+    if len(images) < FEWEST:
+        raise ExportError(f"--calibration: {len(images)} images, but INT8 needs {FEWEST}; give a few hundred")
+    held_out = len(images) >= ENOUGH
+    every = range(len(images))
     judges = [n for n in every if n % HELD_OUT == 0] if held_out else list(every)
     calibrating = [n for n in every if not held_out or n % HELD_OUT]
     module = export_module(network, spec)
     with Staged(path) as staged:
         plain = staged.path.with_name(f"float{path.suffix}")
-        _write_both(module, spec, name, plain, staged.path, _Crops(pictures, calibrating))
-        float_scores = _scores(TorchEngine(module), spec, pictures, judges)
+        _write_both(module, spec, name, plain, staged.path, _Crops(images, calibrating))
+        float_scores = _scores(TorchEngine(module), spec, images, judges)
         engines = [load_engine(file, "cpu", None, "native", None)[0] for file in (staged.path, plain)]
-        scores = _scores(engines[0], spec, pictures, judges)
+        scores = _scores(engines[0], spec, images, judges)
         report = Int8Report(
             srcc=float(spearmanr(scores, float_scores).statistic),
             difference=float(np.abs(scores - float_scores).max()),
@@ -99,8 +97,8 @@ def export_int8(
         )
         if not report.srcc >= min_srcc:
             raise ExportError(
-                f"{path}: INT8 ranks {report.judged} pictures with SRCC {report.srcc:.4f} to the model, "
-                f"--min_srcc is {min_srcc:g}; not written (more --calibration pictures may help)"
+                f"{path}: INT8 ranks {report.judged} images with SRCC {report.srcc:.4f} to the model, "
+                f"--min_srcc is {min_srcc:g}; not written (more --calibration images may help)"
             )
         for part in (plain, plain.with_suffix(".bin")):
             part.unlink(missing_ok=True)
@@ -136,7 +134,7 @@ def _quantised(model: Any, dataset: Any, settings: dict[str, Any], spec: ModelSp
 
     try:
         return nncf.quantize(model, dataset, **settings)
-    except RankIQAError:  # a picture of the calibration that can't be read
+    except RankIQAError:  # an image of the calibration that can't be read
         raise
     except Exception as error:  # nncf lets through what its many backends raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -144,23 +142,23 @@ def _quantised(model: Any, dataset: Any, settings: dict[str, Any], spec: ModelSp
 
 
 class _Crops:
-    """The crops of some pictures, one a batch, as the float pixels that the network takes."""
+    """The crops of some images, one per batch, as the float pixels that the network takes."""
 
-    def __init__(self, pictures: Sequence[np.ndarray], chosen: list[int]) -> None:
-        self._pictures, self._chosen = pictures, chosen
+    def __init__(self, images: Sequence[np.ndarray], chosen: list[int]) -> None:
+        self._images, self._chosen = images, chosen
 
     def __len__(self) -> int:
         return len(self._chosen)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for turn, number in enumerate(self._chosen):
-            crops = self._pictures[number]
+            crops = self._images[number]
             yield crops[turn % len(crops)][None].astype(np.float32) / np.float32(255)
 
 
-def _scores(engine: Engine, spec: ModelSpec, pictures: Sequence[np.ndarray], chosen: list[int]) -> np.ndarray:
+def _scores(engine: Engine, spec: ModelSpec, images: Sequence[np.ndarray], chosen: list[int]) -> np.ndarray:
     scorer = Scorer(engine, spec)
-    return np.array([float(scorer.score_crops(pictures[number][None]).scores[0]) for number in chosen])
+    return np.array([float(scorer.score_crops(images[number][None]).scores[0]) for number in chosen])
 
 
 def _size(path: Path) -> int:

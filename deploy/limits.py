@@ -8,9 +8,9 @@ class Limits:
     """Of one request, but for `concurrent`.
 
     Attributes:
-        file_bytes: of one picture's file.
-        pixels: of one picture, judged by its header.
-        files: pictures.
+        file_bytes: of one image's file.
+        pixels: of one image, judged by its header.
+        files: images.
         upload_seconds: until the whole request must have arrived.
         score_seconds: from then to the answer.
         concurrent: requests that are worked on at once; more get 429.

@@ -11,14 +11,14 @@ from models.spec import ModelSpec
 Outputs = tuple[Tensor, Tensor]
 Run = Callable[[Tensor], Outputs]
 TOLERANCE = 1e-4  # in units of the score and of the logits
-PICTURES_A_BATCH = 4
+IMAGES_A_BATCH = 4
 
 
-def check_batches(spec: ModelSpec, pictures: Tensor | None) -> list[Tensor]:
+def check_batches(spec: ModelSpec, images: Tensor | None) -> list[Tensor]:
     """What a file is compared on: noise in batches of 1 and 7, and real crops (M, 3, H, W) in [0, 1]."""
     batches = [random_images(spec, 1), random_images(spec, 7)]
-    if pictures is not None:
-        batches += list(pictures.split(PICTURES_A_BATCH))
+    if images is not None:
+        batches += list(images.split(IMAGES_A_BATCH))
     return batches
 
 

@@ -1,4 +1,4 @@
-"""Pictures on disk to rows of scores: decoding, resizing and the network overlap, in a constant space."""
+"""Images on disk to rows of scores: decoding, resizing and the network overlap, in a constant space."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ import torch
 
 from deploy.engines.scorer import CHUNK, Scorer
 from deploy.results import Row
-from deploy.storage import read_picture
+from deploy.storage import read_image
 from models.spec import ModelSpec
 from utils.errors import ImageError
 from utils.image_limits import MAX_PIXELS
@@ -22,7 +22,7 @@ AHEAD = 4  # groups that are decoded before they are needed, for each thread tha
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as crops uint8 (P, 3, H, W), or the reason why not."""
+    """An image as crops uint8 (P, 3, H, W), or the reason why not."""
 
     path: str
     crops: np.ndarray | None
@@ -41,16 +41,16 @@ def score_paths(
     """Rows of `paths`, in their order, a few at a time.
 
     Pillow and the engines leave Python's lock while they work, so threads use all cores. At most a window of
-    pictures is held, whatever the number of paths.
+    images is held, whatever the number of paths.
 
     Args:
         paths: any iterable, read as the work goes on.
-        scorer: says how many pictures are scored together.
+        scorer: says how many images are scored together.
         decoders: threads that decode and resize.
         full_decode: never decode at a reduced scale; see `dataloader.image.read_sized`.
         max_pixels: larger images get an error.
     """
-    keep_freed_memory()  # large pictures decode 1.6 times as fast
+    keep_freed_memory()  # large images decode 1.6 times as fast
     if scorer.engine.name != "torch" or scorer.on_gpu:
         # torch only packs pixels on the CPU here; its own threads in each of ours would fight for the cores
         torch.set_num_threads(1)
@@ -91,9 +91,9 @@ def _forwards(scorer: Scorer, cores: int) -> int:
 def decode_path(
     path: str, scorer: Scorer, fit: tuple[int, int] | None, max_pixels: int = MAX_PIXELS
 ) -> Decoded:
-    """The crops of the picture in `path`; any fault of the file's becomes an `error`."""
+    """The crops of the image in `path`; any fault of the file's becomes an `error`."""
     try:
-        image, (width, height) = read_picture(path, fit, max_pixels)
+        image, (width, height) = read_image(path, fit, max_pixels)
     except ImageError as error:
         return Decoded(path, None, error=_reason(error, path))
     return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)
@@ -105,7 +105,7 @@ def _reason(error: ImageError, path: str) -> str:
 
 
 def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
-    """A row for each picture of a group."""
+    """A row for each image of a group."""
     good = [one for one in group if one.crops is not None]
     rows = {}
     if good:

@@ -1,4 +1,4 @@
-"""Where in a picture quality is lost: a heat map over it, with a scale."""
+"""Where in an image quality is lost: a heat map over it, with a scale."""
 
 import math
 import os
@@ -11,31 +11,31 @@ from PIL import Image
 from dataloader.views import View
 from deploy.engines.scorer import Scorer
 from deploy.score_scale import score_ends
-from deploy.storage import read_picture
+from deploy.storage import read_image
 from utils.image_limits import MAX_PIXELS
 from utils.printable import one_line
 
-MOST_PATCHES = 400  # a picture; of larger ones the patches lie farther apart
+MOST_PATCHES = 400  # an image; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
 CJK_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "Microsoft YaHei", "PingFang SC", "Arial Unicode MS", "SimHei",
 )  # fmt: skip
 LONGEST_NAME = 50  # characters: in UTF-8 up to 200 bytes, of the 255 that a file's name may have
-LONGEST = 1200  # pixels of the drawn picture
+LONGEST = 1200  # pixels of the drawn image
 SMALLEST = 0.05  # of the model's scale: a smaller effect of covering is drawn pale
 
 
 @dataclass(frozen=True)
 class QualityMap:
-    """What each place of a picture says.
+    """What each place of an image says.
 
     Attributes:
-        image: the part of the picture that was judged.
+        image: the part of the image that was judged.
         values: float (h, w), low where quality is lost; as many pixels as `image`, reduced.
         meaning: of the values, for the scale.
         ends: values that are drawn in the darkest red and blue. They belong to the model, so that a colour
-            means the same in every picture; without them small differences in a good picture look like harm.
+            means the same in every image; without them small differences in a good image look like harm.
     """
 
     image: Image.Image
@@ -45,10 +45,10 @@ class QualityMap:
 
 
 def quality_map(image: Image.Image, scorer: Scorer) -> QualityMap:
-    """The map of an RGB picture.
+    """The map of an RGB image.
 
     For the view "patches": the scores of overlapping patches at native resolution, averaged.
-    For "fit": how much the score falls when a window is painted over with the picture's mean colour
+    For "fit": how much the score falls when a window is painted over with the image's mean colour
     (occlusion, Zeiler & Fergus 2014); a place that harms the score is below zero.
     """
     return _by_patches(image, scorer) if scorer.spec.view == "patches" else _by_occlusion(image, scorer)
@@ -76,7 +76,7 @@ def _by_patches(image: Image.Image, scorer: Scorer) -> QualityMap:
         for (top, left), score in zip(places, scores.tolist(), strict=True):
             total[top : top + height, left : left + width] += bump * score
             weight[top : top + height, left : left + width] += bump
-    # Thinned patches of a huge picture may leave gaps; they take the mean.
+    # Thinned patches of a huge image may leave gaps; they take the mean.
     values = np.where(weight > 0, total / np.maximum(weight, 1e-9), total.sum() / weight.sum())
     values = values[: image.height, : image.width]
     return QualityMap(image, values, "score of the place (red: quality is lost)", _ends(scorer, values))
@@ -115,7 +115,7 @@ def _by_occlusion(image: Image.Image, scorer: Scorer) -> QualityMap:
 
 
 def _ends(scorer: Scorer, values: np.ndarray) -> tuple[float, float]:
-    """The model's scale, widened to what this picture holds."""
+    """The model's scale, widened to what this image holds."""
     low, high = float(values.min()), float(values.max())
     ends = score_ends(scorer.spec)
     if ends is not None:
@@ -129,7 +129,7 @@ def _span(scorer: Scorer) -> float:
 
 
 def draw_map(result: QualityMap, title: str, file: object) -> None:
-    """Write a PNG: the picture, and the picture under its heat map with a scale.
+    """Write a PNG: the image, and the image under its heat map with a scale.
 
     Args:
         result: of `quality_map`.
@@ -167,7 +167,7 @@ def _fonts() -> list[str]:
 
 
 def draw_map_of_file(path: str, scorer: Scorer, folder: Path, max_pixels: int = MAX_PIXELS) -> Path:
-    """Draw the map of the picture in `path` into `folder`; the name is that of the picture and a checksum.
+    """Draw the map of the image in `path` into `folder`; the name is that of the image and a checksum.
 
     Raises:
         ImageError: it can't be read.
@@ -176,9 +176,9 @@ def draw_map_of_file(path: str, scorer: Scorer, folder: Path, max_pixels: int = 
 
     from utils.files import atomic_write
 
-    image = read_picture(path, max_pixels=max_pixels)[0]
+    image = read_image(path, max_pixels=max_pixels)[0]
     score = float(scorer.score([image]).scores[0])
-    # Two folders may hold pictures of one name: a checksum of the path keeps their maps apart.
+    # Two folders may hold images of one name: a checksum of the path keeps their maps apart.
     stem = Path(path).stem[:LONGEST_NAME]
     target = folder / f"{stem}_{crc32(path.encode(errors='surrogateescape')):08x}.png"
     with atomic_write(target) as file:

@@ -15,14 +15,14 @@ import numpy as np
 
 from deploy.optional import require
 from deploy.results import Row
-from deploy.storage import is_url, read_picture
+from deploy.storage import is_url, read_image
 from models.spec import ModelSpec
 from utils.errors import ImageError
 from utils.files import write_text
 from utils.image_limits import MAX_PIXELS
 from utils.printable import one_line
 
-SHOWN = 24  # pictures at each end
+SHOWN = 24  # images at each end
 SIDE = 220  # pixels of a thumbnail
 BINS = 50
 MOST_ROWS = 50_000  # of the table: what a browser still sorts at once
@@ -130,7 +130,7 @@ def _table_row(row: Row, parent: Path) -> list[Any]:
 
 
 def _link(path: str, parent: Path) -> str:
-    """Where the page finds the picture: relative, so that folder and page can move together."""
+    """Where the page finds the image: relative, so that folder and page can move together."""
     from urllib.parse import quote
 
     if is_url(path):
@@ -147,7 +147,7 @@ def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
         try:
             # as many pixels as were scored: --max_pixels has let it pass
             scored = (row.width or 0) * (row.height or 0)
-            image, _ = read_picture(row.path, (SIDE, SIDE), max(MAX_PIXELS, scored))
+            image, _ = read_image(row.path, (SIDE, SIDE), max(MAX_PIXELS, scored))
         except ImageError as error:  # it was there when it was scored
             logging.warning("no thumbnail: %s", error)
             continue

@@ -20,14 +20,14 @@ ROW_GROUP = 10_000  # rows that are in memory at once while Parquet is written
 
 @dataclass(frozen=True)
 class Row:
-    """What is said of one picture.
+    """What is said of one image.
 
     Attributes:
         path: as it was given or found.
         score: higher = better; None where there is an error.
         percentile: share in 0..100 of the validation scores that are lower; None where the model has none.
         std: of the distribution, in ratings; None for num_classes 1.
-        width, height: of the upright picture in pixels.
+        width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
     """
 

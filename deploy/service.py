@@ -9,7 +9,7 @@ from fastapi import UploadFile
 from PIL import Image
 
 from dataloader.image import decode
-from deploy.api_answers import PictureScore
+from deploy.api_answers import ImageScore
 from deploy.batching import Batcher
 from deploy.engines.scorer import Scorer, Scores
 from deploy.limits import Limits
@@ -19,7 +19,7 @@ from utils.errors import ImageError, OversizedError
 from utils.image_limits import ADVICE
 from utils.memory import keep_freed_memory
 
-# Of strangers only pictures as cameras and editors write them: for EPS, Pillow would start Ghostscript.
+# Of strangers only images as cameras and editors write them: for EPS, Pillow would start Ghostscript.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", "HEIF")
 
 
@@ -28,7 +28,7 @@ class Service:
 
     Args:
         scorer: what answers.
-        limits: of a picture.
+        limits: of an image.
     """
 
     def __init__(self, scorer: Scorer, limits: Limits) -> None:
@@ -44,7 +44,7 @@ class Service:
         self._batcher.close()
 
     def score_file(self, file: IO[bytes], name: str) -> tuple["Future[Scores]", tuple[int, int]]:
-        """The future scores of the picture in an open file, and its (width, height).
+        """The future scores of the image in an open file, and its (width, height).
 
         Raises:
             ImageError: it can't be read, or is too large.
@@ -70,7 +70,7 @@ class Service:
         """See `deploy.pipeline.percentile`."""
         return percentile(score, self.scorer.spec)
 
-    async def row(self, upload: UploadFile) -> PictureScore:
+    async def row(self, upload: UploadFile) -> ImageScore:
         """The row of one upload."""
         name = plain_name(upload.filename)
         loop = asyncio.get_running_loop()
@@ -79,10 +79,10 @@ class Service:
                 self._decoders, self.score_file, upload.file, name
             )
         except ImageError as error:
-            return PictureScore(name=name, error=str(error).removeprefix(f"{name}: "))
+            return ImageScore(name=name, error=str(error).removeprefix(f"{name}: "))
         result = await asyncio.wrap_future(future)
         score = float(result.scores[0])
-        return PictureScore(
+        return ImageScore(
             name=name,
             score=score,
             percentile=self.percentile(score),

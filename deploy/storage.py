@@ -1,4 +1,4 @@
-"""Pictures in object storage, by pyarrow: s3://, gs://, hdfs:// and file:// URLs, with %20 for a space."""
+"""Images in object storage, by pyarrow: s3://, gs://, hdfs:// and file:// URLs, with %20 for a space."""
 
 import io
 import os
@@ -27,8 +27,8 @@ def is_url(name: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", name) is not None
 
 
-def list_pictures(url: str, left_out: LeftOut) -> Iterator[str]:
-    """The URLs of all pictures below a URL, or that of the one picture that it names; in no order.
+def list_images(url: str, left_out: LeftOut) -> Iterator[str]:
+    """The URLs of all images below a URL, or that of the one image that it names; in no order.
 
     What stands behind `?` (such as `region=`, `endpoint_override=`) is kept.
 
@@ -56,7 +56,7 @@ def list_pictures(url: str, left_out: LeftOut) -> Iterator[str]:
 
 
 def _walk(system: Any, path: str, left_out: LeftOut) -> Iterator[str]:
-    """The pictures below a path, a folder's listing at a time: a whole bucket's does not fit in memory."""
+    """The images below a path, a folder's listing at a time: a whole bucket's does not fit in memory."""
     fs = require("pyarrow.fs", "a URL", "pyarrow")
     todo = [path]
     while todo:
@@ -72,7 +72,7 @@ def _walk(system: Any, path: str, left_out: LeftOut) -> Iterator[str]:
                 left_out.counts["other"] += 1
 
 
-def read_picture(
+def read_image(
     name: str, fit: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
 ) -> tuple[Image.Image, tuple[int, int]]:
     """As `dataloader.image.read_sized`, of a path or a URL; raises ImageError as that does."""

@@ -25,7 +25,7 @@ def export_torchscript(
     network: nn.Module,
     spec: ModelSpec,
     path: Path,
-    pictures: Tensor | None = None,
+    images: Tensor | None = None,
     tolerance: float = TOLERANCE,
 ) -> float:
     """Trace `network`, write it with `spec` to `path`, open the file again and compare.
@@ -34,7 +34,7 @@ def export_torchscript(
         network: in any mode; a copy in evaluation mode, on the CPU, is traced.
         spec: goes into the file.
         path: of the file, replaced atomically.
-        pictures: float32 (M, 3, H, W) in [0, 1] of real pictures to compare on,
+        images: float32 (M, 3, H, W) in [0, 1] of real images to compare on,
             beside noise in batches of 1 and 7.
         tolerance: largest difference allowed, in units of the score and of the logits.
 
@@ -46,8 +46,8 @@ def export_torchscript(
     """
     module = ExportModule(copy.deepcopy(network).cpu().eval(), spec).eval()
     batches = [random_images(spec, 1), random_images(spec, 7)]
-    if pictures is not None:
-        batches += list(pictures.split(4))
+    if images is not None:
+        batches += list(images.split(4))
     with torch.inference_mode():
         expected = [module(batch) for batch in batches]
     try:

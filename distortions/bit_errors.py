@@ -22,7 +22,7 @@ def flipped(values: np.ndarray, count: int, burst: int, rng: np.random.Generator
 
 
 def decoded(stream: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The picture uint8 (H, W, 3) in the bytes `stream`; None where the decoder refuses it."""
+    """The image uint8 (H, W, 3) in the bytes `stream`; None where the decoder refuses it."""
     try:
         with Image.open(io.BytesIO(stream.tobytes())) as opened:
             image = np.asarray(opened.convert("RGB"))

@@ -15,7 +15,7 @@ SHIFTS = (2.0, 4.0, 7.0, 11.0, 16.0)
 
 @register("saturation", "SATURATION", LOSSES, ordered_by="magnitude")
 def less_saturation(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Cb and Cr times 1 - strength; at 1 a grey picture is left.
+    """Cb and Cr times 1 - strength; at 1 a grey image is left.
 
     TID2013 type 18 (Ponomarenko et al. 2015); KADID-10k type 7 (Lin, Hosu and Saupe 2019) lowers the
     saturation of HSV and inverts it at its last level.
@@ -47,7 +47,7 @@ def colour_diffusion(image: np.ndarray, strength: float, rng: np.random.Generato
 
 @register("colour_shift", "COLOUR_SHIFT", SHIFTS, ordered_by="magnitude")
 def colour_shift(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Green moved by `strength` pixels in a direction drawn for the picture (KADID-10k type 5)."""
+    """Green moved by `strength` pixels in a direction drawn for the image (KADID-10k type 5)."""
     from scipy.ndimage import shift
 
     angle = steady_generator(image).uniform(0, 2 * np.pi)

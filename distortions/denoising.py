@@ -1,4 +1,4 @@
-"""What a denoiser leaves of a noisy picture."""
+"""What a denoiser leaves of a noisy image."""
 
 import numpy as np
 

@@ -10,9 +10,9 @@ from distortions.bit_errors import decoded, far_from_markers, flipped
 from distortions.registry import register, steady_generator
 
 SHARES = (0.06, 0.16, 0.32, 0.56, 0.88)
-RATIO = 24 / 2.5  # 2.5 bits a pixel
+RATIO = 24 / 2.5  # 2.5 bits per pixel
 HEADER_BYTES = 100
-TILES = 64  # about so many in a picture
+TILES = 64  # about so many in an image
 BYTES_AN_ERROR = 160
 ATTEMPTS = 8
 START_OF_DATA = b"\xff\x93"
@@ -20,7 +20,7 @@ START_OF_DATA = b"\xff\x93"
 
 @register("fastfading", "FASTFADING", SHARES)
 def fast_fading(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """JPEG 2000 at 2.5 bits a pixel, with bursts of bit errors in the share `strength` of its tiles.
+    """JPEG 2000 at 2.5 bits per pixel, with bursts of bit errors in the share `strength` of its tiles.
 
     LIVE release 2 (Sheikh, Sabir and Bovik 2006) sends such a stream through a Rayleigh fading channel with
     receiver SNRs of 15.5 to 26.1 dB: the worse the receiver, the more of the stream falls into a fade. Each
@@ -57,9 +57,9 @@ def _sent(tile: np.ndarray) -> np.ndarray:
 
 
 def _whole(stream: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    picture = decoded(stream, shape)
-    assert picture is not None, "what Pillow wrote it can read"
-    return picture
+    image = decoded(stream, shape)
+    assert image is not None, "what Pillow wrote it can read"
+    return image
 
 
 def _faded(
@@ -74,9 +74,9 @@ def _faded(
     for _ in range(ATTEMPTS):
         damaged = stream.copy()
         damaged[payload] = flipped(stream[payload], max(1, payload.size // BYTES_AN_ERROR), 3, rng)
-        picture = decoded(damaged, tile.shape)
-        if picture is not None and _loss(tile, picture) > _loss(tile, clean):
-            return picture
+        image = decoded(damaged, tile.shape)
+        if image is not None and _loss(tile, image) > _loss(tile, clean):
+            return image
     return None
 
 

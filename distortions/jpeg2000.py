@@ -9,20 +9,20 @@ from distortions.registry import register
 
 BITS_A_PIXEL = (0.8, 0.4, 0.2, 0.1, 0.05)
 WATERLOO_RATIOS = (52.0, 150.0, 343.0, 600.0, 1200.0)
-# The headers of a JPEG 2000 file have a size of their own, which on small pictures would eat all the budget.
+# The headers of a JPEG 2000 file have a size of their own, which on small images would eat all the budget.
 HEADER_BYTES = 200
-# On smaller pictures all rates give the same few bytes; they are mirrored outwards, coded and cut back.
+# On smaller images all rates give the same few bytes; they are mirrored outwards, coded and cut back.
 MIN_CODED_SIDE = 256
 
 
 @register("waterloo_jp2k", "WATERLOO_JP2K", tuple(float(np.log2(24 / ratio)) for ratio in WATERLOO_RATIOS))
 @register("jp2k", "JP2K", tuple(float(np.log2(bits)) for bits in BITS_A_PIXEL))
 def jpeg2000(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """JPEG 2000 (9/7 wavelet) at 2^strength bits a pixel, headers not counted, decoded again.
+    """JPEG 2000 (9/7 wavelet) at 2^strength bits per pixel, headers not counted, decoded again.
 
-    LIVE release 2 (Sheikh, Sabir and Bovik 2006) used Kakadu at 0.028 to 3.15 bits a pixel. RankIQA (Liu, van
-    de Weijer and Bagdanov 2017) takes 0.46, 0.16, 0.07, 0.04 and 0.02; the last leaves blotches. Ours halve
-    the rate from level to level within the range of LIVE. `waterloo_jp2k` has the compression ratios of
+    LIVE release 2 (Sheikh, Sabir and Bovik 2006) used Kakadu at 0.028 to 3.15 bits per pixel. RankIQA (Liu,
+    van de Weijer and Bagdanov 2017) takes 0.46, 0.16, 0.07, 0.04 and 0.02; the last leaves blotches. Ours
+    halve the rate from level to level within the range of LIVE. `waterloo_jp2k` has the compression ratios of
     Waterloo Exploration (Ma et al. 2017).
     """
     height, width = image.shape[:2]

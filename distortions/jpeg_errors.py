@@ -16,7 +16,7 @@ ATTEMPTS = 24
 def jpeg_transmission_errors(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """JPEG of quality 75 with a restart marker every 4 blocks and bits flipped at a rate of 10^strength.
 
-    TID2013 type 12 (Ponomarenko et al. 2015). Where bits flip is drawn for the picture: a stronger level has
+    TID2013 type 12 (Ponomarenko et al. 2015). Where bits flip is drawn for the image: a stronger level has
     the errors of the weaker ones, and more; one error at least.
     """
     with io.BytesIO() as file:

@@ -22,7 +22,7 @@ def lens_blur(image: np.ndarray, strength: float, rng: np.random.Generator) -> n
 
 @register("motion_blur", "MOTION_BLUR", LENGTHS)
 def motion_blur(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """An even line of `strength` pixels in a direction drawn for the picture (KADID-10k type 3).
+    """An even line of `strength` pixels in a direction drawn for the image (KADID-10k type 3).
 
     KADID takes lengths of 1 to 10 in one direction; ours start at 2, as 1 changes nothing.
     """

@@ -1,6 +1,6 @@
 """Faults in places: pieces moved, blocks painted over.
 
-The faults of a level stand in all stronger ones too: they are drawn for the picture.
+The faults of a level stand in all stronger ones too: they are drawn for the image.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from distortions.registry import register, steady_generator, to_uint8
 PATCH_COUNTS = (20.0, 40.0, 80.0, 160.0, 320.0)
 BLOCK_COUNTS = (2.0, 4.0, 8.0, 16.0, 32.0)
 PATCH_SIDE = 15
-AREA = 512 * 384  # the pixels of a TID2013 picture, which the counts belong to
+AREA = 512 * 384  # the pixels of a TID2013 image, which the counts belong to
 
 
 @register("eccentricity", "ECCENTRICITY", PATCH_COUNTS)
@@ -65,9 +65,9 @@ def _moved(rng: np.random.Generator, start: int, last: int) -> int:
 
 
 def _squares(image: np.ndarray, count: float, rng: np.random.Generator) -> list[tuple[int, int, int]]:
-    """(top, left, side) of squares on a grid, so that none hides another; smaller in small pictures."""
+    """(top, left, side) of squares on a grid, so that none hides another; smaller in small images."""
     height, width = image.shape[:2]
-    # at level 5 of a tiny picture there must still be room for every square
+    # at level 5 of a tiny image there must still be room for every square
     side = max(2, round(32 * min(1.0, np.sqrt(height * width / AREA))))
     places = [(y, x) for y in range(0, height - side + 1, side) for x in range(0, width - side + 1, side)]
     scaled = round(count * max(1.0, height * width / AREA))

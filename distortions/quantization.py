@@ -17,7 +17,7 @@ KADID_COLOURS = (64.0, 48.0, 32.0, 16.0, 8.0)
 def quantization(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Each channel in steps of one length, the least from fine to coarse that leaves at most `strength` dB.
 
-    TID2013 type 7 (Ponomarenko et al. 2015). Steps of one length harm one picture more than another, so the
+    TID2013 type 7 (Ponomarenko et al. 2015). Steps of one length harm one image more than another, so the
     PSNR is what is fixed. The steps are counted from each channel's most frequent value: a plain sky, which
     they may meet at one length and miss at the next, keeps its colour.
     """
@@ -70,7 +70,7 @@ def _least_variance(histogram: np.ndarray, classes: float) -> np.ndarray:
 def colour_quantization_with_dither(
     image: np.ndarray, strength: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """A palette of 2^strength colours chosen for the picture (median cut), with Floyd-Steinberg dither.
+    """A palette of 2^strength colours chosen for the image (median cut), with Floyd-Steinberg dither.
 
     TID2013 type 22 (Ponomarenko et al. 2015) uses MATLAB's rgb2ind in the same manner.
     """
@@ -79,7 +79,7 @@ def colour_quantization_with_dither(
 
 @register("colour_quantization", "COLOUR_QUANTIZATION", KADID_COLOURS)
 def colour_quantization(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A palette of `strength` colours chosen for the picture, without dither (KADID-10k type 6)."""
+    """A palette of `strength` colours chosen for the image, without dither (KADID-10k type 6)."""
     return _with_palette(image, round(strength), Image.Dither.NONE)
 
 

@@ -99,12 +99,12 @@ def distort(
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"expected uint8 RGB of shape (H, W, 3), got {image.dtype} {image.shape}")
     if min(image.shape[:2]) < MIN_SIDE:
-        raise ValueError(f"a picture needs {MIN_SIDE} x {MIN_SIDE} pixels or more, got {image.shape[:2]}")
+        raise ValueError(f"an image needs {MIN_SIDE} x {MIN_SIDE} pixels or more, got {image.shape[:2]}")
     return found.apply(image, found.strength(level), np.random.default_rng(seed))
 
 
 def steady_generator(image: np.ndarray) -> np.random.Generator:
-    """A generator that depends on the picture alone, for choices that all its levels must share.
+    """A generator that depends on the image alone, for choices that all its levels must share.
 
     Where a stronger level drew its direction or places anew, it could come out milder than a weaker one.
     """

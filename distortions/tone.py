@@ -12,7 +12,7 @@ DARKEN = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 @register("mean_shift", "MEAN_SHIFT", SHIFTS, ordered_by="magnitude")
 def mean_shift(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """All values up or down by `strength` of the scale, the direction drawn for the picture.
+    """All values up or down by `strength` of the scale, the direction drawn for the image.
 
     TID2013 type 16 (Ponomarenko et al. 2015) and KADID-10k type 18 (Lin, Hosu and Saupe 2019: 0, .08, -.08,
     .15, -.15) change the sign from level to level, and KADID's first level is the reference itself. Here the

@@ -1,4 +1,4 @@
-"""Versions of a picture that people judge alike, or clearly worse; a model is tried on them."""
+"""Versions of an image that people judge alike, or clearly worse; a model is tried on them."""
 
 import io
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 
 def alike(image: Image.Image) -> Iterator[tuple[str, Image.Image]]:
-    """(name, version) of changes to an RGB picture that nobody should mind: file type, size, place, side."""
+    """(name, version) of changes to an RGB image that nobody should mind: file type, size, place, side."""
     yield "file type: PNG", _coded(image, "PNG")
     yield "file type: BMP", _coded(image, "BMP")
     yield "file type: JPEG of quality 95", _coded(image, "JPEG", quality=95, subsampling=0)
@@ -20,7 +20,7 @@ def alike(image: Image.Image) -> Iterator[tuple[str, Image.Image]]:
 
 
 def worse(image: Image.Image, rng: np.random.Generator) -> Iterator[tuple[str, Image.Image]]:
-    """(name, version) of what everybody sees in a sharp and clean RGB picture."""
+    """(name, version) of what everybody sees in a sharp and clean RGB image."""
     pixels = np.asarray(image).astype(np.float32)
     yield "JPEG of quality 15", _coded(image, "JPEG", quality=15)
     yield "blurred, sigma 2", image.filter(ImageFilter.GaussianBlur(2))
@@ -30,10 +30,10 @@ def worse(image: Image.Image, rng: np.random.Generator) -> Iterator[tuple[str, I
 
 
 def look_alike(image: Image.Image, rng: np.random.Generator, least_side: int) -> Image.Image:
-    """An RGB picture that people would judge like `image`: smaller, saved with little loss, or both.
+    """An RGB image that people would judge like `image`: smaller, saved with little loss, or both.
 
     Args:
-        least_side: pixels that the shorter side keeps; a picture that has no more keeps its size.
+        least_side: pixels that the shorter side keeps; an image that has no more keeps its size.
     """
     least = max(0.45, least_side / min(image.size))
     smaller = least < 0.95 and rng.random() < 0.7

@@ -20,7 +20,7 @@ def white_noise(image: np.ndarray, strength: float, rng: np.random.Generator) ->
     LIVE release 2 (Sheikh, Sabir and Bovik 2006) adds noise of one standard deviation, 0.012 to 2.0, to R, G
     and B. RankIQA (Liu, van de Weijer and Bagdanov 2017) takes variances 2^(-10), 2^(-7.5), 2^(-5.5),
     2^(-3.5) and 1. We start where it does and step evenly by a factor of 2^1.5, which leaves out the last
-    two: they clip most pixels and hardly show the picture.
+    two: they clip most pixels and hardly show the image.
     `waterloo_wn` keeps them, as Waterloo Exploration does (Ma et al. 2017); `kadid_wn` has the variances of
     KADID-10k (Lin, Hosu and Saupe 2019).
     """

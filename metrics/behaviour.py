@@ -1,4 +1,4 @@
-"""Does a model say of distorted pictures what people would? Shares of trials that it passes."""
+"""Does a model say of distorted images what people would? Shares of trials that it passes."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ TOLERANCE = 0.1  # of the spread of the scores: how far versions that look alike
 
 @dataclass
 class Behaviour:
-    """Scores of clean pictures and of their versions, gathered a picture at a time.
+    """Scores of clean images and of their versions, gathered an image at a time.
 
     Attributes:
-        ladders: type -> score arrays (L + 1,): the clean picture, then levels 1 to L.
+        ladders: type -> score arrays (L + 1,): the clean image, then levels 1 to L.
         worse: version -> (clean, version) scores.
         alike: version -> (clean, version) scores.
     """
@@ -32,15 +32,15 @@ class Behaviour:
         return {kind: float(np.mean([_in_order(one) for one in own])) for kind, own in self.ladders.items()}
 
     def falling_means(self) -> dict[str, bool]:
-        """type -> whether the mean score of all pictures falls from every level to the next."""
+        """type -> whether the mean score of all images falls from every level to the next."""
         return {kind: bool((np.diff(np.mean(own, axis=0)) < 0).all()) for kind, own in self.ladders.items()}
 
     def below_clean(self) -> dict[str, float]:
-        """version -> share of the pictures whose version scores below the clean one."""
+        """version -> share of the images whose version scores below the clean one."""
         return {name: float(np.mean([low < high for high, low in own])) for name, own in self.worse.items()}
 
     def within_tolerance(self, tolerance: float = TOLERANCE) -> dict[str, float]:
-        """version -> share of the pictures whose version scores alike, within `tolerance` of the spread."""
+        """version -> share of the images whose version scores alike, within `tolerance` of the spread."""
         allowed = tolerance * self.spread()
         return {
             name: float(np.mean([abs(one - other) <= allowed for one, other in own]))

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: how far figures would move with another sample of images."""
+"""Bootstrap intervals: how far metrics would move with another sample of images."""
 
 import warnings
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def bootstrap_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """The percentile interval (Efron 1979) of each figure of `measure(*arrays)`, rows drawn with replacement.
+    """The percentile interval (Efron 1979) of each metric of `measure(*arrays)`, rows drawn with replacement.
 
     Args:
         measure: takes arrays of shape (N, ...) and gives {name: value}.
@@ -25,12 +25,12 @@ def bootstrap_intervals(
         groups: (N,) names of what is drawn as a whole, such as scenes: the rows of one rise and fall
             together, and drawn one by one they would make the interval too narrow (Field and Welsh,
             Bootstrapping clustered data, JRSS B 69(3), 2007).
-        resamples: draws; the ones on which a figure is undefined are left out for it.
+        resamples: draws; the ones on which a metric is undefined are left out for it.
         level: of confidence.
         seed: of the draws, so that a report can be repeated.
 
     Returns:
-        {name: (low, high)}, NaN twice for a figure that is undefined on more than half of the draws.
+        {name: (low, high)}, NaN twice for a metric that is undefined on more than half of the draws.
     """
     rng = np.random.default_rng(seed)
     draw = _drawer(len(arrays[0]), groups)

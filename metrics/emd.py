@@ -10,7 +10,7 @@ def emd(probs: np.ndarray, hist: np.ndarray, r: float) -> np.ndarray:
 
     Args:
         probs, hist: (B, N) distributions or counts.
-        r: 1 or 2; figures of the two are not comparable, so reports name it.
+        r: 1 or 2; metrics of the two are not comparable, so reports name it.
     """
     gap = np.cumsum(shares(probs), axis=1) - np.cumsum(shares(hist), axis=1)
     return np.mean(np.abs(gap) ** r, axis=1) ** (1 / r)

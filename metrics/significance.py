@@ -1,4 +1,4 @@
-"""Is one model better than another on the same pictures, or was it luck?"""
+"""Is one model better than another on the same images, or was it luck?"""
 
 import math
 from typing import NamedTuple
@@ -23,16 +23,16 @@ def compare_correlations(first: float, second: float, between: float, count: int
     """Two correlations with the same opinions: does the one differ from the other?
 
     Meng, Rosenthal & Rubin, Psychological Bulletin 111(1), 1992, equations 1 to 3: a z test of correlated
-    correlation coefficients. It is meant for Pearson's of independent pictures; for Spearman's it is an
-    approximation, and where many pictures show few scenes its p value is too small.
+    correlation coefficients. It is meant for Pearson's of independent images; for Spearman's it is an
+    approximation, and where many images show few scenes its p value is too small.
 
     Args:
         first, second: correlation of the scores of each model with the opinions, of one sign.
         between: correlation of the scores of the two models with each other.
-        count: pictures, at least 4.
+        count: images, at least 4.
 
     Returns:
-        NaN twice where a correlation is undefined or 1, or there are fewer than 4 pictures.
+        NaN twice where a correlation is undefined or 1, or there are fewer than 4 images.
     """
     if count < 4 or not all(map(math.isfinite, (first, second, between))):
         return Verdict(math.nan, math.nan)
@@ -48,7 +48,7 @@ def compare_correlations(first: float, second: float, between: float, count: int
 def compare_scenes(first: np.ndarray, second: np.ndarray) -> Verdict:
     """Two models that sort the pairs of the same scenes: Fisher's sign-flip test of the paired differences.
 
-    Pairs of a scene share pictures, so that a test of single pairs (McNemar's) would call luck a difference
+    Pairs of a scene share images, so that a test of single pairs (McNemar's) would call luck a difference
     far too often. Were the models equally good, each scene could as well have had its two counts exchanged.
     All exchanges are tried where they are few, else 9,999 drawn ones (R. A. Fisher, The Design of
     Experiments, 1935, section 21).

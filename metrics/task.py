@@ -1,4 +1,4 @@
-"""The figures of each task, their direction, and which model is the best."""
+"""The metrics of each task, their direction, and which model is the best."""
 
 import math
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from metrics.pair_accuracy import pair_accuracy
 
 
 class Metric(NamedTuple):
-    """A figure's name for people and its direction."""
+    """A metric's name for people and its direction."""
 
     label: str
     higher_is_better: bool
@@ -40,7 +40,7 @@ METRICS = {
 
 
 def rank_metrics(scores: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
-    """Figures of (M,) scores over (R, 2) pairs of images (better, worse)."""
+    """Metrics of (M,) scores over (R, 2) pairs of images (better, worse)."""
     better, worse = scores[pairs[:, 0]], scores[pairs[:, 1]]
     counted = pair_accuracy(better, worse)
     return {
@@ -51,7 +51,7 @@ def rank_metrics(scores: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
 
 
 def emd_metrics(probs: np.ndarray, hist: np.ndarray) -> dict[str, float]:
-    """Figures of (R, N) predicted distributions against (R, N) rated ones, or the counts of their ratings."""
+    """Metrics of (R, N) predicted distributions against (R, N) rated ones, or the counts of their ratings."""
     predicted, actual = mean_rating(probs), mean_rating(hist)
     deviations = rating_deviation(probs), rating_deviation(hist)
     return {
@@ -66,7 +66,7 @@ def emd_metrics(probs: np.ndarray, hist: np.ndarray) -> dict[str, float]:
 
 
 def regress_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
-    """Figures of (R,) scores against (R,) MOS, raw."""
+    """Metrics of (R,) scores against (R,) MOS, raw."""
     return {
         "srcc": srcc(scores, mos),
         "plcc": plcc(scores, mos),
@@ -84,19 +84,19 @@ def fitted_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
     return {"plcc_fit": plcc(fit(scores), mos), "rmse_fit": rmse(fit(scores), mos)}
 
 
-def best_key(task: str, figures: dict[str, float]) -> tuple[float, float]:
+def best_key(task: str, metrics: dict[str, float]) -> tuple[float, float]:
     """A tuple that is greater for a better model (DESIGN section 5).
 
     rank: highest pair accuracy. emd: lowest EMD (r = 1). regress: highest SRCC, of which any is better than
     an undefined one. Of equal ones the lowest loss. SRCC is rounded: its last digits depend on the order of a
     sum.
     """
-    loss = _finite(-figures["loss"])
+    loss = _finite(-metrics["loss"])
     if task == "rank":
-        return _finite(figures["pair_accuracy"]), loss
+        return _finite(metrics["pair_accuracy"]), loss
     if task == "emd":
-        return _finite(-figures["emd_r1"]), loss
-    return (1 + round(figures["srcc"], 12) if math.isfinite(figures["srcc"]) else -1.0), loss
+        return _finite(-metrics["emd_r1"]), loss
+    return (1 + round(metrics["srcc"], 12) if math.isfinite(metrics["srcc"]) else -1.0), loss
 
 
 def _finite(value: float) -> float:

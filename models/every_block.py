@@ -1,6 +1,6 @@
 """EfficientNet-Lite whose head sees the mean and the deviation of every block, not of the last layer alone.
 
-Early layers keep what the later ones learn to overlook, because it doesn't change what a picture shows:
+Early layers keep what the later ones learn to overlook, because it doesn't change what an image shows:
 brightness, noise, the strength of edges. Deep layers know the scene that these must be judged by.
 """
 

@@ -16,14 +16,14 @@ MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """How a picture becomes the input of these weights, and what their output means.
+    """How an image becomes the input of these weights, and what their output means.
 
     Attributes:
         arch: canonical architecture name, such as "resnet18" or "timm/resnet10t".
         num_classes: N, the width of the logits; the score is the raw logit for N = 1, else it lies in [1, N].
         image_size: (height, width) of the network's input.
         view: "fit" or "patches".
-        patches: crops a picture in evaluation, for the view "patches".
+        patches: crops per image in evaluation, for the view "patches".
         mean, std: of RGB in [0, 1].
         criterion: "rank", "emd" or "regress".
         score_range: (lowest, highest) score seen in validation.

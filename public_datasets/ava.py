@@ -19,7 +19,7 @@ _Rows = tuple[list[str], list[list[float]], list[str], list[str]]
 
 
 def read(source: Source, provenance: Provenance) -> RatingTable:
-    """AVA.txt (index, picture, 10 counts, 2 tags, challenge) or idealo's ava_labels_{train,test}.json.
+    """AVA.txt (index, image, 10 counts, 2 tags, challenge) or idealo's ava_labels_{train,test}.json.
 
     Rows whose counts are all zero are left out. The split is that of the JSON files, or of
     aesthetics_image_lists/generic_*.jpgl beside AVA.txt.
@@ -99,7 +99,7 @@ register(
             "Murray, Marchesotti, Perronnin: AVA: A large-scale database for aesthetic visual analysis. "
             "IEEE Conference on Computer Vision and Pattern Recognition, 2012",
             "https://github.com/imfing/ava_downloader",
-            "pictures belong to their photographers",
+            "images belong to their photographers",
         ),
         read,
         official_split="ava_labels_{train,test}.json, or aesthetics_image_lists/generic_*.jpgl",

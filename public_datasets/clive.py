@@ -14,7 +14,7 @@ TRAINING = 7
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """Data/AllImages_release.mat, AllMOS_release.mat and AllStdDev_release.mat, or one file with all of them.
 
-    The first 7 pictures (t1.bmp ...) trained the raters and are left out.
+    The first 7 images (t1.bmp ...) trained the raters and are left out.
 
     Raises:
         DataError: a variable is missing, or the lengths differ.
@@ -30,9 +30,9 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         )
     training = np.array([name.lower().startswith("t") for name in names], dtype=bool)
     if training[TRAINING:].any():
-        raise DataError(f"{files[0]}: training pictures t*.bmp must be among the first {TRAINING}")
+        raise DataError(f"{files[0]}: training images t*.bmp must be among the first {TRAINING}")
     left_out = [
-        LeftOut(f"row {row + 1}", f"Images/trainingImages/{names[row]}", "picture of the raters' training")
+        LeftOut(f"row {row + 1}", f"Images/trainingImages/{names[row]}", "image of the raters' training")
         for row in np.flatnonzero(training)
     ]
     table = make_table(
@@ -55,7 +55,7 @@ register(
             "higher",
             0,
             100,
-            "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective picture "
+            "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective image "
             "quality. IEEE Transactions on Image Processing 25(1), 2016",
             "https://live.ece.utexas.edu/research/ChallengeDB/index.html",
             "free use with the copyright notice and citation (University of Texas at Austin)",

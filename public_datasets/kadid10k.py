@@ -18,7 +18,7 @@ _NAME = re.compile(r"(I\d\d)_(\d\d)_(\d\d)\.png", re.IGNORECASE)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """dmos.csv: `dist_img,ref_img,dmos,var`; or names and scores without a header, parted by a TAB.
 
-    Two names mislead. `dmos` is higher for better pictures. `var` is a standard deviation: 30 people gave
+    Two names mislead. `dmos` is higher for better images. `var` is a standard deviation: 30 people gave
     whole numbers, and the second moments become multiples of 1/30 only if `var` is squared first.
 
     Raises:
@@ -32,7 +32,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     for place, name, _, _ in rows:
         match = _NAME.fullmatch(name)
         if match is None:
-            raise DataError(f"{place}: {name!r}, but a picture is called I01_01_01.png")
+            raise DataError(f"{place}: {name!r}, but an image is called I01_01_01.png")
         parts.append((match[1].upper(), match[2], int(match[3])))
     std = [deviation for _, _, _, deviation in rows]
     return make_table(

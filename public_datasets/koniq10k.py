@@ -100,7 +100,7 @@ register(
             "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of "
             "blind image quality assessment. IEEE Transactions on Image Processing 29, 2020",
             "https://database.mmsp-kn.de/koniq-10k-database.html",
-            "pictures from YFCC100M under Creative Commons licences",
+            "images from YFCC100M under Creative Commons licences",
         ),
         read,
         official_split="the column `set` of koniq10k_distributions_sets.csv",

@@ -1,4 +1,4 @@
-"""LIVE image quality database, release 2: 29 references, 779 distorted pictures, 203 copies of references."""
+"""LIVE image quality database, release 2: 29 references, 779 distorted images, 203 copies of references."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def _from_matlab(source: Source, files: list[Path]) -> _Columns:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(
             f"{', '.join(map(str, files))}: lengths disagree ({found}), each must be "
-            f"{sum(FOLDERS.values())}; this is an altered copy, whose rows can't be matched to pictures: "
+            f"{sum(FOLDERS.values())}; this is an altered copy, whose rows can't be matched to images: "
             "use the publisher's files"
         )
     paths = [f"{folder}/img{i}.bmp" for folder, count in FOLDERS.items() for i in range(1, count + 1)]

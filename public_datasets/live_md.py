@@ -18,7 +18,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     """`Part 1` and `Part 2`, each with Imagelists.mat (distimgs, refimgs, ref4dist) and Scores.mat.
 
     MOS = 100 - DMOSscores. The two parts use the same file names, so the folder belongs to the name. The
-    deviation is that of the raw differences, where Scores.mat has them (dist_diffscores, raters x pictures).
+    deviation is that of the raw differences, where Scores.mat has them (dist_diffscores, raters x images).
 
     Raises:
         DataError: a part is missing, or its lists differ in length.
@@ -31,7 +31,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         names = strings(variables, "distimgs", files)
         values = vector(variables, "DMOSscores", files)
         if len(names) != len(values):
-            raise DataError(f"{scores}: {len(values)} scores, but {lists} names {len(names)} pictures")
+            raise DataError(f"{scores}: {len(values)} scores, but {lists} names {len(names)} images")
         paths += [f"{PARTS[kind]}/{kind}/{name}" for name in names]
         references += _references(variables, names, files)
         dmos.append(values)

@@ -79,7 +79,7 @@ def find_dataset(name: str) -> Dataset:
 
 
 def read_dataset(name: str, source: Source) -> RatingTable:
-    """The table of a set, with paths as they are on the disk and rows without a picture left out.
+    """The table of a set, with paths as they are on the disk and rows without an image left out.
 
     Raises:
         ConfigError: no such set.
@@ -108,13 +108,13 @@ def settle(table: RatingTable, source: Source) -> RatingTable:
     first = np.zeros(len(table), dtype=bool)
     first[np.unique(keys, return_index=True)[1]] = True
     there = places != ""
-    for mask, reason in ((~first, "named a second time"), (first & ~there, "picture is not there")):
+    for mask, reason in ((~first, "named a second time"), (first & ~there, "image is not there")):
         table.left_out += [LeftOut(f"row {row + 1}", str(paths[row]), reason) for row in np.flatnonzero(mask)]
     kept = table.keep(first & there)
     if not len(kept):
         counts = Counter(row.reason for row in table.left_out).most_common()
         reasons = "; ".join(f"{count} rows: {reason}" for reason, count in counts) or "no rows"
-        raise DataError(f"{source.root}: no picture of {table.name} can be used: {reasons}")
+        raise DataError(f"{source.root}: no image of {table.name} can be used: {reasons}")
     low, high = table.provenance.low, table.provenance.high
     outside = kept.mos[(kept.mos < low) | (kept.mos > high)]
     if len(outside):
@@ -122,7 +122,7 @@ def settle(table: RatingTable, source: Source) -> RatingTable:
             f"{len(outside)} MOS lie outside the scale {low:g}..{high:g}: "
             f"{outside.min():g} to {outside.max():g}"
         )
-    # a set whose pictures are their own scenes keeps the publisher's path as the scene's name
+    # a set whose images are their own scenes keeps the publisher's path as the scene's name
     kept.path = places[first & there]
     if source.check_images:
         references = {str(name): source.locate(str(name)) for name in np.unique(kept.reference) if name}

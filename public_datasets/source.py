@@ -16,7 +16,7 @@ class Source:
     Attributes:
         root: the folder of the set.
         labels: label files that the user named; empty to look for the publisher's own names below `root`.
-        check_images: whether a row whose picture is not there is left out.
+        check_images: whether a row whose image is not there is left out.
         direction: "higher" or "lower" from the user, "" to go by what is known of the set.
         votes: whether the user says that each row is one vote.
         num_classes: N, where the user says that ratings are 1..N.
@@ -79,7 +79,7 @@ class Source:
         return self.root / self.files[name][0] if name in self.files else None
 
     def locate(self, path: str) -> str | None:
-        """Where the picture lies that the publisher calls `path`, relative to root; None if nowhere.
+        """Where the image lies that the publisher calls `path`, relative to root; None if nowhere.
 
         Case does not matter unless names differ by nothing else, and the longest tail of `path` that occurs
         decides: a user may have unpacked the set one folder higher, or lower. A short tail that fits several

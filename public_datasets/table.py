@@ -10,7 +10,7 @@ SPLIT_NAMES = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A row of the publisher's that is not in the table: where it stands, its picture, and why."""
+    """A row of the publisher's that is not in the table: where it stands, its image, and why."""
 
     row: str
     path: str
@@ -28,7 +28,7 @@ class Provenance:
         publication: what to cite.
         url: where the publisher offers the set.
         licence: the terms as far as they are known.
-        within_type: whether scores compare only among pictures of one scene and one type.
+        within_type: whether scores compare only among images of one scene and one type.
         turned: how a lower-is-better number became a MOS, "" where it was not turned.
     """
 
@@ -44,19 +44,19 @@ class Provenance:
 
 @dataclass
 class RatingTable:
-    """R pictures and what people thought of them; strings are NumPy `U` arrays, "" where unknown.
+    """R images and what people thought of them; strings are NumPy `U` arrays, "" where unknown.
 
     Attributes:
         name: of the set.
         root: the folder that `path` is relative to.
         provenance: direction, range and source.
         path: (R,) relative to `root`, with slashes.
-        scene: (R,) pictures of one scene must share a split.
+        scene: (R,) images of one scene must share a split.
         mos: (R,) float64, higher = better; NaN in a set without ratings.
         std: (R,) float64 deviation of one rating; NaN where unknown.
         votes: (R,) int64 number of ratings, -1 where unknown.
         histogram: (R, N) counts or shares of the ratings from worst to best, or None.
-        reference: (R,) the pristine picture.
+        reference: (R,) the pristine image.
         kind: (R,) type of distortion.
         level: (R,) int64, 1 the mildest, 0 pristine, -1 unknown.
         split: (R,) the publisher's own split, "train", "val", "test" or "".

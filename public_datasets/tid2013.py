@@ -16,7 +16,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     """mos_with_names.txt: `5.51429 I01_01_1.bmp`, CRLF, no header; mos_std.txt, if it is there, in its order.
 
     Names mix I and i, .bmp and .BMP, so they are compared without case. Levels follow the publisher's number;
-    where contrast changes (type 17) a higher level is not a worse picture, so pairs go by MOS. The publisher
+    where contrast changes (type 17) a higher level is not a worse image, so pairs go by MOS. The publisher
     calls mos_std.txt the deviation of the MOS: it is taken as it stands, and may be smaller than that of one
     rating.
 

@@ -1,4 +1,4 @@
-"""Waterloo Exploration: 4,744 pristine pictures, four types, five levels; nobody rated them."""
+"""Waterloo Exploration: 4,744 pristine images, four types, five levels; nobody rated them."""
 
 import re
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _PRISTINE = re.compile(r"(\d{5})\.(?:bmp|png)", re.IGNORECASE)
 
 
 def read(source: Source, provenance: Provenance) -> RatingTable:
-    """Pictures `00001_TYPE_LEVEL.png`, pristine `00001.bmp`; below root, or as a list of names in --labels.
+    """Images `00001_TYPE_LEVEL.png`, pristine `00001.bmp`; below root, or as a list of names in --labels.
 
-    There are no ratings: the order is that of the levels. Each pristine picture is a row of level 0.
+    There are no ratings: the order is that of the levels. Each pristine image is a row of level 0.
 
     Raises:
-        DataError: no such picture, or a line of the list that is none.
+        DataError: no such image, or a line of the list that is none.
     """
     rows: dict[tuple[str, str, int], str] = {}
     repeated: list[LeftOut] = []
@@ -38,7 +38,7 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         if rows.setdefault(key, path) != path:
             repeated.append(LeftOut(path, path, f"same scene, type and level as {rows[key]}"))
     if not rows:
-        raise DataError(f"{source.root}: no pictures like 00001_1_1.png there (or --labels with a list)")
+        raise DataError(f"{source.root}: no images like 00001_1_1.png there (or --labels with a list)")
     keys = sorted(rows)
     references = {scene: path for (scene, kind, _), path in rows.items() if kind == "pristine"}
     return make_table(

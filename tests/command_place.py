@@ -45,7 +45,7 @@ def make_place(place: Path, page: str, commands: list[str]) -> dict[str, str]:
         "PATH": os.pathsep.join([str(place / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
         "HOME": str(place / "home"),
         "PYTHONUSERBASE": site.getuserbase(),  # found by HOME otherwise
-        "MPLCONFIGDIR": matplotlib.get_cachedir(),  # fonts are looked for once, not once a page
+        "MPLCONFIGDIR": matplotlib.get_cachedir(),  # fonts are looked for once, not once per page
         "PYTHONPATH": str(place / "site"),
         "L": str(place / "labels"),  # docs/datasets.md: a folder with the label files alone
         "CUDA_VISIBLE_DEVICES": "",
@@ -95,7 +95,7 @@ def own_ratings(place: Path, _: list[str]) -> None:
 
 
 def scene(place: Path, number: int) -> list[str]:
-    """Names of three pictures of one scene, the best first; outside data/, of which all must be labelled."""
+    """Names of three images of one scene, the best first; outside data/, of which all must be labelled."""
     names = [f"scenes/{number}_{level}.png" for level in range(3)]
     (place / "scenes").mkdir(exist_ok=True)
     for level, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Small pictures and label files that every test of the whole program can ask for."""
+"""Small images and label files that every test of the whole program can ask for."""
 
 import csv
 import os
@@ -48,7 +48,7 @@ def texture(seed: int, sigma: float, size: tuple[int, int] = (96, 128)) -> Image
 
 
 def write_split(root: Path, split: str, task: str, scenes: int, bins: int = 5) -> None:
-    """data/{split}/label.txt with pictures: three levels of blur a scene, paths relative to `root`."""
+    """data/{split}/label.txt with images: three levels of blur a scene, paths relative to `root`."""
     folder = root / "data" / split
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[list[object]] = []
@@ -86,7 +86,7 @@ def _histogram(mos: float, bins: int) -> list[float]:
 
 
 def lively(arch: str, num_classes: int, size: tuple[int, int], seed: int = 0) -> nn.Module:
-    """A network whose untrained scores differ between pictures: batch statistics of noise make it so."""
+    """A network whose untrained scores differ between images: batch statistics of noise make it so."""
     torch.manual_seed(seed)
     network = create_model(arch, num_classes, size).train()
     for module in network.modules():

@@ -22,7 +22,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     server = serve(tmp_path / "a.pth", "--api_only", "--api_key", KEY)
     url = f"http://127.0.0.1:{next(server)}/openapi.json"
     command = [str(TOOL), "run", url, "-H", f"X-API-Key: {KEY}", "--seed", "1", "--max-examples", "50"]
-    place = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.picture_uploads"}
+    place = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.image_uploads"}
     done = subprocess.run(command, capture_output=True, text=True, env=place, cwd=tmp_path, check=False)
     for _ in server:
         pass

@@ -1,4 +1,4 @@
-"""Bad pictures and broken files meet the whole program: a clear message, and no file that is half-written."""
+"""Bad images and broken files meet the whole program: a clear message, and no file that is half-written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ def truncate(path: str) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_an_unreadable_picture_stops_or_is_skipped(
+def test_an_unreadable_image_stops_or_is_skipped(
     split: str, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     workplace("rank", scenes=2)
@@ -32,7 +32,7 @@ def test_an_unreadable_picture_stops_or_is_skipped(
     assert f"skipped {name}" in capsys.readouterr().err
 
 
-def test_a_skipped_picture_is_left_out_of_figures(
+def test_a_skipped_image_is_left_out_of_metrics(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     workplace("regress", scenes=2)
@@ -72,7 +72,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
 
 
 @pytest.mark.parametrize(("arch", "status"), [("resnet18", 0), ("timm/skresnet18", 2)])
-def test_a_last_step_of_one_picture_at_one_value_per_channel(
+def test_a_last_step_of_one_image_at_one_value_per_channel(
     arch: str, status: int, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     workplace("regress", scenes=3)  # 9 rows: steps of 4, 4 and 1
@@ -88,7 +88,7 @@ def test_a_split_without_a_readable_row(
     for level in range(3):
         truncate(f"data/val/scene0_{level}.png")
     assert main(["--train", *SMALL, "--bad_images", "skip"]) == 2
-    assert "none of 3 pictures" in capsys.readouterr().err
+    assert "none of 3 images" in capsys.readouterr().err
 
 
 def test_a_logdir_that_is_a_file(workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

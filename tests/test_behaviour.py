@@ -21,7 +21,7 @@ from utils.checkpoint import save_checkpoint
 
 
 class Darkness:
-    """Scores a picture the higher, the darker it is: what it must say of each version is plain."""
+    """Scores an image the higher, the darker it is: what it must say of each version is plain."""
 
     name = "darkness"
     device = "cpu"
@@ -82,7 +82,7 @@ def test_the_command_prints_and_writes(
     out = capsys.readouterr().out
     assert "mirrored" in out and "rows pass in 95% of the trials" in out
     content = json.loads(next(Path("logs").rglob("metrics.json")).read_text())
-    assert set(content["ordered_pairs"]) == set(list_distortions()) and content["pictures"] == 2
+    assert set(content["ordered_pairs"]) == set(list_distortions()) and content["images"] == 2
     assert set(content["mean_falls_at_every_level"]) == set(list_distortions())
 
 
@@ -105,7 +105,7 @@ def test_errors(
 
 
 def test_a_look_alike_is_a_little_smaller_or_little_changed_and_holds_a_crop():
-    """Oracle: the picture itself, scaled by another program's area mean to the size of its look-alike."""
+    """Oracle: the image itself, scaled by another program's area mean to the size of its look-alike."""
     photo = texture(0, 2.0, (384, 512))
     drawn = [look_alike(photo, np.random.default_rng(seed), 224) for seed in range(40)]
     sizes = {one.size for one in drawn}

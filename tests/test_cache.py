@@ -1,4 +1,4 @@
-"""Oracles: a training run without the cache, a counter of decodings, the pictures themselves."""
+"""Oracles: a training run without the cache, a counter of decodings, the images themselves."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from dataloader.cache import PictureCache
+from dataloader.cache import ImageCache
 from dataloader.views import View
 from main import main
 from utils.checkpoint import load_checkpoint
@@ -36,9 +36,9 @@ def make(number: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_each_picture_is_made_once_while_there_is_room(in_memory: bool) -> None:
+def test_each_image_is_made_once_while_there_is_room(in_memory: bool) -> None:
     room = sum(make(number).size for number in range(4))
-    cache = PictureCache(6, room, in_memory)
+    cache = ImageCache(6, room, in_memory)
     made = []
     for number in [0, 1, 2, 3, 4, 5] * 2:
 
@@ -51,7 +51,7 @@ def test_each_picture_is_made_once_while_there_is_room(in_memory: bool) -> None:
 
 
 class Counting(Dataset):
-    def __init__(self, cache: PictureCache) -> None:
+    def __init__(self, cache: ImageCache) -> None:
         self.cache = cache
 
     def __len__(self) -> int:
@@ -59,13 +59,13 @@ class Counting(Dataset):
 
     def __getitem__(self, number: int) -> tuple[bool, bool]:
         made = []
-        picture = self.cache.get(number, lambda: made.append(1) or make(number))  # type: ignore[func-returns-value]
-        return not made, bool(np.array_equal(picture, make(number)))
+        image = self.cache.get(number, lambda: made.append(1) or make(number))  # type: ignore[func-returns-value]
+        return not made, bool(np.array_equal(image, make(number)))
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_find_what_other_workers_and_epochs_decoded(method: str) -> None:
-    cache = PictureCache(20, 10**6, in_memory=True)
+    cache = ImageCache(20, 10**6, in_memory=True)
     for epoch in range(2):
         loader = DataLoader(Counting(cache), batch_size=None, num_workers=2, multiprocessing_context=method)
         found, right = zip(*loader, strict=True)

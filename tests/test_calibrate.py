@@ -1,4 +1,4 @@
-"""--calibrate: the percentiles are NumPy's, of the scores that an evaluation of the same pictures gives."""
+"""--calibrate: the percentiles are NumPy's, of the scores that an evaluation of the same images gives."""
 
 import csv
 import json

@@ -35,7 +35,7 @@ def spoil(folder: Path) -> set[str]:
     (folder / "flipped.png").write_bytes(bits)
     header = b"P6 60000 60000 255\n"
     (folder / "oversized.ppm").write_bytes(header + bytes(100))
-    (folder / "label.txt").write_text("not a picture, not looked at")
+    (folder / "label.txt").write_text("not an image, not looked at")
     return {"truncated.jpg", "empty.png", "page.png", "flipped.png", "oversized.ppm"}
 
 
@@ -45,7 +45,7 @@ def test_every_fault_gets_a_line_with_its_reason(project, capsys):
     *lines, counts = capsys.readouterr().out.splitlines()
     assert {Path(line.split(":")[0]).name for line in lines} == bad
     assert all(len(line.split(": ", 1)[1]) > 5 for line in lines)
-    assert counts == "6 pictures checked: 1 good, 5 bad"
+    assert counts == "6 images checked: 1 good, 5 bad"
     assert {Path(line).name for line in Path("bad.txt").read_text().splitlines()} == bad
 
 
@@ -53,7 +53,7 @@ def test_the_documented_command(project):
     good(project / "data/train/a.png")
     done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "1 pictures checked: 1 good, 0 bad\n"
+    assert done.stdout == "1 images checked: 1 good, 0 bad\n"
 
 
 def test_processes_find_the_same(project, capsys):
@@ -62,11 +62,11 @@ def test_processes_find_the_same(project, capsys):
         good(project / f"data/more/{i}.bmp")
     assert check_images.main(["data", "data/more", "data/empty.png", "-j", "2"]) == 1
     output = capsys.readouterr().out
-    assert output.endswith("66 pictures checked: 61 good, 5 bad\n")
+    assert output.endswith("66 images checked: 61 good, 5 bad\n")
     assert {Path(line.split(":")[0]).name for line in output.splitlines()[:-1]} == bad
 
 
-@pytest.mark.parametrize("argv, said", [([], "data: no such file"), (["void"], "void: no pictures there")])
+@pytest.mark.parametrize("argv, said", [([], "data: no such file"), (["void"], "void: no images there")])
 def test_nothing_to_check_is_a_fault(project, capsys, argv, said):
     (project / "void").mkdir()
     assert check_images.main(argv) == 2

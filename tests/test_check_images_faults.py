@@ -21,7 +21,7 @@ def noise(*shape: int, dtype: str = "uint8") -> np.ndarray:
 
 
 def save(path: str, size: tuple[int, int] = (40, 48), **options: object) -> Path:
-    """A picture that no other file has."""
+    """An image that no other file has."""
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(noise(*size, 3)).save(file, **options)
@@ -66,7 +66,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def one_of_each() -> set[tuple[str, str]]:
-    """data/train and data/val, with eleven faults in pictures of two tasks."""
+    """data/train and data/val, with eleven faults in images of two tasks."""
     folder = "data/train/JPEG"
     good = save(f"{folder}/good.png")
     for name in ("a", "b", "in_both"):
@@ -130,7 +130,7 @@ def test_the_table_names_label_file_and_lines() -> None:
     assert [(row["label_file"], row["lines"]) for row in table()] == [("data/train/label.txt", "2 4-6")]
 
 
-def test_odd_pictures_are_no_faults() -> None:
+def test_odd_images_are_no_faults() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     names = ["turned.jpg", "palette.png", "moving.gif", "deep.png", "alpha.png", "upper.JPEG", "a.jpe",
@@ -206,11 +206,11 @@ def test_fix_drops_the_rows_and_keeps_every_other_byte() -> None:
     assert file.stat().st_mode & 0o777 == 0o640
     assert Path("data/train/label.txt.bak").read_bytes() == b"an older backup"
     assert Path("data/train/label.txt.bak.1").read_bytes() == b"".join(rows)
-    assert check("data", "--fix") == (1, {("empty.png", "empty")})  # the picture lies there still
+    assert check("data", "--fix") == (1, {("empty.png", "empty")})  # the image lies there still
     assert not Path("data/train/label.txt.bak.2").exists()
 
 
-def test_fix_leaves_the_rows_of_pictures_that_can_be_read() -> None:
+def test_fix_leaves_the_rows_of_images_that_can_be_read() -> None:
     one_of_each()
     before = Path("data/val/label.txt").read_bytes()
     check("data", "--fix")
@@ -286,7 +286,7 @@ def test_a_label_file_that_is_no_text_stops_the_check(capsys: pytest.CaptureFixt
         ("data/train/b.png 3.5", "separated by spaces"),
     ],
 )
-def test_a_row_of_another_delimiter_is_no_absent_picture(
+def test_a_row_of_another_delimiter_is_no_absent_image(
     row: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in "abc":

@@ -16,18 +16,18 @@ from tests.conftest import free_port, texture
 from tests.test_export import write_checkpoint
 
 pytestmark = pytest.mark.slow
-PICTURES = 240
+IMAGES = 240
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model, and links to a few pictures, one of them broken, one with a space in its name."""
+    """A model, and links to a few images, one of them broken, one with a space in its name."""
     monkeypatch.chdir(tmp_path)
     write_checkpoint(tmp_path / "a.pth")
     (tmp_path / "photos").mkdir()
     for number in range(5):
         texture(number, number / 2).save(tmp_path / f"{number}.png")
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         os.link(tmp_path / f"{number % 5}.png", tmp_path / f"photos/{number:03}.png")
     (tmp_path / "photos/broken one.png").write_bytes(b"junk")
     assert main(["--predict", "photos", "--resume", "a.pth", "--output", "local.parquet"]) == 1
@@ -90,7 +90,7 @@ def test_two_nodes_of_which_one_is_killed(
     assert main(run) == 1
     killer.join()
     assert killed.is_set()
-    assert f"{PICTURES} pictures scored, 1 could not be read" in capsys.readouterr().out
+    assert f"{IMAGES} images scored, 1 could not be read" in capsys.readouterr().out
     assert len(list(output.glob("part-*"))) == 7
     assert_same(rows_of(output), place)
     times = {part: part.stat().st_mtime_ns for part in output.glob("part-*")}
@@ -103,7 +103,7 @@ def test_two_nodes_of_which_one_is_killed(
     assert_same(rows_of(output), place)
 
 
-def test_new_pictures_and_another_model(
+def test_new_images_and_another_model(
     place: Path, two_nodes: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Relative names of a list become absolute; only what is new is scored; models are not mixed."""
@@ -118,8 +118,8 @@ def test_new_pictures_and_another_model(
     capsys.readouterr()
     assert main(run) == 1
     captured = capsys.readouterr().out
-    assert f"{PICTURES} of {PICTURES + 1} pictures are done" in captured
-    assert f"{PICTURES} pictures scored, 1 could not be read" in captured
+    assert f"{IMAGES} of {IMAGES + 1} images are done" in captured
+    assert f"{IMAGES} images scored, 1 could not be read" in captured
     assert {part: part.stat().st_mtime_ns for part in before} == before
     assert_same(rows_of(output), place)
     write_checkpoint(place / "b.pth", num_classes=3)

@@ -1,4 +1,4 @@
-"""Oracles: simulated models of equal worth, Steiger's test, the figures of two runs of -e."""
+"""Oracles: simulated models of equal worth, Steiger's test, the metrics of two runs of -e."""
 
 import itertools
 import json
@@ -81,7 +81,7 @@ def model(name: str, seed: int, criterion: str, num_classes: int = 1) -> None:
 
 
 @pytest.mark.parametrize(("task", "bins"), [("rank", 1), ("regress", 1), ("emd", 5)])
-def test_the_figures_are_those_of_two_evaluations(
+def test_the_metrics_are_those_of_two_evaluations(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str], task: str, bins: int
 ) -> None:
     workplace(task, scenes=2)
@@ -93,9 +93,9 @@ def test_the_figures_are_those_of_two_evaluations(
     out = capsys.readouterr().out
     assert "A - B" in out and "p value" in out
     found = json.loads(next(Path("both").rglob("metrics.json")).read_text())
-    for figures, folder in zip(found["figures"], "ab", strict=True):
+    for metrics, folder in zip(found["figures"], "ab", strict=True):
         alone = json.loads(next(Path(folder).rglob("metrics.json")).read_text())["figures"]
-        for name, value in figures.items():
+        for name, value in metrics.items():
             if value is not None:
                 assert value == pytest.approx(alone[name], nan_ok=True)
 

@@ -81,7 +81,7 @@ def test_what_is_no_image_is_called_by_its_name(tmp_path: Path, data: bytes, nam
     for suffix in (".jpg", ".heic", ".tif"):
         said = message(tmp_path / f"a{suffix}", data)
         assert name in said and str(tmp_path / f"a{suffix}") in said
-    assert "not a picture in any format" in message(tmp_path / "b.jpg", b"something else")
+    assert "not an image in any format" in message(tmp_path / "b.jpg", b"something else")
 
 
 @pytest.mark.parametrize("behind", [False, True], ids=["directory first", "directory last"])

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"jp2k": "JP2K", "jpeg": "JPEG", "wn": "WN", "gblur": "GBLUR"}
 
 
-def make_pictures(folder: Path, names: list[str], size: tuple[int, int] = (48, 40)) -> Path:
+def make_images(folder: Path, names: list[str], size: tuple[int, int] = (48, 40)) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for i, name in enumerate(names):
         small = np.random.default_rng(i).integers(30, 226, (6, 6, 3), dtype=np.uint8)
@@ -49,7 +49,7 @@ def project(tmp_path, monkeypatch):
 
 
 def test_the_documented_command(project):
-    make_pictures(project / "data/train/refimgs", ["one.bmp", "two, with comma.png"])
+    make_images(project / "data/train/refimgs", ["one.bmp", "two, with comma.png"])
     script = ROOT / "utils/data_generate/live_generator.py"
     done = subprocess.run(
         [sys.executable, str(script), "--data", "data/train/refimgs", "-j", "2"],
@@ -69,7 +69,7 @@ def test_the_documented_command(project):
 
 
 def test_manifest_holds_what_was_made(project):
-    refs = make_pictures(project / "photos", ["a.png"], (64, 48))
+    refs = make_images(project / "photos", ["a.png"], (64, 48))
     assert live_generator.main(["--data", str(refs), "-j", "1", "--seed", "3"]) == 0
     rows = read_manifest(project / "photos_distorted")
     assert list(rows[0]) == ["path", "reference", "scene", "type", "level", "seed", "psnr", "ssim"]
@@ -95,7 +95,7 @@ def test_manifest_holds_what_was_made(project):
 
 
 def test_splits_levels_types_and_formats(project):
-    refs = make_pictures(project / "photos", [f"{i}.png" for i in range(5)])
+    refs = make_images(project / "photos", [f"{i}.png" for i in range(5)])
     argv = ["--refs", str(refs), "--out", "data", "--split", "0.6", "0.2", "0.2", "--levels", "3"]
     assert live_generator.main([*argv, "--types", "WN, jpeg", "--format", "bmp", "-j", "1"]) == 0
     scenes = {}
@@ -111,8 +111,8 @@ def test_splits_levels_types_and_formats(project):
 
 
 def test_bytes_do_not_depend_on_processes_or_company(project):
-    refs = make_pictures(project / "photos", ["a.png", "b.png", "c.png"])
-    alone = make_pictures(project / "alone", ["a.png"])
+    refs = make_images(project / "photos", ["a.png", "b.png", "c.png"])
+    alone = make_images(project / "alone", ["a.png"])
     assert live_generator.main(["--data", str(refs), "-j", "1", "--types", "wn,jp2k"]) == 0
     first = tree(project / "photos_distorted")
     for path in (project / "photos_distorted").rglob("*.*"):
@@ -126,21 +126,21 @@ def test_bytes_do_not_depend_on_processes_or_company(project):
 
 
 def test_a_second_run_reuses_what_is_whole(project, capsys):
-    refs = make_pictures(project / "refimgs", ["a.png"])
+    refs = make_images(project / "refimgs", ["a.png"])
     argv = ["--data", str(refs), "-j", "1", "--types", "jpeg"]
     assert live_generator.main(argv) == 0
-    picture = project / "JPEG/JPEG2/a.png"
-    stamp = picture.stat().st_mtime_ns
+    image = project / "JPEG/JPEG2/a.png"
+    stamp = image.stat().st_mtime_ns
     assert live_generator.main(argv) == 0
-    assert "already there" in capsys.readouterr().out and picture.stat().st_mtime_ns == stamp
-    picture.unlink()
-    assert live_generator.main(argv) == 0 and picture.is_file()
+    assert "already there" in capsys.readouterr().out and image.stat().st_mtime_ns == stamp
+    image.unlink()
+    assert live_generator.main(argv) == 0 and image.is_file()
     assert live_generator.main([*argv, "--levels", "2"]) == 0
     assert len(read_labels(project)) == 3
 
 
 def test_foreign_labels_are_kept(project, capsys):
-    refs = make_pictures(project / "train/refimgs", ["a.png"])
+    refs = make_images(project / "train/refimgs", ["a.png"])
     (project / "train/label.txt").write_text("a.png,0.1,0.9\n")
     assert live_generator.main(["--data", str(refs), "-j", "1", "--types", "jpeg"]) == 0
     assert (project / "train/label.1.txt").read_text() == "a.png,0.1,0.9\n"
@@ -148,7 +148,7 @@ def test_foreign_labels_are_kept(project, capsys):
 
 
 def test_references_are_turned_upright_and_made_rgb(project):
-    refs = make_pictures(project / "photos", ["b.png", "c.png"])
+    refs = make_images(project / "photos", ["b.png", "c.png"])
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("L", (40, 20), 77).save(refs / "a.jpg", quality=100, exif=exif)
@@ -178,34 +178,34 @@ def test_a_split_of_no_share_stays_empty():
 
 
 def test_labels_of_a_split_that_lost_its_scenes_are_dropped(project):
-    refs = make_pictures(project / "photos", ["a.png", "b.png", "c.png"])
+    refs = make_images(project / "photos", ["a.png", "b.png", "c.png"])
     argv = ["--refs", str(refs), "--out", "data", "-j", "1", "--types", "jpeg"]
     assert live_generator.main(argv) == 0 and (project / "data/val/label.txt").is_file()
     assert live_generator.main([*argv, "--split", "1", "0", "0"]) == 0
     assert not (project / "data/val/label.txt").exists() and len(read_labels(project / "data/train")) == 45
 
 
-def bad_picture(folder: Path) -> str:
-    (make_pictures(folder, ["a.png"]) / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n not a picture")
+def bad_image(folder: Path) -> str:
+    (make_images(folder, ["a.png"]) / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n not an image")
     return "broken.png"
 
 
-def small_picture(folder: Path) -> str:
-    make_pictures(folder, ["small.png"], (20, 15))
+def small_image(folder: Path) -> str:
+    make_images(folder, ["small.png"], (20, 15))
     return "small.png: 20 x 15 pixels"
 
 
 def twins(folder: Path) -> str:
-    make_pictures(folder, ["a.png", "a.bmp"])
+    make_images(folder, ["a.png", "a.bmp"])
     return "a.bmp and a.png"
 
 
 def empty(folder: Path) -> str:
     folder.mkdir()
-    return "holds no pictures"
+    return "holds no images"
 
 
-@pytest.mark.parametrize("make", [bad_picture, small_picture, twins, empty, lambda folder: "no such folder"])
+@pytest.mark.parametrize("make", [bad_image, small_image, twins, empty, lambda folder: "no such folder"])
 def test_faults_are_one_line_and_status_2(project, capsys, make):
     said = make(project / "refs")
     assert live_generator.main(["--data", "refs", "-j", "1"]) == 2
@@ -231,7 +231,7 @@ def test_options_that_do_not_fit_are_refused(argv, said, capsys):
 
 
 def test_more_faults_of_the_command_line(project, capsys):
-    make_pictures(project / "data/train/refimgs", ["a.png"])
+    make_images(project / "data/train/refimgs", ["a.png"])
     assert live_generator.main(["--data", "data/train", "--types", "wm"]) == 2
     assert "unknown distortion 'wm'; did you mean 'wn'" in capsys.readouterr().err
     assert live_generator.main(["--refs", "data/train/refimgs", "--out", "data"]) == 2

@@ -50,7 +50,7 @@ def test_the_file_normalises_inside(tmp_path: Path) -> None:
 
 
 class DependsOnBatch(nn.Module):
-    """Tracing keeps the number of pictures that it saw, so the file is wrong for any other."""
+    """Tracing keeps the number of images that it saw, so the file is wrong for any other."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return images.mean((1, 2, 3)).unsqueeze(1) + float(len(images))
@@ -78,11 +78,11 @@ def test_files_that_no_scorer_opens(tmp_path: Path) -> None:
         load_scorer(tmp_path / "bare.pt")
 
 
-def test_demo_takes_files_folders_and_goes_on_after_a_bad_picture(
+def test_demo_takes_files_folders_and_goes_on_after_a_bad_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(tmp_path / "jit.pt", num_classes=3)
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     texture(1, 0.0).save(folder / "über all.png")
     (folder / "bad.jpg").write_bytes(b"")
@@ -109,7 +109,7 @@ def test_demo_takes_files_folders_and_goes_on_after_a_bad_picture(
 
 def test_the_sheet_shows_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make(tmp_path / "jit.pt")
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for name in ("$x_{$.png", os.fsdecode(b"\xff.png")):
         texture(1, 0.0).save(folder / name)

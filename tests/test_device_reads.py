@@ -167,7 +167,7 @@ def test_the_first_loss_that_is_not_finite_is_named_later(
     done = (8 + 3) / 8 / 2  # of the two epochs, before the step
     rate = float(re.search(r"learning rate ([\d.e-]+),", message)[1])  # type: ignore[index]
     assert rate == pytest.approx(0.001 * 0.5 * (1 + math.cos(math.pi * done)), rel=1e-4)
-    assert f"pictures {', '.join(broken.images)};" in message
+    assert f"images {', '.join(broken.images)};" in message
     # the weights of the first epoch's end, before which all losses were finite
     state = load_checkpoint(Path("checkpoints") / FILE)
     assert (state["train_state"]["epoch"], state["train_state"]["step"]) == (1, 0)

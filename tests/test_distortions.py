@@ -182,7 +182,7 @@ def test_sets_and_types_mix_and_stand_once():
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 40)])
 @pytest.mark.parametrize("kind", ALL)
-def test_every_type_takes_small_pictures(kind, size):
+def test_every_type_takes_small_images(kind, size):
     image = textured(*size)
     before = image.copy()
     for level in (1, 2.5, 5):

@@ -16,7 +16,7 @@ from main import main
 from tests.conftest import ROOT, free_port
 from utils.checkpoint import load_checkpoint
 
-# It normalises each picture by itself, and draws nothing: what remains is the arithmetic of the processes.
+# It normalises each image by itself, and draws nothing: what remains is the arithmetic of the processes.
 RUN = [
     *(
         "--train",
@@ -83,11 +83,11 @@ def test_two_processes_equal_one_with_the_joint_batch(how: str, workplace: Calla
     two_processes(how, *RUN, "--epochs", "7", "--checkpoint_dir", "two", "-b", "2")
     assert main([*RUN, "--epochs", "7", "--checkpoint_dir", "one", "-b", "4"]) == 0
     assert largest_difference("one", "two") < 1e-5
-    figures = [
+    metrics = [
         json.loads(path.read_text(encoding="utf-8")) for path in Path("logs").glob("train_*/metrics.json")
     ]
-    assert len(figures) == 2
-    assert figures[0]["figures"]["loss"] == pytest.approx(figures[1]["figures"]["loss"], rel=1e-5)
+    assert len(metrics) == 2
+    assert metrics[0]["figures"]["loss"] == pytest.approx(metrics[1]["figures"]["loss"], rel=1e-5)
 
     (folder / "data/test/label.txt").write_bytes((folder / "data/train/label.txt").read_bytes())
     alone = ["-e", "--resume", f"one/{FILE}", "-j", "0", "-b", "2"]
@@ -137,12 +137,12 @@ def test_validation_scores_the_weights_that_are_saved(workplace: Callable[..., P
     folders = sorted(Path("logs").glob("test_*"))
     assert len(folders) == 2
     for path in folders:
-        figures = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["figures"]
-        assert figures["loss"] == pytest.approx(logged["loss"], rel=1e-5)
+        metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))["figures"]
+        assert metrics["loss"] == pytest.approx(logged["loss"], rel=1e-5)
         assert "SRCC" in (path / "run.log").read_text(encoding="utf-8")
 
 
-def test_two_processes_continue_bit_for_bit_and_skip_bad_pictures(workplace: Callable[..., Path]) -> None:
+def test_two_processes_continue_bit_for_bit_and_skip_bad_images(workplace: Callable[..., Path]) -> None:
     folder = workplace("regress", scenes=3)
     broken = folder / "data/train/scene1_1.png"
     broken.write_bytes(broken.read_bytes()[:100])

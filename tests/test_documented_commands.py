@@ -15,7 +15,7 @@ from models.spec import ModelSpec
 from tests.conftest import ROOT, write_split
 from utils.checkpoint import save_checkpoint
 
-# The list of the issue "The whole path, end to end, on real pictures", word for word.
+# The list of the issue "The whole path, end to end, on real images", word for word.
 COMMANDS = """
 python main.py --arch efficientnet_b0 --num_classes 6 --image_size 244 224
 python main.py --data data/ --train --arch efficientnet_b0 --num_classes 1 --criterion=rank --margin 0.1 -- --use_margin --image_size 244 224 --pretrained --warmup 5 --epochs 65 -b 384 -j 16 --gpus 1 --nodes 1

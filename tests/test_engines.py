@@ -1,4 +1,4 @@
-"""Every engine gives the same number for the same picture, from the file alone."""
+"""Every engine gives the same number for the same image, from the file alone."""
 
 from pathlib import Path
 

@@ -30,7 +30,7 @@ def model(criterion: str, num_classes: int = 1) -> None:
 def tell(
     table: Path, split: str, scenes: int, kinds: tuple[str, ...] = ("gblur",), prefix: str = "s"
 ) -> None:
-    """A table of what the pictures of `write_split` are; kinds[i] is the type of scene i."""
+    """A table of what the images of `write_split` are; kinds[i] is the type of scene i."""
     table.parent.mkdir(parents=True, exist_ok=True)
     with table.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -190,7 +190,7 @@ def test_folds_of_pairs_without_a_table(workplace: Callable[..., Path]) -> None:
 
 
 def folds_of(root: Path, count: int) -> list[dict[str, set[str]]]:
-    """The pictures of each split of each fold, as the label files of the folds name them."""
+    """The images of each split of each fold, as the label files of the folds name them."""
     config = parse_config(["--train", "--folds", str(count), "--data", str(root / "data"), "-g", "0"])
     rows = gather_rows(config)
     part = cut(rows, count, config.seed)
@@ -213,7 +213,7 @@ def write_pairs(root: Path, split: str, pairs: list[tuple[int, int]]) -> None:
     (folder / "label.txt").write_text("".join(f"{root}/{a}.png,{root}/{b}.png\n" for a, b in pairs))
 
 
-def test_folds_of_pairs_across_scenes_keep_a_picture_in_one_split(
+def test_folds_of_pairs_across_scenes_keep_a_image_in_one_split(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rng = np.random.default_rng(0)
@@ -229,7 +229,7 @@ def test_folds_of_pairs_across_scenes_keep_a_picture_in_one_split(
     assert "pairs join scenes of two splits and are left out" in caplog.text
 
 
-def test_folds_of_pairs_tie_pictures_of_all_splits(tmp_path: Path) -> None:
+def test_folds_of_pairs_tie_images_of_all_splits(tmp_path: Path) -> None:
     write_pairs(tmp_path, "train", [(0, 1), (2, 3), (4, 5), (6, 7)])
     write_pairs(tmp_path, "val", [(1, 8), (9, 10)])  # 0, 1 and 8 are one scene
     for splits in folds_of(tmp_path, 3):

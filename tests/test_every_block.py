@@ -47,7 +47,7 @@ def test_the_output_is_that_of_the_definition(training: bool) -> None:
     np.testing.assert_allclose(network(images).numpy(), standard @ weight.T + bias, atol=2e-4)
 
 
-def test_one_flat_picture_has_finite_gradients() -> None:
+def test_one_flat_image_has_finite_gradients() -> None:
     network = create_model(ARCH, 1)
     network(torch.zeros(1, 3, 64, 64)).sum().backward()
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())

@@ -88,8 +88,8 @@ def test_pairs_across_types_are_those_on_which_all_metrics_agree(photos):
 
 def test_look_alikes_stay_in_one_split(photos, capsys):
     for path in sorted(photos.iterdir()):
-        with Image.open(path) as picture:
-            picture.resize((100, 75)).save(photos / f"{path.stem}_again.jpg", quality=60)
+        with Image.open(path) as image:
+            image.resize((100, 75)).save(photos / f"{path.stem}_again.jpg", quality=60)
     argv = ["--refs", str(photos), "--out", "data", "--types", "wn", "--levels", "1", "-j", "1"]
     assert live_generator.main([*argv, "--split", "0.34", "0.33", "0.33"]) == 0
     assert "scene0.png, scene0_again.jpg" in capsys.readouterr().out
@@ -201,7 +201,7 @@ def test_pairs_of_a_manifest_are_those_that_the_generator_makes_itself(photos, a
         )
 
 
-def test_ladders_are_the_clean_picture_and_its_levels_with_the_same_labels(photos):
+def test_ladders_are_the_clean_image_and_its_levels_with_the_same_labels(photos):
     common = ["--refs", str(photos), "--types", "wn,gblur", "--split", "0.6", "0.2", "0.2", "-j", "1"]
     assert live_generator.main([*common, "--out", "mos", "--label", "regress", "--metric", "gmsd"]) == 0
     assert pairs_of_manifest.main(["--data", "mos", "--out", "ladders", "--ladders"]) == 0
@@ -216,7 +216,7 @@ def test_ladders_are_the_clean_picture_and_its_levels_with_the_same_labels(photo
         levels = [Path(path).parts[3] for path, _ in ladder[1:]]
         assert len(kinds) == 1 and levels == [f"{next(iter(kinds))}{level}" for level in range(1, 6)]
     labels = load_labels("ladders/train/label.txt", "regress")
-    assert len(labels.paths) == 11 and len(labels.targets) == 12  # the clean one is read once a step
+    assert len(labels.paths) == 11 and len(labels.targets) == 12  # the clean one is read once per step
 
 
 def test_types_that_every_scene_gets_come_besides_those_drawn(photos):

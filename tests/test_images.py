@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from utils.errors import ImageError
 
@@ -66,7 +66,7 @@ def test_lossless_formats_keep_every_pixel(tmp_path, suffix):
 def test_sixteen_bit_grey_is_scaled(tmp_path):
     values = np.array([[0, 257, 32768, 65535], [1, 128, 129, 60000]])
     close(png(tmp_path / "a.png", values, 16, 0), grey(np.rint(values / 257)), 1)
-    dark = np.array([[0, 100, 200, 255]])  # stays dark: the scale is the format's, not the picture's
+    dark = np.array([[0, 100, 200, 255]])  # stays dark: the scale is the format's, not the image's
     close(png(tmp_path / "dark.png", dark, 16, 0), grey(np.rint(dark / 257)))
 
 
@@ -193,9 +193,9 @@ def spoilt(folder: Path, fault: str) -> Path:
     [
         ("truncated", "truncated"),
         ("empty", "an empty file"),
-        ("text", "not a picture"),
-        ("header", "not a picture"),
-        ("missing", "no such picture"),
+        ("text", "not an image"),
+        ("header", "not an image"),
+        ("missing", "no such image"),
         ("folder", "is a folder"),
         ("bomb", "--max_pixels"),
         ("flipped", "damaged"),
@@ -229,10 +229,10 @@ def test_random_damage_is_read_or_refused(tmp_path, suffix):
     assert refused > 0
 
 
-def test_find_pictures_in_order_without_hidden_ones(tmp_path):
+def test_find_images_in_order_without_hidden_ones(tmp_path):
     for name in ("b.PNG", "a/z.jpg", "a/.hidden.jpg", "notes.txt", "c.tiff"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
-    found = [path.relative_to(tmp_path).as_posix() for path in find_pictures(tmp_path)]
+    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
     assert found == ["a/z.jpg", "b.PNG", "c.tiff"]

@@ -43,9 +43,9 @@ def libjpeg(data: bytes) -> np.ndarray:
 
 
 def refused(data: bytes) -> str:
-    with pytest.raises(ImageError, match="damaged picture") as caught:
+    with pytest.raises(ImageError, match="damaged image") as caught:
         opened(data)
-    with pytest.raises(ImageError, match="damaged picture"):
+    with pytest.raises(ImageError, match="damaged image"):
         opened(data, (30, 40))
     return str(caught.value)
 

@@ -65,7 +65,7 @@ def killed_equals_whole(task: str, workers: str, kills: int, epochs: str, proces
     hits = kill_until_done([*run, "--checkpoint_dir", "parts"], kills, processes)
     assert different("whole", "parts") == []
     best = [load_checkpoint(f"{folder}/model_best_mobilenet_v3_small.pth") for folder in ("whole", "parts")]
-    assert repr(best[0]["figures"]) == repr(best[1]["figures"])  # a figure may be nan
+    assert repr(best[0]["figures"]) == repr(best[1]["figures"])  # a metric may be nan
     return hits
 
 

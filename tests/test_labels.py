@@ -79,7 +79,7 @@ FAULTS = [
     ("rank", "a.png", ["1 columns", "'better,worse'"]),
     ("rank", "a.png,b.png,c.png", ["3 columns", "'better,worse'"]),
     ("rank", "with, comma.png,b.png", ["3 columns", "quotes"]),
-    ("rank", "a.png,gone.png", ["no such picture 'gone.png'"]),
+    ("rank", "a.png,gone.png", ["no such image 'gone.png'"]),
     ("rank", "a.png,", ["an empty path"]),
     ("rank", "a.png,a.png", ["paired with itself", "'a.png'"]),
     ("rank", "sub\\a.png,sub/a.png", ["paired with itself", "'sub/a.png'"]),
@@ -98,7 +98,7 @@ FAULTS = [
     ("emd", "a.png,1e308,1e308,0", ["finite", "1e308"]),
     ("emd", "a.png,1,-2,3", ["not negative", "1,-2,3"]),
     ("emd", "a.png,0,0,0.0", ["all ratings are zero"]),
-    ("emd", "gone.png,1,2,3", ["no such picture 'gone.png'"]),
+    ("emd", "gone.png,1,2,3", ["no such image 'gone.png'"]),
     ("regress", "a.png,b.png", ["row of the rank task", "regress needs 'path,mos'"]),
     ("regress", "a.png,1,2,3", ["row of the emd task", "'path,p1,...,p3'", "regress needs"]),
     ("regress", "a.png", ["1 columns", "'path,mos'"]),
@@ -201,7 +201,7 @@ def test_folders_in_which_a_path_is_looked_for(tmp_path, monkeypatch):
         str(work / "w.png"), str(beside / "l.png"), str(data / "d.png")
     ]  # fmt: skip
     (message,) = messages(file, "regress")  # without the root, d.png is nowhere
-    assert ":3: no such picture 'd.png'" in message and str(beside) in message
+    assert ":3: no such image 'd.png'" in message and str(beside) in message
 
 
 def test_counts_are_normalised_and_mos_may_touch_the_ends(label):

@@ -1,4 +1,4 @@
-"""Oracles: SciPy's distance, PyTorch's margin loss, finite differences, figures worked out by hand."""
+"""Oracles: SciPy's distance, PyTorch's margin loss, finite differences, metrics worked out by hand."""
 
 import numpy as np
 import pytest

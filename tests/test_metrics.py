@@ -101,13 +101,13 @@ def test_emd_against_scipy_and_a_loop(bins):
     assert not emd(hist, hist, 2).any()
 
 
-def test_figures_of_distributions_by_hand():
+def test_metrics_of_distributions_by_hand():
     hist = np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 0.5, 0.5, 0], [0.25, 0.25, 0.25, 0.25]])
     assert mean_rating(hist).tolist() == [1, 4, 2.5, 2.5]
     assert middle_accuracy(np.array([1, 2.6, 2.5, 4, 1.9]), np.array([2.4, 3, 2.4, 2.5, 2.1]), 4) == 0.8
-    figures = emd_metrics(hist, hist)
-    assert figures["emd_r1"] == figures["emd_r2"] == 0 and figures["accuracy"] == 1
-    assert [figures[name] for name in ("srcc", "plcc", "srcc_std", "plcc_std")] == pytest.approx([1] * 4)
+    metrics = emd_metrics(hist, hist)
+    assert metrics["emd_r1"] == metrics["emd_r2"] == 0 and metrics["accuracy"] == 1
+    assert [metrics[name] for name in ("srcc", "plcc", "srcc_std", "plcc_std")] == pytest.approx([1] * 4)
     # deviations of the rows are 0, 0, 1/2 and sqrt(5)/2; against three rows of known ones:
     other = np.array([[0.5, 0, 0, 0.5], [0, 1, 0, 0], [0, 0.5, 0.5, 0], [1, 0, 0, 0]])
     wanted = pearson([0, 0, 0.5, math.sqrt(5) / 2], [1.5, 0, 0.5, 0])
@@ -126,8 +126,8 @@ def test_logistic_fit_recovers_known_parameters(parameters):
     assert mirrored == pytest.approx((b1, b2), rel=1e-5, abs=1e-5)
     assert (fit.b3, fit.b4) == pytest.approx((b3, b4), rel=1e-5)
     np.testing.assert_allclose(fit(x), mos, atol=1e-5 * abs(b1 - b2))
-    figures = fitted_metrics(x, mos)
-    assert figures["plcc_fit"] == pytest.approx(1) and figures["rmse_fit"] == pytest.approx(0, abs=1e-4)
+    metrics = fitted_metrics(x, mos)
+    assert metrics["plcc_fit"] == pytest.approx(1) and metrics["rmse_fit"] == pytest.approx(0, abs=1e-4)
     assert (np.diff(fit(np.sort(x))) * np.sign(b1 - b2) >= 0).all()
 
 
@@ -164,8 +164,8 @@ def test_pair_accuracy_counts_ties_as_wrong():
     scores, pairs = np.array([3.0, 2.0, 2.0, 1.0]), np.array([[0, 1], [1, 2], [3, 0], [1, 3], [0, 3]])
     counted = pair_accuracy(scores[pairs[:, 0]], scores[pairs[:, 1]])
     assert tuple(counted) == (3, 1, 5) and counted.accuracy == 0.6
-    figures = rank_metrics(scores, pairs)
-    assert figures == {"pair_accuracy": 0.6, "ties": 1, "score_gap": pytest.approx((1 + 0 - 2 + 1 + 2) / 5)}
+    metrics = rank_metrics(scores, pairs)
+    assert metrics == {"pair_accuracy": 0.6, "ties": 1, "score_gap": pytest.approx((1 + 0 - 2 + 1 + 2) / 5)}
     assert pair_accuracy(np.full(3, np.nan), np.ones(3)).accuracy == 0
     assert math.isnan(pair_accuracy(np.empty(0), np.empty(0)).accuracy)
 
@@ -196,13 +196,13 @@ LADDERS = {  # from the worst to the best model
 
 @pytest.mark.parametrize("task", LADDERS)
 def test_a_worse_model_never_replaces_a_better_one(task):
-    keys = [best_key(task, figures) for figures in LADDERS[task]]
+    keys = [best_key(task, metrics) for metrics in LADDERS[task]]
     for i, low in enumerate(keys):
         assert not low > low
         assert all(high > low and not low > high for high in keys[i + 1 :])
 
 
-def test_directions_of_the_figures():
+def test_directions_of_the_metrics():
     falling = {name for name, metric in METRICS.items() if not metric.higher_is_better}
     assert falling == {"loss", "ties", "emd_r1", "emd_r2", "rmse", "mae", "rmse_fit"}
     rng = np.random.default_rng(0)
@@ -295,7 +295,7 @@ def test_logistic_fit_of_a_certified_example():
     """NIST StRD Rat42: certified 72.462237576, 2.6180768402, 0.067359200066, residual sum 8.0565229338.
 
     The certified curve has its lower end at 0. Ours may move that end, so its residual must be no larger; and
-    pictures enough at a known lower end bring ours to the certified curve.
+    images enough at a known lower end bring ours to the certified curve.
     """
     x, y = np.array(RAT42, float).T
     fit = fit_logistic(x, y)

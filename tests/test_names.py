@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dataloader.folders import LeftOut, find_pictures, image_suffixes
+from dataloader.folders import LeftOut, find_images, image_suffixes
 from dataloader.image import read_rgb
 from deploy.inputs import PathQueue, collect
 from deploy.results import Row, read_rows, write_rows
@@ -72,7 +72,7 @@ def listed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[str]:
 def test_all_programs_find_the_same_and_tell_what_is_left_out(
     place: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = [list(collect(["photos"])), list(map(str, find_pictures("photos")))]
+    found = [list(collect(["photos"])), list(map(str, find_images("photos")))]
     found += [
         list(collect_checks([Path("photos")]).found.values()),
         list(map(str, find_references(Path("photos")))),
@@ -93,7 +93,7 @@ def test_check_images_tells_it_on_stderr(place: Path, capsys: pytest.CaptureFixt
     (place / "photos" / ".old" / "label.txt").write_text("gone.png,1\n", encoding="utf-8")
     assert check_images(["photos", "-j", "1"]) == 0
     captured = capsys.readouterr()
-    assert captured.out == "1 pictures checked: 1 good, 0 bad\n"
+    assert captured.out == "1 images checked: 1 good, 0 bad\n"
     assert captured.err == f"notice: {TOLD.replace('1 hidden folder', '2 hidden folders')}\n"
     assert check_images(["photos/pipe.png", "-j", "1"]) == 1
     assert "photos/pipe.png: absent: is a pipe" in capsys.readouterr().out
@@ -105,7 +105,7 @@ def test_every_suffix_that_pillow_reads(suffix: str, tmp_path: Path) -> None:
     Image.new("1" if suffix == ".pbm" else "RGB", (32, 32)).save(
         tmp_path / f"B{suffix.upper()}", SAVED[suffix]
     )
-    assert {path.name for path in find_pictures(tmp_path)} == {f"a{suffix}", f"B{suffix.upper()}"}
+    assert {path.name for path in find_images(tmp_path)} == {f"a{suffix}", f"B{suffix.upper()}"}
     assert read_rgb(tmp_path / f"a{suffix}").size == (32, 32)
 
 
@@ -154,7 +154,7 @@ def test_patterns_with_links_in_rings(place: Path) -> None:
     assert list(collect(["photos", "photos/*.png"])) == both  # all matches are there already: no error
     assert collect(["photos/*"]).left_out.counts == LEFT_OUT | {"folder link": 2, "hidden folder": 1}
     assert collect(["photos/*.png"]).left_out.counts == {"hidden file": 1, "dangling": 2, "special": 1}
-    with pytest.raises(DataError, match=r"matches no picture \(left out: 1 other file\)"):
+    with pytest.raises(DataError, match=r"matches no image \(left out: 1 other file\)"):
         collect(["photos/*.md"])
 
 

@@ -26,8 +26,8 @@ def labels_of(task: str, images: np.ndarray, targets: np.ndarray) -> Labels:
 
 def told(task: str, scores: np.ndarray, images: np.ndarray, mos: np.ndarray) -> str:
     labels = labels_of(task, images, mos)
-    figures = rank_metrics(scores, images) if task == "rank" else regress_metrics(scores, mos)
-    result = Predictions(scores[:, None], scores, np.arange(len(images)), figures)
+    metrics = rank_metrics(scores, images) if task == "rank" else regress_metrics(scores, mos)
+    result = Predictions(scores[:, None], scores, np.arange(len(images)), metrics)
     return "\n".join(on_scores(labels, result))
 
 

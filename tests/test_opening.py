@@ -120,7 +120,7 @@ def test_size_is_checked_before_deep_tiffs_are_decoded(tmp_path):
     path = tiff(tmp_path / "a.tif", stored(COLOUR, "f4"))
     with path.open("rb") as file, pytest.raises(ImageError, match="at most 100 are taken"):
         decode(file, "a", max_pixels=100)
-    with path.open("rb") as file, pytest.raises(ImageError, match="not a picture"):
+    with path.open("rb") as file, pytest.raises(ImageError, match="not an image"):
         decode(file, "a", formats=("PNG", "JPEG"))
     data = bytearray(path.read_bytes())
     for tag in (256, 257):  # ImageWidth, ImageLength

@@ -71,7 +71,7 @@ def test_a_video_gets_a_score_a_second(
         assert drawn.format == "PNG" and drawn.width > 500
 
 
-def test_pictures_beside_a_video(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_beside_a_video(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_video(tmp_path / "v.AVI")
     texture(1, 0.0).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"")
@@ -110,7 +110,7 @@ def test_faults_are_one_line(model: Path, tmp_path: Path) -> None:
         (["--model", "none.xml", "v.avi"], "none.xml: no such file"),
         (["--model", "a.pth", "none.avi"], "none.avi: no such file"),
         (["--model", "a.pth", "empty.avi"], "no frame"),
-        (["--model", "a.pth", "picture.png", "--plot", "p.png"], "for one video, not for 0"),
+        (["--model", "a.pth", "image.png", "--plot", "p.png"], "for one video, not for 0"),
     ],
 )
 def test_what_is_missing_is_said(

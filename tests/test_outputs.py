@@ -83,7 +83,7 @@ def test_one_bad_name_is_one_row(
     for _ in range(2):
         before = (place / name).read_bytes()
         assert main([*argv, "--skip_done"]) == 1
-        assert f"{len(lines)} of {len(lines)} pictures are done" in capsys.readouterr().out
+        assert f"{len(lines)} of {len(lines)} images are done" in capsys.readouterr().out
         assert list(read_rows(place / name)) == rows
         assert name == "s.parquet" or (place / name).read_bytes() == before
     if name == "s.csv":
@@ -108,7 +108,7 @@ def test_a_terminal_is_shown_no_control_characters(
     assert {line.split("  ")[-1] for line in captured.out.splitlines()[1:-1]} == {
         "a.png", r"cr\r.png", r"esc\x1b[31m.png", r"nl\n.png"
     }  # fmt: skip
-    assert captured.err == "error: no\\x1b2J\\n.png: no such picture\n"
+    assert captured.err == "error: no\\x1b2J\\n.png: no such image\n"
     text = (place / "page.html").read_text(encoding="utf-8")
     assert "\x1b" not in text
     assert r'title="esc\x1b[31m.png"' in text

@@ -46,7 +46,7 @@ def page(port: int) -> PageClient:
 
 @pytest.fixture
 def elsewhere() -> Iterator[tuple[str, list[str]]]:
-    """A picture's URL on another server, and the requests that it got."""
+    """An image's URL on another server, and the requests that it got."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -143,7 +143,7 @@ def test_reasons_in_chinese(page: PageClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/queue/join", "/login", "/v1/health", "/gradio_api/stream/a"])
-def test_requests_without_pictures_are_small(port: int, path: str) -> None:
+def test_requests_without_images_are_small(port: int, path: str) -> None:
     assert PageClient(port).ask("POST", path, bytes(300_000), Content_Type="application/json")[0] == 413
 
 

@@ -135,7 +135,7 @@ def union_find(images: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("limit", [5, 7, 14])
 def test_a_distortion_type_of_a_scene_stays_together(limit):
-    images = chains(6, types=3, levels=5)  # 15 rows a scene, 5 a type
+    images = chains(6, types=3, levels=5)  # 15 rows per scene, 5 per type
     group = row_groups(images, images.max() + 1, limit).reshape(18, 5)
     assert (group == group[:, :1]).all() and len(np.unique(group)) == 18
     together = row_groups(images, images.max() + 1, 15).reshape(6, 15)
@@ -153,7 +153,7 @@ def test_scenes_are_the_connected_images(name):
 
 @pytest.fixture
 def rank_labels(tmp_path, monkeypatch) -> Labels:
-    """Four scenes of five 12 x 16 pictures; the level is the brightness, the left edge is black."""
+    """Four scenes of five 12 x 16 images; the level is the brightness, the left edge is black."""
     monkeypatch.chdir(tmp_path)
     for number in range(20):
         pixels = np.random.default_rng(number // 5).integers(20, 60, (12, 16, 3)) + number % 5 * 40
@@ -194,12 +194,12 @@ def test_both_images_of_a_pair_are_flipped_and_cropped_alike(rank_labels, view):
     assert torch.equal(again.images, batch.images)
 
 
-def test_rows_of_an_unreadable_picture_are_left_out_and_told(rank_labels):
-    Path("2.png").write_bytes(b"not a picture")
+def test_rows_of_an_unreadable_image_are_left_out_and_told(rank_labels):
+    Path("2.png").write_bytes(b"not an image")
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), 1)[StepRows(0, np.arange(10), 1.0)]  # one scene
-    assert len(batch.places) == 6 and len(batch.images) == 4  # four of ten pairs hold picture 2
+    assert len(batch.places) == 6 and len(batch.images) == 4  # four of ten pairs hold image 2
     (fault,) = batch.faults
-    assert "2.png" in fault and "not a picture" in fault
+    assert "2.png" in fault and "not an image" in fault
     for number in range(20):
         Path(f"{number}.png").write_bytes(b"")
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), 1)[StepRows(0, np.arange(10), 1.0)]
@@ -207,7 +207,7 @@ def test_rows_of_an_unreadable_picture_are_left_out_and_told(rank_labels):
 
 
 @pytest.mark.parametrize(("task", "row"), [("emd", "{}.png,{},1,2"), ("regress", "{}.png,{}")])
-def test_targets_stay_with_their_pictures(rank_labels, task, row):
+def test_targets_stay_with_their_images(rank_labels, task, row):
     Path("scores.txt").write_text("".join(row.format(i, i) + "\n" for i in range(20)))
     labels = load_labels("scores.txt", task, 3 if task == "emd" else 1)
     Path("5.png").write_bytes(b"")
@@ -236,7 +236,7 @@ def test_workers_change_nothing(rank_labels):
 
 
 @pytest.mark.parametrize("world", [1, 3])
-def test_evaluation_gives_every_picture_once(rank_labels, world):
+def test_evaluation_gives_every_image_once(rank_labels, world):
     Path("4.png").write_bytes(b"")
     paths = StringTable([f"{number}.png" for number in range(20)])
     view, numbers, faults = View("patches", (8, 10), 4), [], []

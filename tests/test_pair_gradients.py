@@ -1,4 +1,4 @@
-"""Oracle: the siamese network, which decodes and forwards both pictures of every row for itself."""
+"""Oracle: the siamese network, which decodes and forwards both images of every row for itself."""
 
 from pathlib import Path
 
@@ -19,23 +19,23 @@ from tests.test_pair_batches import chains, random_graph, stars
 GRAPHS = {
     "chain of six, all pairs": np.array([(i, j) for i in range(6) for j in range(i + 1, 6)]),
     "chains": chains(2, types=2, levels=3),
-    "stars": stars(3, 5),  # 18 pictures
+    "stars": stars(3, 5),  # 18 images
     "random": np.unique(np.sort(random_graph(24, 10)), axis=0),
 }
-PICTURES = 20
+IMAGES = 20
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graphs")
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         pixels = np.random.default_rng(number).integers(0, 256, (40, 48, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
     return folder
 
 
 def settle(network: nn.Module) -> None:
-    """Batch statistics of some noise, frozen: they would depend on how often a picture stands in a batch."""
+    """Batch statistics of some noise, frozen: they would depend on how often an image stands in a batch."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -47,16 +47,16 @@ def settle(network: nn.Module) -> None:
 @pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v3_small"])
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_loss_and_gradients_equal_those_of_the_siamese_batch(
-    graph: str, arch: str, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    graph: str, arch: str, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
     rows = GRAPHS[graph]
     Path("label.txt").write_text("".join(f"{i}.png,{j}.png\n" for i, j in rows), encoding="utf-8")
     labels, step = load_labels("label.txt", "rank"), StepRows(0, np.arange(len(rows)), 1.0)
     torch.manual_seed(0)
     network = (
         create_model(arch).double().eval()
-    )  # statistics frozen: they depend on how often a picture counts
+    )  # statistics frozen: they depend on how often an image counts
     criterion = create_criterion("rank", 1.0)
     found = []
     for siamese in (False, True):

@@ -1,4 +1,4 @@
-"""--predict by its command line: rows, formats, bad pictures, going on after a kill."""
+"""--predict by its command line: rows, formats, bad images, going on after a kill."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ SIZES = [(96, 128), (200, 90), (40, 50), (64, 64), (70, 300)]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Pictures of many sizes, two broken ones, and a model."""
+    """Images of many sizes, two broken ones, and a model."""
     folder = tmp_path / "photos" / "more, of them"
     folder.mkdir(parents=True)
     for seed, size in enumerate(SIZES):
@@ -41,7 +41,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     whole = io.BytesIO()
     texture(9, 0.0).save(whole, "JPEG")
     (folder / "torn.jpg").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
-    (tmp_path / "photos" / "notes.md").write_text("no picture", encoding="utf-8")
+    (tmp_path / "photos" / "notes.md").write_text("no image", encoding="utf-8")
     (tmp_path / "photos" / ".hidden.png").write_bytes(b"")
     write_checkpoint(tmp_path / "a.pth", num_classes=3)
     monkeypatch.chdir(tmp_path)
@@ -79,7 +79,7 @@ def test_a_folder_becomes_rows(place: Path, capsys: pytest.CaptureFixture[str]) 
         )
     assert len(rows) == len(SIZES) + 2
     captured = capsys.readouterr()
-    assert "5 pictures scored, 2 could not be read" in captured.out
+    assert "5 images scored, 2 could not be read" in captured.out
     assert "torn.jpg" in captured.err
     assert not (place / "s.csv.partial").exists()
 
@@ -100,11 +100,11 @@ def test_other_formats_hold_the_same_rows(suffix: str, place: Path) -> None:
     ] == plain
 
 
-def test_every_way_to_name_pictures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_way_to_name_images(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pathlib's own search is the oracle."""
-    pictures = {str(path.relative_to(place)) for path in (place / "photos").rglob("[!.]*.[pj][np]g")}
-    assert set(collect(["photos"])) == pictures
-    assert set(collect(["photos/**/*.png"])) == {name for name in pictures if name.endswith("png")}
+    images = {str(path.relative_to(place)) for path in (place / "photos").rglob("[!.]*.[pj][np]g")}
+    assert set(collect(["photos"])) == images
+    assert set(collect(["photos/**/*.png"])) == {name for name in images if name.endswith("png")}
     (place / "photos" / "list.txt").write_text(
         "# first\n\nphotos/ünder 0.png\r\nünder 2.png\nphotos/ünder 0.png\n/nowhere.png\n", encoding="utf-8"
     )
@@ -136,8 +136,8 @@ def test_skip_done_scores_only_what_is_new(place: Path, capsys: pytest.CaptureFi
     assert after.startswith(before)
     assert [Path(row["path"]).name for row in rows_of(place / "s.csv")[7:]] == ["zz.png"]
     captured = capsys.readouterr()
-    assert "7 of 8 pictures are done" in captured.out
-    assert "6 pictures scored, 2 could not be read" in captured.out
+    assert "7 of 8 images are done" in captured.out
+    assert "6 images scored, 2 could not be read" in captured.out
     assert "2 rows from before have an error" in captured.err
 
 
@@ -249,7 +249,7 @@ def test_reduced_decoding_feeds_only_the_resize(orientation: int, tmp_path: Path
 
 
 @pytest.mark.parametrize("view", ["fit", "patches"])
-def test_quality_maps_are_pictures(view: str, place: Path) -> None:
+def test_quality_maps_are_images(view: str, place: Path) -> None:
     write_checkpoint(place / "b.pth", view=view)
     argv = ["--predict", "photos/ünder 0.png", "photos/empty.jpg", "--resume", "b.pth", "--engine", "torch"]
     assert main([*argv, "--quality_map", "maps"]) == 1
@@ -311,7 +311,7 @@ def test_a_name_that_is_not_utf8_is_done_in_parquet_too(
     argv = ["--predict", "photos", "--resume", "a.pth", "--engine", "torch", "--output", "s.parquet"]
     main(argv)
     main([*argv, "--skip_done"])
-    assert "8 of 8 pictures are done" in capsys.readouterr().out
+    assert "8 of 8 images are done" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the longest path is Linux's")
@@ -328,7 +328,7 @@ def test_a_folder_that_cannot_be_read_is_told(place: Path, capsys: pytest.Captur
     os.close(holder)
     assert main(["--predict", "photos", "--resume", "a.pth", "--engine", "torch", "--output", "s.csv"]) == 1
     captured = capsys.readouterr()
-    assert "5 pictures scored, 0 could not be read" in captured.out
+    assert "5 images scored, 0 could not be read" in captured.out
     assert captured.err.count("the folder can't be read (File name too long)") == 1
 
 
@@ -398,7 +398,7 @@ def test_an_interrupted_run_promises_what_it_can(
     assert ("--skip_done goes on" in capsys.readouterr().err) == partial.exists() == (flag == "--output")
 
 
-def test_pictures_below_a_url_are_found_folder_by_folder(place: Path) -> None:
+def test_images_below_a_url_are_found_folder_by_folder(place: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is in requirements-deploy.txt")
     (place / "photos" / ".thumbs").mkdir()
     texture(0, 0.0).save(place / "photos" / ".thumbs" / "a.png")

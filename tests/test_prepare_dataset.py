@@ -19,7 +19,7 @@ SPLITS = ("train", "val", "test")
 
 @pytest.fixture
 def kadid(tmp_path, monkeypatch):
-    """KADID-10k in small: 10 scenes, 2 types, 3 levels, pictures that are there but never opened."""
+    """KADID-10k in small: 10 scenes, 2 types, 3 levels, images that are there but never opened."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(1)
     rows = ["dist_img,ref_img,dmos,var"]
@@ -47,7 +47,7 @@ def files() -> dict[str, bytes]:
 
 def test_regress_loads_and_scenes_never_cross(kadid, capsys):
     assert run("--task", "regress") == 0
-    assert "60 pictures, 10 scenes (train 48, val 6, test 6)" in capsys.readouterr().out
+    assert "60 images, 10 scenes (train 48, val 6, test 6)" in capsys.readouterr().out
     rows = {row["path"]: row for row in table()}
     for split in SPLITS:
         labels = load_labels(f"data/{split}/label.txt", "regress")
@@ -56,7 +56,7 @@ def test_regress_loads_and_scenes_never_cross(kadid, capsys):
             assert mos == np.float32(rows[name]["mos"])
     assert len({(row["scene"], row["split"]) for row in rows.values()}) == 10
     summary = yaml.safe_load(Path("data/dataset.yaml").read_text(encoding="utf-8"))
-    assert summary["pictures_by_split"] == {"train": 48, "val": 6, "test": 6}
+    assert summary["images_by_split"] == {"train": 48, "val": 6, "test": 6}
     assert summary["direction"]["published"] == "higher" and summary["histograms_synthesised"] is False
     before = files()
     assert run("--task", "regress") == 0 and files() == before
@@ -136,15 +136,15 @@ def test_copy(kadid):
     assert run("--task", "regress", "--copy", "--no_image_check") == 2
 
 
-def test_absent_pictures_are_left_out_with_the_reason(kadid, capsys):
+def test_absent_images_are_left_out_with_the_reason(kadid, capsys):
     (kadid / "kadid/images/I01_01_01.png").unlink()
     (kadid / "kadid/images/I01_01_02.png").rename(kadid / "kadid/images/i01_01_02.PNG")
     assert run("--task", "regress") == 0
-    assert "left out: 1\n  1 picture is not there" in capsys.readouterr().out
+    assert "left out: 1\n  1 image is not there" in capsys.readouterr().out
     with Path("data/left_out.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
             ["row", "path", "reason"],
-            ["row 1", "images/I01_01_01.png", "picture is not there"],
+            ["row 1", "images/I01_01_01.png", "image is not there"],
         ]
     assert "kadid/images/i01_01_02.PNG" in {row["path"] for row in table()}
 
@@ -217,7 +217,7 @@ def test_an_official_split_of_one_part(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("ava_labels_test.json").write_text('[{"image_id": "7", "label": [0, 0, 1, 1, 0, 0, 0, 0, 0, 0]}]')
     flags = ["--root", ".", "--out", "data", "--task", "emd", "--official_split"]
-    assert prepare_dataset.main(["ava", *flags]) == 2  # no picture
+    assert prepare_dataset.main(["ava", *flags]) == 2  # no image
     Path("7.JPG").write_bytes(b"x")
     assert prepare_dataset.main(["ava", *flags]) == 0
     assert not Path("data/train/label.txt").exists()

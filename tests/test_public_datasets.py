@@ -60,7 +60,7 @@ def test_tid2013_compares_names_without_case(tmp_path):
     assert table.scene.tolist() == ["I01", "I01"] and table.kind.tolist() == ["01", "11"]
     assert table.level.tolist() == [1, 1] and table.reference.tolist() == ["reference_images/i01.bmp"] * 2
     assert [(row.path, row.reason) for row in table.left_out] == [
-        ("distorted_images/i02_24_5.bmp", "picture is not there")
+        ("distorted_images/i02_24_5.bmp", "image is not there")
     ]
     assert len(read("tid2013", tmp_path, check=False)) == 3
 
@@ -253,7 +253,7 @@ def test_spaq_as_csv_and_workbook(tmp_path):
     ]
 
 
-def test_clive_drops_the_training_pictures(tmp_path):
+def test_clive_drops_the_training_images(tmp_path):
     names = [f"t{i}.bmp" for i in range(1, 8)] + ["3.bmp", "4.JPG"]
     savemat(tmp_path / "AllImages_release.mat", {"AllImages_release": cells(names)})
     savemat(tmp_path / "AllMOS_release.mat", {"AllMOS_release": np.arange(9.0)[None]})

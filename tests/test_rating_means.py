@@ -76,22 +76,22 @@ def test_metrics_of_ties_by_hand() -> None:
     lower = np.floor(means).astype(int)
     probs = np.zeros((6, 5))
     probs[range(6), lower - 1], probs[range(6), lower] = lower + 1 - means, means - lower
-    figures = emd_metrics(probs, np.array(counts, np.float64))
+    metrics = emd_metrics(probs, np.array(counts, np.float64))
     # ranks 1 and 6 at the ends, 3.5 four times between: sqrt(12.5 / 17.5); right: t0, t1, t4
-    assert figures["srcc"] == pytest.approx(np.sqrt(12.5 / 17.5), abs=1e-12)
-    assert figures["accuracy"] == 0.5
+    assert metrics["srcc"] == pytest.approx(np.sqrt(12.5 / 17.5), abs=1e-12)
+    assert metrics["accuracy"] == 0.5
 
 
 def test_equal_opinions_have_no_correlation() -> None:
     """Means of 3 all; before, the last digits of float32 shares were correlated with."""
     with pytest.warns(UserWarning, match="SRCC is undefined: all opinions equal 3"):
-        figures = emd_metrics(np.random.default_rng(0).dirichlet(np.ones(5), 4), np.array(COUNTS[:4]))
-    assert np.isnan(figures["srcc"]) and np.isnan(figures["plcc"]) and figures["srcc_std"] < 1
+        metrics = emd_metrics(np.random.default_rng(0).dirichlet(np.ones(5), 4), np.array(COUNTS[:4]))
+    assert np.isnan(metrics["srcc"]) and np.isnan(metrics["plcc"]) and metrics["srcc_std"] < 1
 
 
 @pytest.fixture
 def rated(workplace: Callable[..., Path], request: pytest.FixtureRequest) -> Path:
-    """The six pictures of each split with COUNTS; m.pth, a model that tells them apart."""
+    """The six images of each split with COUNTS; m.pth, a model that tells them apart."""
     root = workplace("emd", 2)
     for split in ("train", "val", "test"):
         names = [f"data/{split}/scene{scene}_{level}.png" for scene in range(2) for level in range(3)]
@@ -107,7 +107,7 @@ def rated(workplace: Callable[..., Path], request: pytest.FixtureRequest) -> Pat
     return root
 
 
-def right_figures(shares: np.ndarray) -> dict[str, float]:
+def right_metrics(shares: np.ndarray) -> dict[str, float]:
     """Of (6, 5) predicted shares against COUNTS."""
     ratings = np.arange(1, 6)
     means = shares @ ratings / shares.sum(1)
@@ -121,16 +121,16 @@ def right_figures(shares: np.ndarray) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("rated", ["counts", "many", "float32", "shares"], indirect=True)
-def test_figures_of_tied_means(rated: Path) -> None:
+def test_metrics_of_tied_means(rated: Path) -> None:
     assert main(["-e", *SMALL, "--resume", "m.pth"]) == 0
     folder = next(Path("out").glob("test_*"))
     with (folder / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["mos"] for row in rows] == ["3.0"] * 4 + ["1.0", "5.0"]
     shares = np.array([[float(row[f"p{rating}"]) for rating in range(1, 6)] for row in rows])
-    figures = json.loads((folder / "metrics.json").read_text())["figures"]
-    wanted = right_figures(shares)
-    assert {name: figures[name] for name in wanted} == pytest.approx(wanted, abs=1e-12)
+    metrics = json.loads((folder / "metrics.json").read_text())["figures"]
+    wanted = right_metrics(shares)
+    assert {name: metrics[name] for name in wanted} == pytest.approx(wanted, abs=1e-12)
 
     run = ["--train", *SMALL, "-a", "mobilenet_v3_small", "--image_size", "64", "64", "-b", "6"]
     assert main([*run, "--resume", "m.pth", "--lr", "1e-12", "--wd", "0", "--epochs", "1"]) == 0

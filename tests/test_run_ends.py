@@ -90,7 +90,7 @@ def test_validation_is_left_at_once_and_done_again(
     monkeypatch: pytest.MonkeyPatch,
     in_validation: Callable[..., list[int]],
 ) -> None:
-    root = workplace("regress")  # 3 steps an epoch, 3 batches of validation
+    root = workplace("regress")  # 3 steps per epoch, 3 batches of validation
     assert main([*REGRESS, *flags, "--checkpoint_dir", "whole", "--logdir", "whole"]) == 0
     scored = in_validation(5, kill)  # the second batch of the second epoch
     run = [*REGRESS, *flags, "--checkpoint_dir", "parts", "--logdir", "parts"]

@@ -23,7 +23,7 @@ from models.spec import ModelSpec
 from tests.conftest import ROOT, lively, write_split
 from utils.checkpoint import load_checkpoint
 
-# Untrained, a network whose running statistics lag behind gives every picture one score; this one does not.
+# Untrained, a network whose running statistics lag behind gives every image one score; this one does not.
 SMALL = ["-a", "resnet18", "--image_size", "64", "64", "-j", "0", "-b", "4", "--epochs", "1", "-g", "0"]
 
 

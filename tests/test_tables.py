@@ -197,7 +197,7 @@ def test_images_without_a_scene_are_scenes_of_their_own(own: Path, capsys) -> No
     own.write_text("\n".join(["path,score,scene", *rows]))
     assert prepare() == 0
     out = capsys.readouterr().out
-    assert "6 pictures, 5 scenes" in out and "3 of 6 images have no scene" in out
+    assert "6 images, 5 scenes" in out and "3 of 6 images have no scene" in out
     text = Path("data/table.csv").read_text()
     assert "own/c.png," in text and all(f",{name}," in text for name in ("c.png", "d.png", "e.png", "x", "y"))
 

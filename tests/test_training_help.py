@@ -40,7 +40,7 @@ def test_find_lr_writes_table_and_plot_and_keeps_nothing(
 @pytest.mark.parametrize(
     ("task", "flags", "steps"),
     [
-        ("regress", ["-b", "3"], 10),  # 6 rows: two steps an epoch, the last one as full as the first
+        ("regress", ["-b", "3"], 10),  # 6 rows: two steps per epoch, the last one as full as the first
         ("regress", ["-b", "6"], 3),  # one step an epoch
         ("regress", ["-b", "4"], 5),
         ("rank", ["-b", "2", "--accumulate", "2"], 7),
@@ -78,7 +78,7 @@ AUTO = [*SMALL, "--criterion", "regress", "--auto_batch", "--epochs", "1", "--im
 
 @pytest.mark.slow
 def test_auto_batch_on_a_cpu(workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """Really measured, in two processes; a batch keeps ten steps an epoch."""
+    """Really measured, in two processes; a batch keeps ten steps per epoch."""
     workplace("regress", scenes=10)  # 30 rows
     assert main(AUTO) == 0
     told = capsys.readouterr()
@@ -93,7 +93,7 @@ def test_auto_batch_finds_the_largest_that_fits(
     monkeypatch: pytest.MonkeyPatch, fits: int, most: int, kept: int
 ) -> None:
     """With a memory that is known: all rows, or nine tenths of what the search is sure of."""
-    monkeypatch.setattr(auto_batch, "_fits", lambda config, device, pictures: pictures <= fits)
+    monkeypatch.setattr(auto_batch, "_fits", lambda config, device, images: images <= fits)
     found, _ = auto_batch._on_gpu(parse_config(AUTO), "cuda", most)
     assert kept <= found <= max(1, min(fits, most))
 
@@ -105,8 +105,8 @@ def test_auto_batch_follows_the_memory(
     workplace("regress", scenes=10)
     argv = AUTO
     mib = 2**20
-    peaks = {4: 1400.0 * mib, 32: 4200.0 * mib}  # 1000 and 100 a picture
-    monkeypatch.setattr(auto_batch, "_measured", lambda _, pictures: peaks[pictures])
+    peaks = {4: 1400.0 * mib, 32: 4200.0 * mib}  # 1000 and 100 per image
+    monkeypatch.setattr(auto_batch, "_measured", lambda _, images: peaks[images])
     for free, rows in ((1250 / 0.8 + 1, 2), (1150 / 0.8 + 1, 1)):
         monkeypatch.setattr(auto_batch, "available_memory", lambda free=free: free * mib)
         assert auto_batch.with_auto_batch(parse_config(argv)).batch_size == rows
@@ -121,12 +121,12 @@ def test_auto_batch_follows_the_memory(
 
 @pytest.mark.parametrize(("limit", "most"), [(1, 999), (2, 999), (37, 999), (500, 999), (2000, 64)])
 def test_the_search_on_a_gpu(monkeypatch: pytest.MonkeyPatch, limit: int, most: int) -> None:
-    """A device that holds `limit` pictures: what is found fits, and is no less than 80% of what could."""
+    """A device that holds `limit` images: what is found fits, and is no less than 80% of what could."""
     tried = []
 
-    def fits(_config: object, _device: str, pictures: int) -> bool:
-        tried.append(pictures)
-        return pictures <= limit
+    def fits(_config: object, _device: str, images: int) -> bool:
+        tried.append(images)
+        return images <= limit
 
     monkeypatch.setattr(auto_batch, "_fits", fits)
     found, _ = auto_batch._on_gpu(parse_config(["--train"]), "cuda", most)
@@ -148,7 +148,7 @@ def test_they_belong_to_training(flag: str, capsys: pytest.CaptureFixture[str]) 
 
 
 def constant_model(score: float) -> None:
-    """A network whose last layer ignores the picture."""
+    """A network whose last layer ignores the image."""
     from models import create_model, head_of
     from models.spec import ModelSpec
 
@@ -174,7 +174,7 @@ def test_equal_scores_and_a_loss_at_the_margin_are_named(
     constant_model(0.5)
     argv = [*SMALL, "-b", "3", "--epochs", "1", "--resume", "constant.pth", "--lr", "1e-12", "--wd", "0"]
     said = told_by([*argv, "--margin", "0.7"], capsys)
-    assert "every validation picture has the score 0.5: the model has collapsed" in said
+    assert "every validation image has the score 0.5: the model has collapsed" in said
     assert "the loss of the whole epoch is the margin, 0.7: all scores are equal" in said
 
 

@@ -70,7 +70,7 @@ def test_auto_batch_takes_whole_groups(
 
 
 def trained(folder: str, *flags: str) -> dict[str, torch.Tensor]:
-    """The weights after an epoch of plain SGD; no batch statistics tie the pictures of a step together."""
+    """The weights after an epoch of plain SGD; no batch statistics tie the images of a step together."""
     run = (
         "--train -a timm/convnext_atto --image_size 32 32 -g 0 -j 0 --no_augment --criterion regress".split()
     )

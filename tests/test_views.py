@@ -31,7 +31,7 @@ def tensor(pixels: np.ndarray) -> torch.Tensor:
         ((10, 14), (40, 40), (40, 56), np.s_[:, 8:48]),  # enlarged
     ],
 )
-def test_fit_is_the_middle_of_the_resized_picture(shape, size, whole, cut):
+def test_fit_is_the_middle_of_the_resized_image(shape, size, whole, cut):
     image = Image.fromarray(
         noise(*shape) // 2 + 64
     )  # no clipping between Pillow's two passes, in either order
@@ -41,7 +41,7 @@ def test_fit_is_the_middle_of_the_resized_picture(shape, size, whole, cut):
     assert (found.int() - tensor(resized[cut]).int()).abs().max() <= 1
 
 
-def test_fit_of_the_wanted_size_is_the_picture():
+def test_fit_of_the_wanted_size_is_the_image():
     assert torch.equal(fit(texture(17, 23), (17, 23)), tensor(noise(17, 23)))
 
 
@@ -91,13 +91,13 @@ def test_evaluation_patches_are_cut_at_native_resolution():
 
 
 def mirrored(index: int, length: int) -> int:
-    """The picture, then its mirror image with the edge pixel repeated, for ever in both directions."""
+    """The image, then its mirror image with the edge pixel repeated, for ever in both directions."""
     index %= 2 * length
     return index if index < length else 2 * length - 1 - index
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (5, 40), (40, 5), (13, 13)])
-def test_small_pictures_are_mirrored_not_enlarged(shape):
+def test_small_images_are_mirrored_not_enlarged(shape):
     pixels, size = noise(*shape), (13, 17)
     found = View("patches", size, 1).evaluate(Image.fromarray(pixels))[0]
     indices = []
@@ -121,7 +121,7 @@ def test_one_pixel_becomes_a_plane(name):
 
 
 @pytest.mark.parametrize("name", ["fit", "patches"])
-def test_one_generator_state_gives_one_crop_of_two_pictures(name):
+def test_one_generator_state_gives_one_crop_of_two_images(name):
     pixels, view = noise(60, 90), View(name, (20, 30))
     inverse = Image.fromarray(255 - pixels)
     seen = set()
@@ -134,7 +134,7 @@ def test_one_generator_state_gives_one_crop_of_two_pictures(name):
     assert len(seen) == 2 if name == "fit" else len(seen) > 15  # fit: as it is, or flipped
 
 
-def test_training_patches_are_windows_of_the_picture_and_reach_its_edges():
+def test_training_patches_are_windows_of_the_image_and_reach_its_edges():
     coordinates = np.zeros((24, 34, 3), np.uint8)
     coordinates[..., 0], coordinates[..., 1] = np.arange(24)[:, None], np.arange(34)
     view, corners, flips = View("patches", (20, 30)), set(), set()

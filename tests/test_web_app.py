@@ -59,7 +59,7 @@ def test_scores_are_the_scorers(port: int, model: Path) -> None:
         ([("a.png", bomb())], 422, "50000 x 50000 pixels, at most 1000000 are taken"),
         ([("a.png", bytes_of(Image.new("L", (1200, 1000))))], 422, "1200 x 1000 pixels, at most 1000000"),
         ([("a.png", GOOD[: len(GOOD) // 2])], 422, "damaged"),
-        ([("a.exe", b"MZ" + bytes(99))], 422, "not a picture"),
+        ([("a.exe", b"MZ" + bytes(99))], 422, "not an image"),
         ([("a.png", b"")], 422, "empty"),
         ([("a.png", bytes(210_000))], 422, "210000 bytes"),
         ([("a.png", GOOD)] * 4, 422, "4 files"),
@@ -79,7 +79,7 @@ def test_a_good_one_beside_a_bad_one(port: int) -> None:
     status, answer = send(port, ("a.png", GOOD), ("b.png", b"junk"))
     assert status == 200
     assert answer["results"][0]["score"] is not None
-    assert answer["results"][1]["error"].startswith("not a picture")
+    assert answer["results"][1]["error"].startswith("not an image")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_requests_together_get_their_own_answers(port: int, model: Path) -> None
 
 @pytest.fixture(scope="module")
 def outspoken(model: Path) -> Path:
-    """The same network, its last layer 300 times as large around two pictures: their scores lie far apart."""
+    """The same network, its last layer 300 times as large around two images: their scores lie far apart."""
     saved = torch.load(model, weights_only=True)
     probs = load_scorer(model).score([texture(1, 0.5), texture(1, 3.0)]).probs
     middle = probs.log().mean(dim=0)
@@ -186,7 +186,7 @@ def outspoken(model: Path) -> Path:
 @pytest.mark.parametrize(
     ("language", "better", "strange_file", "too_large"),
     [
-        ("en-US", "is better", "not a picture", "pixels, at most"),
+        ("en-US", "is better", "not an image", "pixels, at most"),
         ("zh-CN", "更好", "不是可识别的图片格式", "像素，超过上限"),
     ],
     ids=["en", "zh"],

@@ -1,4 +1,4 @@
-"""Find the pictures that spoil a training run, before it starts.
+"""Find the images that spoil a training run, before it starts.
 
     python utils/check_images.py             # everything below data/, and all that its label files name
     python utils/check_images.py data/train --list bad.txt
@@ -21,7 +21,7 @@ if __package__ in (None, ""):
 from utils.entry import run_program
 from utils.errors import LabelError
 from utils.files import write_text
-from utils.image_checks.collection import Pictures, collect
+from utils.image_checks.collection import Images, collect
 from utils.image_checks.faults import NOT_READ, ROW_GOES, Finding
 from utils.image_checks.options import parse_options
 from utils.image_checks.pool import inspect_all
@@ -39,37 +39,37 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    pictures = collect(args.paths)
+    images = collect(args.paths)
     findings: list[Finding] = []
     shown: Counter[str] = Counter()
-    for finding in _findings(pictures, args.workers, args.max_pixels):
+    for finding in _findings(images, args.workers, args.max_pixels):
         if finding.fault not in args.ignore:
             findings.append(finding)
             shown[finding.fault] += 1
             if shown[finding.fault] <= SHOWN:
                 _say(f"{finding.path}: {finding.fault}: {finding.detail}")
     bad = {finding.key for finding in findings}
-    lines = {file.file: file.lines_of(bad) for file in pictures.labels} if bad else {}
+    lines = {file.file: file.lines_of(bad) for file in images.labels} if bad else {}
     write_report(args.csv, findings, lines)
     if args.list is not None:
         unread = dict.fromkeys(finding.path for finding in findings if finding.fault in NOT_READ)
         write_text(args.list, "".join(f"{printable(path)}\n" for path in unread))
     if args.fix:
         _fix(findings, lines)
-    print(f"{len(pictures.all)} pictures checked: {len(pictures.all) - len(bad)} good, {len(bad)} bad")
+    print(f"{len(images.all)} images checked: {len(images.all) - len(bad)} good, {len(bad)} bad")
     if findings:
         print(f"notice: {counts(findings)}; all of them stand in {args.csv}", file=sys.stderr)
     return 1 if findings else 0
 
 
-def _findings(pictures: Pictures, workers: int, max_pixels: int) -> Iterator[Finding]:
+def _findings(images: Images, workers: int, max_pixels: int) -> Iterator[Finding]:
     from utils.progress import progress_bar
 
     digests: dict[str, bytes] = {}
     unread: set[str] = set()
-    with progress_bar(total=len(pictures.all), desc="check", unit="images") as bar:
-        inspections = inspect_all(list(pictures.all), workers, max_pixels)
-        for (key, path), inspection in zip(pictures.all.items(), inspections, strict=True):
+    with progress_bar(total=len(images.all), desc="check", unit="images") as bar:
+        inspections = inspect_all(list(images.all), workers, max_pixels)
+        for (key, path), inspection in zip(images.all.items(), inspections, strict=True):
             bar.update()
             if inspection.pixels:
                 digests[key] = inspection.pixels
@@ -77,10 +77,10 @@ def _findings(pictures: Pictures, workers: int, max_pixels: int) -> Iterator[Fin
                 unread.add(key)
             for fault, detail in inspection.faults:
                 yield Finding(key, path, fault, detail)
-    yield from duplicates(pictures.labels, digests)
+    yield from duplicates(images.labels, digests)
     # What can't be read is listed already, and is right not to be labelled.
-    whole = {key: path for key, path in pictures.found.items() if key not in unread}
-    yield from unlabelled(pictures.labels, whole)
+    whole = {key: path for key, path in images.found.items() if key not in unread}
+    yield from unlabelled(images.labels, whole)
 
 
 def _fix(findings: Sequence[Finding], lines: Mapping[Path, Mapping[str, array]]) -> None:

@@ -2,7 +2,7 @@
 
     python utils/compare_indexes.py tid2013 --root DIR --labels mos_with_names.txt
 
-Pictures need not be there. Exit status: 0 same pictures and scores, 1 they differ, 2 a fault.
+Images need not be there. Exit status: 0 same images and scores, 1 they differ, 2 a fault.
 """
 
 import argparse
@@ -23,7 +23,7 @@ SHOWN = 10
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the pictures that only one side has, and the scores that differ."""
+    """Print the images that only one side has, and the scores that differ."""
     return run_program(lambda: _run(argv))
 
 

@@ -14,7 +14,7 @@ class LabelError(RankIQAError):
 
 
 class ImageError(RankIQAError):
-    """A picture that can't be read; the message names the file and the reason."""
+    """An image that can't be read; the message names the file and the reason."""
 
 
 class OversizedError(ImageError):

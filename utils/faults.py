@@ -16,7 +16,7 @@ def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterat
     process of the loader, a disk without room.
 
     Args:
-        batch_size: rows a step, named in the message.
+        batch_size: rows per step, named in the message.
         image_size: (height, width) of the network's input.
     """
     size = f"{image_size[0]}x{image_size[1]}"
@@ -31,14 +31,14 @@ def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterat
             ) from error
         if "more than 1 value per channel" in text:
             raise TrainingError(
-                f"a step of one picture at --image_size {size} leaves this network's batch normalisation one "
+                f"a step of one image at --image_size {size} leaves this network's batch normalisation one "
                 f"value per channel: raise --image_size, or change -b {batch_size} so that "
                 "there is no last step of one row"
             ) from error
         lost = re.search(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", text)
         if lost:
             raise TrainingError(
-                f"a process that reads pictures ({lost[1]}) was ended from outside, as a rule because memory "
+                f"a process that reads images ({lost[1]}) was ended from outside, as a rule because memory "
                 "ran out: lower -j or --cache_size; a checkpoint that was written before is unharmed, and "
                 "--continue goes on from it"
             ) from error

@@ -1,4 +1,4 @@
-"""How many pixels an image may have before it is decoded: one rule for scoring, training and checks."""
+"""How many pixels per image may have before it is decoded: one rule for scoring, training and checks."""
 
 from utils.errors import OversizedError
 

@@ -66,7 +66,7 @@ def _prepare(args: argparse.Namespace) -> None:
     table, splits = _splits(args, table)
     prepared = _task(args, table, splits)
     if args.copy and args.no_image_check:
-        raise ConfigError("--copy needs the pictures, so it can't go with --no_image_check")
+        raise ConfigError("--copy needs the images, so it can't go with --no_image_check")
     paths = image_paths(prepared.table, prepared.splits, args.out, args.copy)
     summary = _summary(args, prepared)
     kept = write_all(args.out, prepared, paths, summary)
@@ -121,7 +121,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "licence": provenance.licence,
         "rows": len(table),
         "scenes": len(np.unique(table.scene)),
-        "pictures_by_split": counts,
+        "images_by_split": counts,
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "pair_rule": rule,
         "random_pairs": args.random_pairs,
@@ -133,7 +133,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "notes": table.notes,
         "read_from": {
             "root": str(args.root), "index": find_index(args.name) if args.index else None,
-            "labels": [str(path) for path in args.labels], "pictures_checked": not args.no_image_check,
+            "labels": [str(path) for path in args.labels], "images_checked": not args.no_image_check,
         },
     }  # fmt: skip
 
@@ -145,7 +145,7 @@ def _extent(mos: np.ndarray) -> dict[str, float]:
 def _report(prepared: Prepared, summary: dict[str, object]) -> None:
     table = prepared.table
     counts = ", ".join(f"{split} {int((prepared.splits == split).sum())}" for split in SPLIT_NAMES)
-    print(f"{table.name}: {len(table)} pictures, {summary['scenes']} scenes ({counts})")
+    print(f"{table.name}: {len(table)} images, {summary['scenes']} scenes ({counts})")
     if not np.isnan(table.mos).all():
         turned = f"; {table.provenance.turned}" if table.provenance.turned else ""
         print(f"MOS {table.mos.min():.4f} to {table.mos.max():.4f}, mean {table.mos.mean():.4f}{turned}")

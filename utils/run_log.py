@@ -81,11 +81,11 @@ class RunLog:
         new = json.dumps(_plain({"epoch": number, **values}))
         write_text(path, "".join(f"{line}\n" for line in (*kept, new)))
 
-    def step(self, step: int, figures: Mapping[str, float]) -> None:
-        """Log the figures of a training step, and add them to TensorBoard."""
-        words = [f"{name} {value:.4g}" for name, value in figures.items()]
+    def step(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log the metrics of a training step, and add them to TensorBoard."""
+        words = [f"{name} {value:.4g}" for name, value in metrics.items()]
         logging.info("step %d: %s", step, ", ".join(words))
-        self.scalars("train", figures, step)
+        self.scalars("train", metrics, step)
 
     def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
         """Add TensorBoard scalars `group/name`."""

@@ -54,7 +54,7 @@ class StepProfile:
         events = self._profile.key_averages()
         marked = {event.key: event for event in events if event.key in PARTS}
         lines = [f"{self._done} steps, {seconds / self._done * 1e3:.1f} ms each", ""]
-        lines += [f"{'part':10} {'ms a step':>10} {'share':>7}"]
+        lines += [f"{'part':10} {'ms per step':>10} {'share':>7}"]
         rest = seconds
         for part in PARTS:
             spent = marked[part].cpu_time_total / 1e6 if part in marked else 0.0

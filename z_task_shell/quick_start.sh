@@ -40,7 +40,7 @@ cat $out/evaluation.txt
 echo "== 5/6 conversion to TorchScript"
 [ -f $jit ] || "$python" main.py --jit --resume $best "${common[@]}"
 
-echo "== 6/6 scores of the demo's pictures"
+echo "== 6/6 scores of the demo's images"
 "$python" demos/image_assessment.py --model $jit demos/images
 unseen=$(basename "$(ls $out/data/test/refimgs/* | head -n 1)")
 "$python" demos/image_assessment.py --model $jit --sheet $out/scores.png \
@@ -54,9 +54,9 @@ Done. What is where:
   $best   the best weights
   $jit           the same as TorchScript, for the demo
   $out/scores.png         a scene that was never seen, in all distortions, best score first: look at it
-  $out/evaluation.txt     figures on unseen scenes; predictions and plot in $out/logs
+  $out/evaluation.txt     metrics on unseen scenes; predictions and plot in $out/logs
 What next:
-  your own pictures:      $python demos/image_assessment.py --model $jit PICTURE_OR_FOLDER ...
+  your own images:      $python demos/image_assessment.py --model $jit IMAGE_OR_FOLDER ...
   your own photographs:   $python utils/data_generate/live_generator.py --refs FOLDER --out data
   human labels:           $python main.py --train -a $arch --criterion regress --view patches --data DIR --resume $best
   curves:                 .venv/bin/tensorboard --logdir $out/logs

@@ -37,7 +37,7 @@ echo "== 3/6 regress on the pseudo-MOS, from the rank model"
 train ck_regress --resume "$out/ck_rank/$best" --criterion regress --rank_weight 1 --rows_together 6 \
     --data "$out/ladders" -b 48 --epochs 6 --lr 1e-3 --ema 0.99
 
-echo "== 4/6 calibrate: percentiles with five crops a picture"
+echo "== 4/6 calibrate: percentiles with five crops per image"
 "$python" main.py --calibrate --resume "$out/ck_regress/$best" --patches 5 --data "$data" --checkpoint_dir "$out"
 model="$out/calibrated_$arch.pth"
 

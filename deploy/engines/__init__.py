@@ -1,4 +1,4 @@
-"""Scorers: a model file and pictures in, scores out, with nothing else to be known."""
+"""Scorers: a model file and images in, scores out, with nothing else to be known."""
 
 from deploy.engines.loading import load_engine, load_scorer
 from deploy.engines.scorer import Engine, Scorer, Scores

@@ -1,4 +1,4 @@
-"""From pictures to scores by any engine."""
+"""From images to scores by any engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Scores:
-    """What a scorer says of M pictures.
+    """What a scorer says of M images.
 
     Attributes:
         scores: float32 (M,), higher = better.
@@ -57,7 +57,7 @@ class Scores:
 
 
 class Scorer:
-    """Turns pictures into scores by the view that the file carries.
+    """Turns images into scores by the view that the file carries.
 
     Args:
         engine: runs the network.
@@ -86,16 +86,16 @@ class Scorer:
         return max(1, self.chunk // self.view.crops) if self.on_gpu else self.chunk
 
     def score(self, images: Sequence[Image.Image]) -> Scores:
-        """The scores of 8-bit RGB pictures of any size."""
+        """The scores of 8-bit RGB images of any size."""
         return self.score_crops(torch.stack([self.view.evaluate(image) for image in images]).numpy())
 
     def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
-        """The scores of pictures that are crops already.
+        """The scores of images that are crops already.
 
         Args:
-            crops: uint8 (M, P, 3, H, W), P crops a picture.
+            crops: uint8 (M, P, 3, H, W), P crops per image.
             pad: on a CPU, fill the last forward up to `chunk` crops. Kernels round differently for each batch
-                shape; with one shape a picture's score does not depend on its company. A GPU, whose chunks
+                shape; with one shape an image's score does not depend on its company. A GPU, whose chunks
                 are large, fills it up to the next power of two: there a score depends on it by rounding.
         """
         logits = average_patches(torch.from_numpy(self.logits(crops, pad))).float()

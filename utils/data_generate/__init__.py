@@ -1,1 +1,1 @@
-"""Making training data: distorted copies of reference pictures with the pairs they form, and references."""
+"""Making training data: distorted copies of reference images with the pairs they form, and references."""

@@ -13,8 +13,8 @@ CELL, GAP, MARGIN = 176, 4, 150
 def write_contact_sheet(path: Path, records: Sequence[Record]) -> None:
     """Draw the scene of the first record: a row a type, the reference and then the levels from left to right.
 
-    The middle of each picture is shown pixel for pixel, because a smaller copy would hide noise and blur; a
-    picture with fewer pixels is shown whole.
+    The middle of each image is shown pixel for pixel, because a smaller copy would hide noise and blur; an
+    image with fewer pixels is shown whole.
     """
     from PIL import Image, ImageDraw
 
@@ -33,8 +33,8 @@ def write_contact_sheet(path: Path, records: Sequence[Record]) -> None:
         top = 24 + row * (CELL + GAP)
         draw.text((6, top + CELL // 2), kind, fill="black")
         for record in (reference, *(record for record in own if record.kind == kind)):
-            with Image.open(record.path) as picture:
-                whole = picture.convert("RGB")
+            with Image.open(record.path) as image:
+                whole = image.convert("RGB")
             left, upper = (max(0, (side - CELL) // 2) for side in whole.size)
             cell = whole.crop((left, upper, min(whole.width, left + CELL), min(whole.height, upper + CELL)))
             sheet.paste(cell, (MARGIN + record.level * (CELL + GAP), top))

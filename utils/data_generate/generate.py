@@ -91,7 +91,7 @@ def _judge(image: np.ndarray, worse: np.ndarray, metrics: tuple[str, ...]) -> tu
 
 
 def run_task(task: Task) -> list[Record]:
-    """Write the pictures of one task and describe them."""
+    """Write the images of one task and describe them."""
     scene = task.scene
     image = np.asarray(read_rgb(scene.source))
     if min(image.shape[:2]) < MIN_SIDE:

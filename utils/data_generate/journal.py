@@ -13,7 +13,7 @@ NAME = "generating.jsonl"
 class Journal:
     """A line for every finished task of a folder, under a line that names the recipe.
 
-    Pictures are written whole or not at all, so a task whose line and files are there is done. A line that
+    Images are written whole or not at all, so a task whose line and files are there is done. A line that
     was cut off by a kill counts as absent.
     """
 
@@ -32,7 +32,7 @@ class Journal:
             self._write({"recipe": recipe})
 
     def add(self, scene: str, kind: str, records: list[Record]) -> None:
-        """Note that the pictures of this scene and type are on disk."""
+        """Note that the images of this scene and type are on disk."""
         rows = [
             {**asdict(each), "path": str(each.path), "reference": str(each.reference)} for each in records
         ]

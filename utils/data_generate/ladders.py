@@ -1,4 +1,4 @@
-"""Ladders for training: a clean picture and its levels in rows that follow one another, with a pseudo-MOS."""
+"""Ladders for training: a clean image and its levels in rows that follow one another, with a pseudo-MOS."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +18,11 @@ from utils.files import is_newer
 from utils.processes import map_in_processes
 from utils.progress import progress_bar
 
-LEAST_SIDE = 224  # pixels: what training crops from a picture
+LEAST_SIDE = 224  # pixels: what training crops from an image
 
 
 def write_scores(source: Path, folder: Path) -> int:
-    """Write label.txt with rows path,mos, every picture once, and manifest.csv into `folder`; how many rows.
+    """Write label.txt with rows path,mos, every image once, and manifest.csv into `folder`; how many rows.
 
     Args:
         source: a folder with the generator's manifest and its map to a pseudo-MOS.
@@ -35,15 +35,15 @@ def write_scores(source: Path, folder: Path) -> int:
 
 
 def write_ladders(source: Path, folder: Path, least_step: float = 0.0, workers: int = 0) -> int:
-    """The same, with the clean picture before the levels of each type of its scene, six rows together.
+    """The same, with the clean image before the levels of each type of its scene, six rows together.
 
     Args:
         least_step: what a label lies below that of the milder level at least, never below 1.
-        workers: processes that make a look-alike of the clean picture, which follows it with the same label
+        workers: processes that make a look-alike of the clean image, which follows it with the same label
             as a seventh row of each ladder; 0: none.
 
     Raises:
-        DataError, ImageError: manifest, map or a clean picture can't be read.
+        DataError, ImageError: manifest, map or a clean image can't be read.
     """
     mapping = load_mapping(source / MAPPING)
     ladders = ladders_of(read_manifest(source / MANIFEST))
@@ -74,12 +74,12 @@ def falling(ladder: Sequence[tuple[Record, float]], least_step: float) -> list[t
 
 
 def write_look_alikes(ladders: Sequence[Sequence[Record]], folder: Path, workers: int) -> list[Path]:
-    """Write one look-alike of the first picture of each ladder as PNG into `folder`; their paths, in order.
+    """Write one look-alike of the first image of each ladder as PNG into `folder`; their paths, in order.
 
     What is drawn depends on the scene and the type of the ladder alone.
 
     Raises:
-        ImageError: a picture can't be read.
+        ImageError: an image can't be read.
         DataError: a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Ranked training data from reference pictures: LIVE's four distortions in graded strength, and label.txt.
+"""Ranked training data from reference images: LIVE's four distortions in graded strength, and label.txt.
 
     python utils/data_generate/live_generator.py --data data/train/refimgs
     python utils/data_generate/live_generator.py --refs photos --out data --split 0.8 0.1 0.1
@@ -136,7 +136,7 @@ def _scenes(args: argparse.Namespace) -> list[Scene]:
 
 
 def _make_way(folder: Path) -> None:
-    # labels from an earlier run must not stand over pictures that are half replaced
+    # labels from an earlier run must not stand over images that are half replaced
     kept = put_aside(folder)
     if kept is not None:
         print(f"{folder}: the label.txt of another hand is kept as {kept.name}")

@@ -1,4 +1,4 @@
-"""New labels for generated pictures, from the manifest that lies beside them."""
+"""New labels for generated images, from the manifest that lies beside them."""
 
 import math
 from collections.abc import Sequence

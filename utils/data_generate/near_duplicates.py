@@ -17,11 +17,11 @@ BLOCK = 512
 def group_look_alikes(paths: Sequence[Path]) -> list[list[Path]]:
     """`paths` in groups that must stay in one split, most of them of one; order as given.
 
-    Two pictures are alike when the DCT hashes of their luminance (library imagehash) differ in at most
-    `MAX_DISTANCE` bits; likeness is carried on from picture to picture.
+    Two images are alike when the DCT hashes of their luminance (library imagehash) differ in at most
+    `MAX_DISTANCE` bits; likeness is carried on from image to image.
 
     Raises:
-        ImageError: a picture can't be read.
+        ImageError: an image can't be read.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

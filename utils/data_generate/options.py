@@ -51,11 +51,11 @@ def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
         "(default: %(default)s)")  # fmt: skip
     add("--types_per_scene", type=positive_int, metavar="N",
         help="draw so many of the distortions for each reference, by the seed: many photos, all types, and "
-        "yet few pictures (default: all)")  # fmt: skip
+        "yet few images (default: all)")  # fmt: skip
     add("--always", default="", metavar="LIST",
         help="distortions that every reference gets besides those drawn by --types_per_scene")  # fmt: skip
     add("--levels", type=_levels, default=5, metavar="N",
-        help=f"levels a type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
+        help=f"levels per type, 1 to {MAX_LEVELS}, over the same range (default: %(default)s)")  # fmt: skip
     add("--label", choices=("rank", "regress"), default="rank",
         help="rows of label.txt: pairs better,worse, or path,mos with a pseudo-MOS in 1..5 from "
         "full-reference metrics (default: %(default)s)")  # fmt: skip
@@ -68,10 +68,10 @@ def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
         help="with --label rank: also pairs of two types, where all metrics agree clearly",
     )
     add("--min_gap", type=share, default=0.15, metavar="SHARE",
-        help="how far apart a pair across types is for every metric, as a share of all pictures "
+        help="how far apart a pair across types is for every metric, as a share of all images "
         "(default: %(default)s)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")
-    add("--format", choices=("png", "bmp"), default="png", help="of written pictures (default: %(default)s)")
+    add("--format", choices=("png", "bmp"), default="png", help="of written images (default: %(default)s)")
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
         help="processes (default: all cores, here %(default)s)")  # fmt: skip
     return parser

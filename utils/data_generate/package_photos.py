@@ -38,7 +38,7 @@ class Photo(NamedTuple):
 
 
 _PUBLIC, _CC0 = "public domain", "CC0"
-# Left out: drawings, pictures of one scene twice, what telescopes, microscopes and ophthalmoscopes saw, and
+# Left out: drawings, images of one scene twice, what telescopes, microscopes and ophthalmoscopes saw, and
 # photographs that are blurred, grainy, worn by compression, or not freely given (mahotas' lena).
 PHOTOS = (
     *(
@@ -140,7 +140,7 @@ def _copy(source: Path, target: Path, scale: float) -> str:
 
 
 def _from_array(source: Path) -> "Image":
-    """A picture that its package keeps as an array of grey values, uint8 (H, W)."""
+    """An image that its package keeps as an array of grey values, uint8 (H, W)."""
     import numpy as np
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Other labels for pictures that live_generator has made with a pseudo-MOS: nothing is distorted again.
+"""Other labels for images that live_generator has made with a pseudo-MOS: nothing is distorted again.
 
     python utils/data_generate/live_generator.py --refs photos --out data/mos --set all --label regress
     python utils/data_generate/pairs_of_manifest.py --data data/mos --out data/pairs [--across_types]
@@ -6,10 +6,10 @@
 
 Writes OUT/{train,val,test}/label.txt with rows better,worse, and a copy of the manifest, by which evaluation
 tells the types apart. With --ladders rows stay path,mos; in train/ each type of a scene is a ladder of six
-rows, the clean picture and its five levels, for `main.py --criterion regress --rows_together 6`. Metrics
+rows, the clean image and its five levels, for `main.py --criterion regress --rows_together 6`. Metrics
 hardly mind some damage that people see, such as a change of brightness: --least_step lowers the labels of a
 ladder of train/ so far that each level is worse than the one before by that much. --look_alikes puts a second
-clean picture into each ladder of train/, smaller or saved with little loss, of the same label: seven rows.
+clean image into each ladder of train/, smaller or saved with little loss, of the same label: seven rows.
 """
 
 import argparse
@@ -48,13 +48,13 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )
     add("--min_gap", type=share, default=0.15, metavar="SHARE",
         help="how far apart a pair across types is for every metric (default: %(default)s)")  # fmt: skip
-    add("--ladders", action="store_true", help="path,mos: the clean picture before the levels of each type")
+    add("--ladders", action="store_true", help="path,mos: the clean image before the levels of each type")
     add("--least_step", type=bounded_float(0, 1), default=0.0, metavar="MOS",
         help="with --ladders: from level to level a label of train/ falls by at least this "
         "(default: %(default)s)")  # fmt: skip
     add("--look_alikes", action="store_true",
         help="with --ladders: each of train/ also holds a smaller or slightly compressed copy of its clean "
-        "picture, as its equal")  # fmt: skip
+        "image, as its equal")  # fmt: skip
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
         help="processes that make look-alikes (default: all cores, %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)

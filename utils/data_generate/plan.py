@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from distortions import Distortion
 from utils.data_generate.near_duplicates import group_look_alikes
 from utils.errors import ConfigError, DataError
@@ -17,7 +17,7 @@ REFERENCES = "refimgs"
 
 @dataclass(frozen=True)
 class Scene:
-    """A reference picture and all that is made of it.
+    """A reference image and all that is made of it.
 
     Attributes:
         name: the file name without suffix; it names every file of the scene.
@@ -35,7 +35,7 @@ class Scene:
 
     @property
     def reference(self) -> Path:
-        """The picture that the labels call the reference."""
+        """The image that the labels call the reference."""
         return self.folder / REFERENCES / (self.name + self.suffix) if self.copy else self.source
 
     def distorted(self, kind: Distortion, level: int) -> Path:
@@ -44,17 +44,17 @@ class Scene:
 
 
 def find_references(folder: Path) -> list[Path]:
-    """The pictures that lie directly in `folder`, sorted by name.
+    """The images that lie directly in `folder`, sorted by name.
 
     Raises:
-        DataError: no such folder, no picture in it, a name that label.txt can't hold, or two pictures that
+        DataError: no such folder, no image in it, a name that label.txt can't hold, or two images that
             differ in their suffix alone.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; it should hold the reference pictures")
-    found = find_pictures(folder, deep=False)
+        raise DataError(f"{folder}: no such folder; it should hold the reference images")
+    found = find_images(folder, deep=False)
     if not found:
-        raise DataError(f"{folder}: holds no pictures; put the reference pictures there")
+        raise DataError(f"{folder}: holds no images; put the reference images there")
     odd = [path for path in found if printable(path.name) != path.name]
     if odd:
         raise DataError(
@@ -75,7 +75,7 @@ def in_place(data: Path, suffix: str) -> list[Scene]:
     """Scenes whose references stay where they are.
 
     `data` may be the folder of references or one that holds it as `refimgs`. Beside a folder called `refimgs`
-    the distorted pictures go into its parent, beside any other into `<folder>_distorted`.
+    the distorted images go into its parent, beside any other into `<folder>_distorted`.
     """
     data = data.resolve() if data.name in ("", "..") else data
     folder = data / REFERENCES if (data / REFERENCES).is_dir() else data

@@ -11,7 +11,7 @@ from utils.data_generate.tables import REFERENCE, Record
 from utils.errors import ConfigError, DataError, ImageError
 from utils.files import write_text
 
-# Functions of piq, and whether a higher value is a better picture.
+# Functions of piq, and whether a higher value is a better image.
 METRICS = {
     "vsi": ("vsi", True),
     "fsim": ("fsim", True),
@@ -43,7 +43,7 @@ def qualities(reference: np.ndarray, image: np.ndarray, metrics: Sequence[str]) 
     """What each metric says of `image`, higher = better; both uint8 RGB (H, W, 3).
 
     Raises:
-        ImageError: the pictures are too small for a metric.
+        ImageError: the images are too small for a metric.
     """
     import piq
     import torch
@@ -59,7 +59,7 @@ def qualities(reference: np.ndarray, image: np.ndarray, metrics: Sequence[str]) 
                 value = float(getattr(piq, function)(*pair, data_range=1.0))
         except (AssertionError, RuntimeError, ValueError) as error:
             size = f"{image.shape[1]} x {image.shape[0]}"
-            raise ImageError(f"metric {name} can't judge pictures of {size} pixels: {error}") from error
+            raise ImageError(f"metric {name} can't judge images of {size} pixels: {error}") from error
         values.append(value if higher else -value)
     return tuple(values)
 
@@ -67,12 +67,12 @@ def qualities(reference: np.ndarray, image: np.ndarray, metrics: Sequence[str]) 
 class Mapping:
     """A monotone map from the values of several metrics to a MOS in 1..5.
 
-    A value becomes its quantile among the distorted pictures that the map was made from (101 knots, linear
-    between them), and the quantiles of the metrics are averaged: a mean of ranks that new pictures can have.
+    A value becomes its quantile among the distorted images that the map was made from (101 knots, linear
+    between them), and the quantiles of the metrics are averaged: a mean of ranks that new images can have.
 
     Args:
         metrics: their names.
-        values: (pictures, metrics), higher = better.
+        values: (images, metrics), higher = better.
     """
 
     def __init__(self, metrics: Sequence[str], values: np.ndarray) -> None:
@@ -84,13 +84,13 @@ class Mapping:
             self.knots.append((places, np.bincount(where, shares) / np.bincount(where)))
 
     def quantiles(self, values: np.ndarray) -> np.ndarray:
-        """(pictures, metrics) -> the same shape, each in [0, 1]."""
+        """(images, metrics) -> the same shape, each in [0, 1]."""
         return np.stack(
             [np.interp(column, *knots) for column, knots in zip(values.T, self.knots, strict=True)], axis=1
         )
 
     def mos(self, values: np.ndarray) -> np.ndarray:
-        """(pictures, metrics) -> (pictures,), in [1, 5]."""
+        """(images, metrics) -> (images,), in [1, 5]."""
         return LOW + (HIGH - LOW) * self.quantiles(values).mean(axis=1)
 
     def save(self, folder: Path) -> None:
@@ -126,7 +126,7 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def fit_mapping(metrics: Sequence[str], records: Sequence[Record]) -> Mapping:
-    """The map that the distorted pictures among `records` give."""
+    """The map that the distorted images among `records` give."""
     return Mapping(metrics, np.array([each.quality for each in records if each.kind != REFERENCE]))
 
 

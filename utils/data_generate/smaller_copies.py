@@ -2,7 +2,7 @@
 
     python utils/data_generate/smaller_copies.py --refs photos --out refs
 
-A model that has seen clean pictures of one size alone takes a change of size for a change of quality. The
+A model that has seen clean images of one size alone takes a change of size for a change of quality. The
 copy `NAME_small.png` stands beside `NAME.png`; its scale is drawn between --scale LOW HIGH by the name of the
 photo. live_generator keeps the two in one split, because they look alike. What is there already stays.
 """
@@ -42,11 +42,11 @@ def _run(argv: list[str] | None) -> None:
 
 
 def write_both(refs: Path, out: Path, low: float, high: float) -> int:
-    """Write each picture of `refs` and its smaller copy as PNG into `out`; how many pictures `refs` holds.
+    """Write each image of `refs` and its smaller copy as PNG into `out`; how many images `refs` holds.
 
     Raises:
         ConfigError: `out` is `refs`, or not 0 < low <= high.
-        DataError, ImageError: no pictures, or one that can't be read.
+        DataError, ImageError: no images, or one that can't be read.
     """
     from dataloader.image import read_rgb
     from distortions import seed_of

@@ -1,22 +1,22 @@
-"""Which pictures and label files there are."""
+"""Which images and label files there are."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from utils.errors import DataError
 from utils.image_checks.label_files import LabelFile, find_label_files
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Images:
     """What there is to check.
 
     Attributes:
-        found: absolute path -> path as it was found, of the pictures in the folders.
-        all: the same of all pictures, with those that label files name elsewhere.
+        found: absolute path -> path as it was found, of the images in the folders.
+        all: the same of all images, with those that label files name elsewhere.
         labels: the label files.
     """
 
@@ -25,28 +25,26 @@ class Pictures:
     labels: list[LabelFile]
 
 
-def collect(paths: Sequence[Path]) -> Pictures:
-    """The pictures among and below `paths` and those that label files there name, each once.
+def collect(paths: Sequence[Path]) -> Images:
+    """The images among and below `paths` and those that label files there name, each once.
 
     Raises:
-        DataError: a path is not there, or none leads to a picture.
+        DataError: a path is not there, or none leads to an image.
         LabelError: a label file can't be read.
     """
     found: dict[str, str] = {}
     labels: dict[str, LabelFile] = {}
     for path in paths:
         if not path.exists():
-            raise DataError(
-                f"{path}: no such file or folder; name the pictures, or the folder that holds them"
-            )
-        for picture in find_pictures(path) if path.is_dir() else [path]:
-            found.setdefault(os.path.abspath(picture), str(picture))  # noqa: PTH100
+            raise DataError(f"{path}: no such file or folder; name the images, or the folder that holds them")
+        for image in find_images(path) if path.is_dir() else [path]:
+            found.setdefault(os.path.abspath(image), str(image))  # noqa: PTH100
         for file in find_label_files(path) if path.is_dir() else []:
             labels.setdefault(os.path.abspath(file.file), file)  # noqa: PTH100
     everything = dict(found)
     for file in labels.values():
-        for key, name in file.pictures.items():
+        for key, name in file.images.items():
             everything.setdefault(key, name)
     if not everything:
-        raise DataError(f"{', '.join(map(str, paths))}: no pictures there")
-    return Pictures(found, everything, list(labels.values()))
+        raise DataError(f"{', '.join(map(str, paths))}: no images there")
+    return Images(found, everything, list(labels.values()))

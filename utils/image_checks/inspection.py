@@ -1,4 +1,4 @@
-"""Everything that can be told of one picture by itself."""
+"""Everything that can be told of one image by itself."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from utils.errors import ImageError, OversizedError
 from utils.image_checks.truncation import ends_early
 from utils.image_limits import MAX_PIXELS
 
-MIN_SIDE = 16  # pixels: the smallest picture that the distortions take
+MIN_SIDE = 16  # pixels: the smallest image that the distortions take
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}  # what cameras write into .jpg, and the headless form of BMP
 _HEIF = {".heic": "HEIF", ".heif": "HEIF"}  # Pillow knows them by a plug-in only
 _OPTIONAL = {".avif": "avif", ".webp": "webp", ".jp2": "jpg_2000", ".j2k": "jpg_2000"}  # parts of Pillow
@@ -98,4 +98,4 @@ def _why_absent(path: str) -> str:
         open_file(path).close()
     except ImageError as error:
         return str(error).removeprefix(f"{path}: ")
-    return "no such picture"
+    return "no such image"

@@ -1,4 +1,4 @@
-"""Label files as far as pictures go: which ones they name, and in which lines."""
+"""Label files as far as images go: which ones they name, and in which lines."""
 
 import os
 from array import array
@@ -20,8 +20,8 @@ class LabelFile:
     Attributes:
         file: its path.
         split: "train", "val" or "test", or an empty string where it lies in none of these folders.
-        pictures: absolute path -> path as it was found, of each picture that the rows name.
-        pairs: whether some row names two pictures.
+        images: absolute path -> path as it was found, of each image that the rows name.
+        pairs: whether some row names two images.
     """
 
     def __init__(self, file: Path, split: str, root: Path | None) -> None:
@@ -32,21 +32,21 @@ class LabelFile:
         """
         self.file, self.split = file, split
         self.pairs = False
-        # Absent pictures are the checks' own matter, so what the interner says of them goes nowhere.
+        # Absent images are the checks' own matter, so what the interner says of them goes nowhere.
         self._interner = Interner(file, root, FaultList(file))
         for line, names in self._rows():
             self.pairs |= len(names) > 1
             for name in names:
                 self._interner(name, line)
         paths = self._interner.paths
-        # A row without any picture belongs to no label file: the parsers of the tasks refuse it.
-        self._keys = [os.path.abspath(path) if _is_picture(path) else "" for path in paths]  # noqa: PTH100
-        self.pictures = {key: path for key, path in zip(self._keys, paths, strict=True) if key}
+        # A row without any image belongs to no label file: the parsers of the tasks refuse it.
+        self._keys = [os.path.abspath(path) if _is_image(path) else "" for path in paths]  # noqa: PTH100
+        self.images = {key: path for key, path in zip(self._keys, paths, strict=True) if key}
 
     def lines_of(self, keys: set[str]) -> dict[str, array]:
-        """The line numbers, counted from 1, in which each of these pictures is named."""
+        """The line numbers, counted from 1, in which each of these images is named."""
         lines: dict[str, array] = {}
-        if keys.isdisjoint(self.pictures):
+        if keys.isdisjoint(self.images):
             return lines
         for line, names in self._rows():
             for key in {self._keys[self._interner(name, line)] for name in names}:
@@ -67,20 +67,20 @@ class LabelFile:
 
     @staticmethod
     def _check_delimiter(name: str, line: int, faults: FaultList) -> None:
-        # a name that is a whole row would be an absent picture, and its row be removed
+        # a name that is a whole row would be an absent image, and its row be removed
         if wrong_delimiter([name]) and not Path(name).is_file():
             faults.add(line, f"{name!r}: {wrong_delimiter([name])}")
 
 
 def find_label_files(folder: Path) -> list[LabelFile]:
-    """Every label.txt below `folder` that names pictures, in sorted order; hidden folders are left out.
+    """Every label.txt below `folder` that names images, in sorted order; hidden folders are left out.
 
     Raises:
         LabelError: one can't be read.
     """
     found = (Path(entry.path) for entry in walk_files(str(folder), LeftOut()) if entry.name == LABEL_NAME)
     files = [LabelFile(file, _split_of(file, folder), folder) for file in sorted(filter(Path.is_file, found))]
-    return [labels for labels in files if labels.pictures]
+    return [labels for labels in files if labels.images]
 
 
 def _split_of(file: Path, folder: Path) -> str:
@@ -89,5 +89,5 @@ def _split_of(file: Path, folder: Path) -> str:
     return next((SPLITS[part] for part in reversed(inner.parts[:-1]) if part in SPLITS), "")
 
 
-def _is_picture(path: str) -> bool:
+def _is_image(path: str) -> bool:
     return has_image_suffix(path) or Path(path).is_file()

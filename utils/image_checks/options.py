@@ -37,14 +37,14 @@ def _parser(description: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("paths", type=Path, nargs="*", metavar="PATH", help="folders and pictures (default: data)")
-    add("--data", type=Path, metavar="DIR", help="the same as PATH: the folder with label files and pictures")
+    add("paths", type=Path, nargs="*", metavar="PATH", help="folders and images (default: data)")
+    add("--data", type=Path, metavar="DIR", help="the same as PATH: the folder with label files and images")
     add(
-        "--list", type=Path, metavar="FILE", help="write the paths of pictures that can't be read, one a line"
+        "--list", type=Path, metavar="FILE", help="write the paths of images that can't be read, one per line"
     )
     add("--csv", type=Path, default=Path("check_images.csv"), metavar="FILE",
         help="the table of all faults (default: %(default)s)")  # fmt: skip
-    add("--fix", action="store_true", help="remove rows that name a picture which is absent, empty, "
+    add("--fix", action="store_true", help="remove rows that name an image which is absent, empty, "
         "truncated, broken or oversized from label files; the original stays as label.txt.bak")  # fmt: skip
     add("--ignore", type=_faults, default=frozenset(), metavar="FAULT,...",
         help="faults that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip

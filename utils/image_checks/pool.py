@@ -1,4 +1,4 @@
-"""Many pictures in several processes."""
+"""Many images in several processes."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 from utils.image_checks.inspection import Inspection, inspect
 from utils.processes import map_in_processes
 
-CHUNK = 32  # pictures handed to a process at once
+CHUNK = 32  # images handed to a process at once
 
 
 def inspect_all(paths: Sequence[str], workers: int, max_pixels: int) -> Iterator[Inspection]:

@@ -1,4 +1,4 @@
-"""Faults that show only when pictures and label files are seen together."""
+"""Faults that show only when images and label files are seen together."""
 
 import filecmp
 import os
@@ -14,15 +14,15 @@ REFERENCES = "refimgs"
 
 
 def duplicates(labels: Sequence[LabelFile], digests: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Labelled pictures with the pixels of another one (`duplicate`), and those of two splits (`leakage`).
+    """Labelled images with the pixels of another one (`duplicate`), and those of two splits (`leakage`).
 
-    Of equal pictures the first one is only listed when it stands in two splits itself.
+    Of equal images the first one is only listed when it stands in two splits itself.
 
     Args:
         labels: the label files.
-        digests: absolute path -> digest of the pixels, of each picture that could be decoded.
+        digests: absolute path -> digest of the pixels, of each image that could be decoded.
     """
-    paths = {key: path for file in labels for key, path in file.pictures.items()}
+    paths = {key: path for file in labels for key, path in file.images.items()}
     splits = _splits(labels)
     for key, own in splits.items():
         if len(own) > 1:
@@ -54,7 +54,7 @@ def _copy(
 def _splits(labels: Sequence[LabelFile]) -> dict[str, tuple[str, ...]]:
     splits: dict[str, tuple[str, ...]] = {}
     for file in labels:
-        for key in file.pictures if file.split else ():
+        for key in file.images if file.split else ():
             known = splits.get(key, ())
             splits[key] = known if file.split in known else (*known, file.split)
     return splits
@@ -68,16 +68,16 @@ def _same_bytes(first: str, second: str) -> bool:
 
 
 def unlabelled(labels: Sequence[LabelFile], found: Mapping[str, str]) -> Iterator[Finding]:
-    """Pictures below the folder of a label file that no label file names.
+    """Images below the folder of a label file that no label file names.
 
     References are there to make the others from: where the rows are no pairs, they need no label. The sheet
     that the generator draws is for people.
 
     Args:
         labels: the label files.
-        found: absolute path -> path of the pictures below the folders that were named.
+        found: absolute path -> path of the images below the folders that were named.
     """
-    named = {key for file in labels for key in file.pictures}
+    named = {key for file in labels for key in file.images}
     covers = [(os.path.abspath(file.file.parent) + os.sep, file) for file in labels]  # noqa: PTH100
     for key, path in found.items():
         above = [file for folder, file in covers if key.startswith(folder)]

@@ -1,4 +1,4 @@
-"""Label files without the rows that name a picture nobody can read."""
+"""Label files without the rows that name an image nobody can read."""
 
 import os
 import shutil
@@ -28,8 +28,8 @@ def drop_lines(file: Path, lines: Collection[int]) -> Path:
     ]
     if not any(text.strip() and not text.strip().startswith(b"#") for text in kept):
         raise LabelError(
-            f"{file}: all rows name pictures that can't be read, so none was removed; is this the project's "
-            "root, and is the disk with the pictures there?"
+            f"{file}: all rows name images that can't be read, so none was removed; is this the project's "
+            "root, and is the disk with the images there?"
         )
     backup = _back_up(file, whole)
     with atomic_write(file) as out:

@@ -1,4 +1,4 @@
-"""check_images.csv: one row for each fault of each picture and each label file that names it."""
+"""check_images.csv: one row for each fault of each image and each label file that names it."""
 
 import csv
 from array import array
@@ -19,7 +19,7 @@ def write_report(file: Path, findings: Sequence[Finding], lines: Mapping[Path, M
     Args:
         file: the CSV file.
         findings: the faults.
-        lines: label file -> absolute path of a picture -> numbers of the lines that name it.
+        lines: label file -> absolute path of an image -> numbers of the lines that name it.
     """
     with atomic_write(file, "w") as out:
         table = csv.writer(out, lineterminator="\n")

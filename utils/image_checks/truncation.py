@@ -1,4 +1,4 @@
-"""Whether a picture that can't be read was cut off, where the decoder does not say so."""
+"""Whether an image that can't be read was cut off, where the decoder does not say so."""
 
 from pathlib import Path
 

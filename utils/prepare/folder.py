@@ -1,4 +1,4 @@
-"""Files below --out: pictures are copied there, and what another hand wrote is kept."""
+"""Files below --out: images are copied there, and what another hand wrote is kept."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ MARK = "# made by prepare_dataset"
 TABLE, LEFT, SUMMARY, LABELS = "table.csv", "left_out.csv", "dataset.yaml", "label.txt"
 
 
-def copy_picture(source: Path, target: Path) -> None:
+def copy_image(source: Path, target: Path) -> None:
     """Copy with the time of change; a copy that is already there stays."""
     stat = source.stat()
     if target.is_file():

@@ -117,5 +117,5 @@ def target_fields(targets: np.ndarray) -> Iterator[list[str]]:
 def _need_ratings(table: RatingTable, task: str) -> None:
     if np.isnan(table.mos).any():
         raise ConfigError(
-            f"{table.name}: nobody rated these pictures, so there is no --task {task}; use --task rank"
+            f"{table.name}: nobody rated these images, so there is no --task {task}; use --task rank"
         )

@@ -61,9 +61,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
         help="table: each row is one vote, whose mean, deviation and histogram are taken per image "
         "(a column rater says so, too)")  # fmt: skip
     add("--no_image_check", "--no-image-check", action="store_true",
-        help="keep rows whose picture is not there")  # fmt: skip
+        help="keep rows whose image is not there")  # fmt: skip
     add("--copy", action="store_true",
-        help="copy the pictures into --out instead of naming them where they lie")  # fmt: skip
+        help="copy the images into --out instead of naming them where they lie")  # fmt: skip
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
@@ -83,4 +83,4 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     add("--min_gap", "--min-gap", type=bounded_float(0), metavar="G",
         help="rank: least difference of MOS in a pair (default: see docs/datasets.md)")  # fmt: skip
     add("--random_pairs", "--random-pairs", type=positive_int, metavar="K",
-        help="rank, for sets without scenes: compare each picture with K drawn at random")  # fmt: skip
+        help="rank, for sets without scenes: compare each image with K drawn at random")  # fmt: skip

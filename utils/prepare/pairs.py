@@ -17,7 +17,7 @@ def pairs_of(
 
     Without ratings: all pairs within a scene and type, the lower level above, pristine above all. With
     ratings: all pairs within a scene whose MOS differ enough (`gaps`), across types too. Sets without scenes:
-    `drawn` random partners a picture.
+    `drawn` random partners per image.
 
     Raises:
         ConfigError: the set has no scenes and `drawn` is None; or no pair is left.
@@ -28,7 +28,7 @@ def pairs_of(
         scenes = len(np.unique(table.scene))
         if drawn is None and scenes == len(table):
             raise ConfigError(
-                f"{table.name}: every picture is a scene of its own, so there are no pairs within scenes; "
+                f"{table.name}: every image is a scene of its own, so there are no pairs within scenes; "
                 "use --task regress (or emd), or --random_pairs K to compare different photographs"
             )
         chosen = _by_scene(table) if drawn is None else _at_random(splits, drawn, seed)

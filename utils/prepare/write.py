@@ -13,7 +13,7 @@ from utils.csv_rows import write_csv
 from utils.data_generate.tables import label_path
 from utils.errors import DataError
 from utils.files import atomic_write, write_text
-from utils.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_picture, make_way
+from utils.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_image, make_way
 from utils.prepare.label_text import target_fields
 from utils.progress import progress_bar
 
@@ -42,7 +42,7 @@ class Prepared:
 
 
 def image_paths(table: RatingTable, splits: np.ndarray, out: Path, copy: bool) -> list[str]:
-    """How label.txt names the pictures; with `copy` they are copied to out/SPLIT/images/ first.
+    """How label.txt names the images; with `copy` they are copied to out/SPLIT/images/ first.
 
     Raises:
         DataError: a path that would leave the folder.
@@ -57,7 +57,7 @@ def image_paths(table: RatingTable, splits: np.ndarray, out: Path, copy: bool) -
             if ".." in path.split("/") or path.startswith("/"):
                 raise DataError(f"{path}: lies outside {table.root}, so it can't be copied below {out}")
             target = out / split / "images" / path
-            copy_picture(table.root / path, target)
+            copy_image(table.root / path, target)
             names.append(label_path(target))
             bar.update()
     return names

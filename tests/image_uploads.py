@@ -1,4 +1,4 @@
-"""Hooks of Schemathesis: uploads are pictures, which is all that OpenAPI cannot say of them."""
+"""Hooks of Schemathesis: uploads are images, which is all that OpenAPI cannot say of them."""
 
 import schemathesis
 from hypothesis import strategies
@@ -6,7 +6,7 @@ from hypothesis import strategies
 from tests.conftest import texture
 from tests.rest_client import bytes_of
 
-PICTURES = [
+IMAGES = [
     bytes_of(texture(seed, seed / 4, (40 + seed, 60)), kind) for seed in range(4) for kind in ("PNG", "JPEG")
 ]
-schemathesis.openapi.format("binary", strategies.sampled_from(PICTURES))
+schemathesis.openapi.format("binary", strategies.sampled_from(IMAGES))

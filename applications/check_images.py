@@ -1,4 +1,4 @@
-"""Real pictures that conversions compare themselves on, and that INT8 is calibrated with."""
+"""Real images that conversions compare themselves on, and that INT8 is calibrated with."""
 
 import logging
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from dataloader.views import View
 from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.errors import DataError, ImageError
 
-PICTURES = 8
-DEMO_PICTURES = Path(__file__).resolve().parent.parent / "demos" / "images"
+IMAGES = 8
+DEMO_IMAGES = Path(__file__).resolve().parent.parent / "demos" / "images"
 
 
 def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
-    """Crops of a few pictures of DATA, or of the demo's: (M, 3, H, W) in [0, 1]; None when there are none."""
+    """Crops of a few images of DATA, or of the demo's: (M, 3, H, W) in [0, 1]; None when there are none."""
     view = View(spec.view, spec.image_size, spec.patches)
     crops: list[Tensor] = []
     for path in _candidates(data):
@@ -32,41 +32,41 @@ def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
 
 
 def _candidates(data: Path) -> list[Path]:
-    for folder in (data / "test", data / "val", DEMO_PICTURES):
+    for folder in (data / "test", data / "val", DEMO_IMAGES):
         if folder.is_dir():
-            found = find_pictures(folder, told=False)[:PICTURES]
+            found = find_images(folder, told=False)[:IMAGES]
             if found:
                 return found
     return []
 
 
-class CalibrationPictures(Sequence[np.ndarray]):
-    """The readable pictures of a folder, each as uint8 (P, 3, H, W), decoded anew at every access.
+class CalibrationImages(Sequence[np.ndarray]):
+    """The readable images of a folder, each as uint8 (P, 3, H, W), decoded anew at every access.
 
     Args:
         folder: searched recursively.
         spec: says the view.
-        most: pictures that are taken, evenly spread over the sorted names.
+        most: images that are taken, evenly spread over the sorted names.
 
     Raises:
-        DataError: the folder is not there, or holds no picture that can be read.
+        DataError: the folder is not there, or holds no image that can be read.
     """
 
     def __init__(self, folder: Path, spec: ModelSpec, most: int = 400) -> None:
         if not folder.is_dir():
             raise DataError(f"--calibration {folder}: no such folder")
         self._view = View(spec.view, spec.image_size, spec.patches)
-        found = find_pictures(folder)
+        found = find_images(folder)
         step = max(1, -(-len(found) // most))
         self._paths = [path for path in found[::step] if _readable(path)]
         if not self._paths:
-            raise DataError(f"--calibration {folder}: no picture in it can be read")
+            raise DataError(f"--calibration {folder}: no image in it can be read")
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, number):  # type: ignore[no-untyped-def]
-        """The crops of one picture."""
+        """The crops of one image."""
         return self._view.evaluate(read_rgb(self._paths[number])).numpy()
 
 

@@ -1,9 +1,9 @@
-"""--predict on 100,000 pictures: is memory flat, and does a killed run end with the same rows?
+"""--predict on 100,000 images: is memory flat, and does a killed run end with the same rows?
 
-    python benchmarks/many_pictures.py --photos DIR [--count 100000] [--resume MODEL]
+    python benchmarks/many_images.py --photos DIR [--count 100000] [--resume MODEL]
 
-The pictures are links to JPEGs made from up to 300 of the photos. One run is left alone; another is killed
-(SIGKILL) in the middle and goes on by --skip_done. Memory is the resident set, read twice a second.
+The images are links to JPEGs made from up to 300 of the photos. One run is left alone; another is killed
+(SIGKILL) in the middle and goes on by --skip_done. Memory is the resident set, read twice per second.
 """
 
 import argparse
@@ -24,7 +24,7 @@ if __package__ in (None, ""):
 import torch
 
 from benchmarks.measure import resident
-from dataloader.folders import find_pictures
+from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from models import create_model
 from models.spec import ModelSpec
@@ -44,13 +44,13 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        link_pictures(args.photos, folder, args.count)
+        link_images(args.photos, folder, args.count)
         model = args.resume or random_model(folder / "a.pth")
         seconds, memory = run(folder, model, "whole.csv")
         tenth = max(1, len(memory) // 10)
         starts = (tenth, len(memory) // 2, len(memory) - tenth)
         parts = [statistics.mean(memory[start : start + tenth]) for start in starts]
-        print(f"{args.count} pictures, {args.count / seconds:.0f} a second")
+        print(f"{args.count} images, {args.count / seconds:.0f} a second")
         print("MB after a tenth, in the middle, at the end: " + ", ".join(f"{part:.0f}" for part in parts))
         run(folder, model, "parts.csv", kill_at=args.count * 2 // 5)
         left = rows_so_far(folder / "parts.csv")
@@ -61,15 +61,15 @@ def main() -> None:
         print(f"same rows: {sorted(whole) == sorted(parts_rows)}; same order: {whole == parts_rows}")
 
 
-def link_pictures(photos: Path, folder: Path, count: int) -> None:
+def link_images(photos: Path, folder: Path, count: int) -> None:
     bases: list[Path] = []
-    for path in itertools.islice(find_pictures(photos), 300):
+    for path in itertools.islice(find_images(photos), 300):
         bases.append(folder / f"{len(bases)}.jpg")
-        picture = read_rgb(path)
-        picture.thumbnail((SIDE, SIDE))
-        picture.save(bases[-1], quality=90)
+        image = read_rgb(path)
+        image.thumbnail((SIDE, SIDE))
+        image.save(bases[-1], quality=90)
     for number in range(count):
-        place = folder / "pictures" / f"{number // 1000:03}"
+        place = folder / "images" / f"{number // 1000:03}"
         if number % 1000 == 0:
             place.mkdir(parents=True)
         os.link(bases[number % len(bases)], place / f"{number:06}.jpg")
@@ -87,7 +87,7 @@ def run(
     folder: Path, model: Path, output: str, *flags: str, kill_at: int | None = None
 ) -> tuple[float, list[float]]:
     """Seconds and the megabytes of a run, which is killed when it has so many rows."""
-    command = [sys.executable, str(ROOT / "main.py"), "--predict", str(folder / "pictures"), *flags]
+    command = [sys.executable, str(ROOT / "main.py"), "--predict", str(folder / "images"), *flags]
     command += ["--resume", str(model), "--output", str(folder / output)]
     began, memory = time.monotonic(), []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
