@@ -18,7 +18,7 @@ from utils.argument_types import (
 )
 from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
 from utils.errors import ConfigError
-from utils.image_limits import MAX_PIXELS
+from rankiqa.decoding.limits import MAX_PIXELS
 
 _CONVERT = (
     "the workers take it from the file; --export torchscript with this flag writes a file to score with"

@@ -16,19 +16,19 @@ from PIL import Image
 from applications.continuing import flags_of
 from applications.predict import describe, model_file, open_scorer
 from config import Config
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.views import View
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of
 from distortions.registry import MIN_SIDE
 from distortions.variants import alike, worse
 from metrics.behaviour import TOLERANCE, Behaviour
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
 from utils.errors import DataError, ImageError
-from utils.my_logger import setup_console
+from rankiqa.terminal.log import setup_console
 from utils.processes import map_in_processes
-from utils.progress import progress_bar
+from rankiqa.terminal.progress import progress_bar
 from utils.run_log import RunLog, new_run_folder
 
 GOAL = 0.95

@@ -19,8 +19,8 @@ from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, choose_device
 from utils.errors import DataError
 from utils.faults import explain_torch_faults
-from utils.files import require_writable
-from utils.my_logger import setup_console
+from rankiqa.files import require_writable
+from rankiqa.terminal.log import setup_console
 
 
 def run(config: Config) -> int:

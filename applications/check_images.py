@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.views import View
 from models.normalise import to_unit
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.errors import DataError, ImageError
 
 IMAGES = 8

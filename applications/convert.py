@@ -6,7 +6,7 @@ from applications.model_setup import trained_model
 from config import Config
 from deploy.torchscript import export_torchscript
 from utils.checkpoint import file_arch
-from utils.files import require_writable
+from rankiqa.files import require_writable
 
 
 def run(config: Config) -> int:

@@ -22,7 +22,7 @@ from config import Config
 from models import canonical_arch
 from utils.checkpoint import file_arch
 from utils.errors import ConfigError
-from utils.files import require_writable, write_text
+from rankiqa.files import require_writable, write_text
 from utils.run_log import RunLog, new_run_folder
 
 PLAN, RESULT = "folds.json", "result.json"

@@ -15,7 +15,7 @@ from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
 from utils.distributed import sum_processes
 from utils.errors import ImageError
-from utils.progress import progress_bar
+from rankiqa.terminal.progress import progress_bar
 
 
 def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:

@@ -24,18 +24,18 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.experiments import LIVE_LIKE
-from dataloader.image import read_rgb
+from rankiqa.image import read_rgb
 from dataloader.labels import load_labels
-from dataloader.views import View
+from rankiqa.views import View
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc
 from models import create_model, load_pretrained
 from models.normalise import Normalise, to_unit
-from models.spec import HALF
+from rankiqa.spec import HALF
 from utils.data_generate.manifest import read_manifest
 from utils.data_generate.pseudo_mos import fit_mapping, rated
 from utils.data_generate.tables import Record, ordered_pairs
-from utils.progress import progress_bar
+from rankiqa.terminal.progress import progress_bar
 
 ARCH = "efficientnet_lite0"
 VIEWS = {

@@ -20,7 +20,7 @@ if __package__ in (None, ""):
 
 import numpy as np
 
-from dataloader.image import read_rgb
+from rankiqa.image import read_rgb
 from dataloader.labels import load_labels
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc

@@ -124,7 +124,7 @@ def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
     from models.normalise import place
     from utils.distributed import Process
     from utils.run_log import RunLog
-    from utils.signals import StopSignals
+    from rankiqa.terminal.signals import StopSignals
 
     argv = ["--train", "--data", str(args.data), "-a", arch, "-b", str(args.batch_size), "--pairing", pairing]
     argv += ["--cache", "no"] if pairing == "siamese" and args.epochs else []

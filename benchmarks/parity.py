@@ -26,11 +26,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.views import View
 from deploy.engines import load_scorer
-from deploy.engines.scorer import Scorer
+from rankiqa.scorer import Scorer
 from deploy.engines.torch_modules import open_checkpoint
 from deploy.exporting import export
 from deploy.int8 import export_int8
@@ -39,7 +39,7 @@ from models import create_model
 from models.factory import normalisation
 from models.head import head_of
 from models.normalise import Normalise, to_unit
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import save_checkpoint
 
 FAMILIES = (

@@ -12,7 +12,7 @@ from dataloader.cache import ImageCache
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
-from dataloader.views import View
+from rankiqa.views import View
 from utils.errors import ImageError
 
 

@@ -16,7 +16,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # its routes would ask huggingface.co for any client
 
 from deploy import names  # noqa: E402
-from utils.entry import run_program  # noqa: E402
+from rankiqa.terminal.entry import run_program  # noqa: E402
 from utils.errors import WeightsError  # noqa: E402
 
 NEEDS = (("gradio", "gradio"), ("fastapi", "fastapi"), ("python_multipart", "python-multipart"))
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from deploy.optional import require
+    from rankiqa.optional import require
 
     if arguments.model is None and not names.DEFAULT_MODEL.is_file():
         raise WeightsError(names.no_default_model("--model"))
@@ -85,9 +85,9 @@ def build(arguments: argparse.Namespace) -> Any:
     Raises:
         WeightsError: no model, or one that can't be opened.
     """
-    from deploy.api import create_app
+    from rankiqa.serve.api import create_app
     from deploy.engines import load_scorer
-    from deploy.limits import Limits
+    from rankiqa.serve.limits import Limits
 
     limits = Limits(
         file_bytes=int(arguments.max_megabytes * 2**20),

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from deploy.module import random_images
-from deploy.optional import require
-from models.spec import ModelSpec
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 
 SPEC_KEY = "model_spec"

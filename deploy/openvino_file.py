@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from deploy.module import random_images
-from deploy.optional import require
-from models.spec import ModelSpec
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
-from utils.signatures import what_is
+from rankiqa.engines.file_kinds import what_is
 
 SPEC_PATH = ["rankiqa", "model_spec"]
 
@@ -70,7 +70,7 @@ def read_openvino(path: Path) -> tuple[Any, ModelSpec]:
         form = "ONNX" if path.suffix == ".onnx" else "OpenVINO"
         raise WeightsError(f"{path}: {what_is(path, form) or 'not a file that OpenVINO reads'}") from error
     if path.suffix == ".onnx":
-        from deploy.engines.onnx_runtime import stored_spec
+        from rankiqa.engines.onnx import stored_spec
 
         return model, stored_spec(path)
     if not model.has_rt_info(SPEC_PATH):

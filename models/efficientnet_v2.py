@@ -1,7 +1,7 @@
 """EfficientNet V2 (Tan & Le 2021)."""
 
 from models.registry import register
-from models.spec import HALF
+from rankiqa.spec import HALF
 from models.torchvision_source import build_torchvision, torchvision_url
 
 NAMES = ("efficientnet_v2_s", "efficientnet_v2_m")

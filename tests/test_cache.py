@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from dataloader.cache import ImageCache
-from dataloader.views import View
+from rankiqa.views import View
 from main import main
 from utils.checkpoint import load_checkpoint
 

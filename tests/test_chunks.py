@@ -12,17 +12,17 @@ from applications import scoring
 from applications.behaviour import judge
 from dataloader.loaders import eval_loader
 from dataloader.string_table import StringTable
-from dataloader.views import View
-from deploy.batching import Batcher
+from rankiqa.views import View
+from rankiqa.serve.batching import Batcher
 from deploy.engines import Scorer
-from deploy.engines.onnx_runtime import OnnxEngine
+from rankiqa.engines.onnx import OnnxEngine
 from deploy.engines.torch_modules import TorchEngine
-from deploy.pipeline import score_paths
-from deploy.quality_map import quality_map
+from rankiqa.batch.pipeline import score_paths
+from rankiqa.quality_map import quality_map
 from models.normalise import Normalise
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
-from utils.chunks import Chunks
+from rankiqa.chunks import Chunks
 from utils.distributed import Process
 
 

@@ -10,7 +10,7 @@ from deploy.engines import load_scorer
 from deploy.engines.loading import choose_engine, usable_device
 from deploy.exporting import export
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from tests.test_export import FILES, lively, need
 from utils.checkpoint import save_checkpoint
@@ -48,7 +48,7 @@ def by_hand(network: torch.nn.Module, spec: ModelSpec) -> np.ndarray:
     scores = []
     for image in IMAGES:
         if spec.view == "fit":
-            from dataloader.views import fit
+            from rankiqa.views import fit
 
             crops = [fit(image, spec.image_size).numpy().transpose(1, 2, 0)]
         else:

@@ -15,7 +15,7 @@ from applications import train
 from applications.step_losses import StepLosses
 from deploy.engines import load_scorer
 from main import main
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
 from tests.test_continue import StopAfter
 from utils.checkpoint import load_checkpoint, save_checkpoint

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.image import decode
+from rankiqa.image import decode
 from main import main
 from tests.conftest import texture
 from tests.test_export import write_checkpoint

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataloader.image import decode, read_rgb
+from rankiqa.image import decode, read_rgb
 from main import main
 from tests.conftest import texture
 from tests.test_export import write_checkpoint

@@ -15,7 +15,7 @@ from dataloader.groups import row_groups, scenes_of
 from dataloader.labels import Labels, load_labels
 from dataloader.loaders import eval_loader, train_loader
 from dataloader.string_table import StringTable
-from dataloader.views import View
+from rankiqa.views import View
 
 
 def chains(scenes: int, types: int = 1, levels: int = 5) -> np.ndarray:

@@ -12,7 +12,7 @@ from criterions.factory import create_criterion
 from dataloader.batches import StepRows
 from dataloader.datasets import TrainDataset
 from dataloader.labels import load_labels
-from dataloader.views import View
+from rankiqa.views import View
 from models import create_model
 from tests.test_pair_batches import chains, random_graph, stars
 

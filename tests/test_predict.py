@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.image import read_rgb, read_sized
+from rankiqa.image import read_rgb, read_sized
 from deploy.engines import load_scorer
-from deploy.inputs import collect
-from deploy.journal import Journal
-from deploy.results import COLUMNS, Row, read_rows, write_rows
+from rankiqa.batch.inputs import collect
+from rankiqa.batch.journal import Journal
+from rankiqa.batch.results import COLUMNS, Row, read_rows, write_rows
 from main import main
 from tests.conftest import ROOT, texture
 from tests.test_export import write_checkpoint
@@ -261,8 +261,8 @@ def test_quality_maps_are_images(view: str, place: Path) -> None:
 def test_the_map_finds_the_spoilt_half() -> None:
     """A model that counts dark pixels as bad: the dark half must be the low half of the map."""
     from deploy.engines import Scorer
-    from deploy.quality_map import quality_map
-    from models.spec import ModelSpec
+    from rankiqa.quality_map import quality_map
+    from rankiqa.spec import ModelSpec
 
     class Brightness:
         name = "brightness"

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from applications.head_scale import start_at_labels
-from dataloader.image import read_rgb
-from dataloader.views import View
+from rankiqa.image import read_rgb
+from rankiqa.views import View
 from deploy.engines import load_scorer
 from main import main
 from models import create_model
 from models.normalise import Normalise, to_unit
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import ROOT, lively, write_split
 from utils.checkpoint import load_checkpoint
 

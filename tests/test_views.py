@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dataloader.views import View, fit, patch_grid
+from rankiqa.views import View, fit, patch_grid
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

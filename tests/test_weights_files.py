@@ -15,7 +15,7 @@ from deploy.operators import is_known
 from deploy.torchscript import SPEC_ENTRY
 from main import main
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from models.vit_any_size import AnySizeViT
 from tests.conftest import texture
 from tests.test_export import FILES, rewritten

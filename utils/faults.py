@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from utils.errors import TrainingError
-from utils.files import NO_ROOM
+from rankiqa.files import NO_ROOM
 
 
 @contextmanager

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import torch
 
-from deploy.engines.onnx_runtime import OnnxEngine, open_onnx, runs_on_gpus
-from deploy.engines.openvino_runtime import OpenVinoEngine
-from deploy.engines.scorer import Engine, Scorer
+from rankiqa.engines.onnx import OnnxEngine, open_onnx, runs_on_gpus
+from rankiqa.engines.openvino import OpenVinoEngine
+from rankiqa.scorer import Engine, Scorer
 from deploy.engines.torch_modules import TorchEngine, open_checkpoint, require_device
-from deploy.optional import installed
+from rankiqa.optional import installed
 from deploy.pt2 import open_pt2
 from deploy.torchscript import open_torchscript
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.errors import ConfigError, WeightsError
 
 # suffix -> the engines that can run such a file, its own first

@@ -35,7 +35,7 @@ from utils.data_generate.tables import (
     write_rows,
     write_tables,
 )
-from utils.entry import run_program
+from rankiqa.terminal.entry import run_program
 
 RECIPE_VERSION = 3  # count up when the same parameters give other pixels or rows
 DEFAULT_TYPES = "jp2k,jpeg,wn,gblur"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from utils.errors import LabelError
-from utils.files import atomic_write
+from rankiqa.files import atomic_write
 
 
 def drop_lines(file: Path, lines: Collection[int]) -> Path:
