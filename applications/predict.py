@@ -12,18 +12,18 @@ from deploy.engines.loading import choose_engine, engine_of_module
 from deploy.exporting import export_module
 from rankiqa.batch.inputs import PathQueue, collect
 from rankiqa.batch.journal import Journal
-from rankiqa.optional import require
 from rankiqa.batch.outputs import writing
 from rankiqa.batch.pipeline import score_paths
 from rankiqa.batch.results import Counts, Row
-from utils.checkpoint import find_file
 from rankiqa.cores import usable_cores
-from utils.distributed import choose_device
-from utils.errors import WeightsError
 from rankiqa.files import require_writable
+from rankiqa.optional import require
 from rankiqa.terminal.printable import one_line
 from rankiqa.terminal.progress import progress_bar
 from rankiqa.terminal.signals import StopSignals
+from utils.checkpoint import find_file
+from utils.distributed import choose_device
+from utils.errors import WeightsError
 
 
 def run(config: Config) -> int:
@@ -115,7 +115,7 @@ def open_scorer(config: Config, model: Path, threads: int) -> Scorer:
     if kind == "torch":
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads if device == "cpu" else 1)
     return Scorer(engine_of_module(module, spec, device, threads, kind, threads), spec)
 
 

@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 from criterions.score import average_patches
 from models.normalise import Normalise, to_unit
 from rankiqa.chunks import GPU, Chunks
+from rankiqa.terminal.progress import progress_bar
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
-from rankiqa.terminal.progress import progress_bar
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on an image's company.
 CHUNK = {"cpu": 8, "cuda": GPU}

@@ -100,9 +100,9 @@ def job_of(argv: list[str], device: str) -> Iterator[Any]:
     from applications.splits import split_labels
     from config import parse_config
     from models.normalise import place
+    from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
     from utils.run_log import RunLog
-    from rankiqa.terminal.signals import StopSignals
 
     config = parse_config(argv)
     network, spec = new_model(config)

@@ -160,9 +160,9 @@ def training(args: argparse.Namespace, more: list[str], synthetic: bool = False)
     from applications.splits import split_labels
     from config import parse_config
     from models.normalise import place
+    from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
     from utils.run_log import RunLog
-    from rankiqa.terminal.signals import StopSignals
 
     argv = ["--train", "--data", str(args.data), "-a", args.arch, "-b", str(args.batch_size)]
     config = parse_config([*argv, "-j", str(args.workers), "-g", "0", "--view", args.view, *more])

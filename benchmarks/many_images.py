@@ -24,9 +24,9 @@ if __package__ in (None, ""):
 import torch
 
 from benchmarks.measure import resident
+from models import create_model
 from rankiqa.batch.folders import find_images
 from rankiqa.image import read_rgb
-from models import create_model
 from rankiqa.spec import ModelSpec
 from utils.checkpoint import save_checkpoint
 

@@ -15,8 +15,8 @@ if __package__ in (None, ""):
 
 from PIL import Image
 
-from utils.delimited import Row, read_table
 from rankiqa.files import atomic_write, write_text
+from utils.delimited import Row, read_table
 
 HEIGHT = 512
 

@@ -16,8 +16,8 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    from rankiqa.image import read_rgb
     from rankiqa.files import atomic_write
+    from rankiqa.image import read_rgb
     from rankiqa.terminal.printable import printable
 
     ranked = sorted(scored, key=lambda pair: -pair[0])

@@ -85,8 +85,8 @@ def build(arguments: argparse.Namespace) -> Any:
     Raises:
         WeightsError: no model, or one that can't be opened.
     """
-    from rankiqa.serve.api import create_app
     from deploy.engines import load_scorer
+    from rankiqa.serve.api import create_app
     from rankiqa.serve.limits import Limits
 
     limits = Limits(

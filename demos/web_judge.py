@@ -14,7 +14,7 @@ from demos.web_faults import name_of, reason, refusal
 from demos.web_guard import is_upload
 from demos.web_map import map_image
 from demos.web_text import answers
-from rankiqa.score_scale import score_ends
+from rankiqa.score import score_ends
 from rankiqa.serve.service import Service
 from utils.errors import ImageError
 

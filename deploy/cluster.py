@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from rankiqa.batch.inputs import collect
-from rankiqa.optional import require
 from rankiqa.batch.outputs import writing
 from rankiqa.batch.part_files import outcomes, parts_in, require_same_model
 from rankiqa.batch.results import Counts, Row, from_line, to_line, write_rows
-from utils.errors import ConfigError
-from rankiqa.files import require_writable
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.files import require_writable
+from rankiqa.optional import require
 from rankiqa.terminal.progress import progress_bar
+from utils.errors import ConfigError
 
 PART = 2000  # images of a file of the output: what a run that ends in the middle does again
 PIECE = 50  # images that an actor takes at once: what a dead worker's successor does again

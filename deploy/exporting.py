@@ -115,7 +115,7 @@ def _runner(path: Path) -> tuple[Callable[[Tensor], Outputs], ModelSpec]:
         raise WeightsError(f"{path}: no check for such a file")
     import openvino
 
-    from deploy.openvino_file import read_openvino
+    from rankiqa.engines.openvino import read_openvino
 
     model, spec = read_openvino(path)
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -1,9 +1,8 @@
 """How many crops go through a network at once: it depends on what computes, not on who asks."""
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
-
-import torch
 
 GPU = 256  # crops a forward: with a few, a GPU waits for its orders most of the time
 
@@ -29,7 +28,7 @@ class Chunks:
             forward: takes the slice, which the last time may be shorter, and the size it is a part of.
 
         Raises:
-            torch.OutOfMemoryError: a single crop is too much.
+            Exception: as `forward` does; of a GPU's memory where a single crop is too much.
         """
         results: list[Result] = []
         start = 0
@@ -44,13 +43,19 @@ class Chunks:
             else:
                 start += size
                 continue
-            torch.cuda.empty_cache()  # outside of the handler, whose traceback holds on to the activations
+            _empty_cache()  # outside of the handler, whose traceback holds on to the activations
         return results
 
 
 def is_out_of_gpu_memory(error: BaseException) -> bool:
     """Whether a GPU's memory ran out, in torch, in TorchScript, or in ONNX Runtime."""
     text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(
+    return type(error).__name__ == "OutOfMemoryError" or any(
         words in text for words in ("CUDA out of memory", "Failed to allocate memory for requested buffer")
     )
+
+
+def _empty_cache() -> None:
+    torch = sys.modules.get("torch")  # which ONNX Runtime does without
+    if torch is not None:
+        torch.cuda.empty_cache()

@@ -11,13 +11,13 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from rankiqa.decoding.bare_files import without_metadata
+from rankiqa.decoding.content import OTHER_CONTENT, content_name
 from rankiqa.decoding.deep_tiff import UnsupportedImageError
 from rankiqa.decoding.image_files import open_file
+from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.decoding.opening import load_pixels, open_image, turn_of
 from rankiqa.decoding.pixels import to_srgb
-from rankiqa.decoding.content import OTHER_CONTENT, content_name
 from rankiqa.errors import ImageError
-from rankiqa.decoding.limits import MAX_PIXELS
 
 # What Pillow raises on damaged files, beside OSError: RuntimeError by AVIF, TypeError by EXIF, and so on.
 _DAMAGE = (

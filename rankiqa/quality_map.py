@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from rankiqa.views import View
-from rankiqa.scorer import Scorer
-from rankiqa.score_scale import score_ends
 from rankiqa.batch.storage import read_image
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.score import score_ends
+from rankiqa.scorer import Scorer
 from rankiqa.terminal.printable import one_line
+from rankiqa.views import View
 
 MOST_PATCHES = 400  # an image; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, for "fit"
@@ -93,7 +93,7 @@ def _thinned(places: list[int], step: int) -> list[int]:
 
 def _by_occlusion(image: Image.Image, scorer: Scorer) -> QualityMap:
     view = View("fit", scorer.spec.image_size)
-    crop = view.evaluate(image).numpy()[0]  # (3, H, W)
+    crop = view.evaluate(image)[0]  # (3, H, W)
     height, width = crop.shape[1:]
     mean = crop.mean(axis=(1, 2), keepdims=True).astype(np.uint8)
     tall, wide = max(1, height * 2 // GRID), max(1, width * 2 // GRID)

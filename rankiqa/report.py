@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from rankiqa.optional import require
 from rankiqa.batch.results import Row
 from rankiqa.batch.storage import is_url, read_image
-from rankiqa.spec import ModelSpec
+from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ImageError
 from rankiqa.files import write_text
-from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
 from rankiqa.terminal.printable import one_line
 
 SHOWN = 24  # images at each end

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from criterions.score import average_patches, score
-from rankiqa.views import View
-from rankiqa.spec import ModelSpec
 from rankiqa.chunks import Chunks
+from rankiqa.score import average_crops, deviation, distribution, score
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 
 CHUNK = 4  # crops a forward: on CPUs more than this gains nothing, and a last chunk wastes less
 
@@ -43,17 +41,13 @@ class Scores:
         probs: float32 (M, N), the distribution over the ratings 1..N; None for N = 1.
     """
 
-    scores: Tensor
-    probs: Tensor | None
+    scores: np.ndarray
+    probs: np.ndarray | None
 
     @property
-    def deviations(self) -> Tensor | None:
+    def deviations(self) -> np.ndarray | None:
         """float32 (M,), the standard deviation of each distribution, in ratings; None for N = 1."""
-        if self.probs is None:
-            return None
-        ratings = torch.arange(1.0, self.probs.shape[1] + 1)
-        spread = (ratings - self.scores[:, None]) ** 2
-        return (self.probs * spread).sum(dim=1).clamp_min(0).sqrt()
+        return None if self.probs is None else deviation(self.probs)
 
 
 class Scorer:
@@ -87,7 +81,7 @@ class Scorer:
 
     def score(self, images: Sequence[Image.Image]) -> Scores:
         """The scores of 8-bit RGB images of any size."""
-        return self.score_crops(torch.stack([self.view.evaluate(image) for image in images]).numpy())
+        return self.score_crops(np.stack([self.view.evaluate(image) for image in images]))
 
     def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
         """The scores of images that are crops already.
@@ -98,8 +92,8 @@ class Scorer:
                 shape; with one shape an image's score does not depend on its company. A GPU, whose chunks
                 are large, fills it up to the next power of two: there a score depends on it by rounding.
         """
-        logits = average_patches(torch.from_numpy(self.logits(crops, pad))).float()
-        return Scores(score(logits), logits.softmax(dim=1) if logits.shape[1] > 1 else None)
+        logits = average_crops(self.logits(crops, pad))
+        return Scores(score(logits), distribution(logits))
 
     def logits(self, crops: np.ndarray, pad: bool = False) -> np.ndarray:
         """uint8 (M, P, 3, H, W) -> float32 (M, P, N); see `score_crops`."""

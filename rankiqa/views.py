@@ -1,16 +1,14 @@
-"""Views: how an image becomes the uint8 tensor that the network is fed with (DESIGN section 4)."""
+"""Views: how an image becomes the uint8 pixels that the network is fed with."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from rankiqa.image import read_sized
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.image import read_sized
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class View:
     Attributes:
         name: "fit": centre-crop to the aspect ratio of `size`, then antialiased resize;
             "patches": crops of `size` at native resolution, so that noise and blur stay what they are.
-        size: (height, width) of the tensor.
+        size: (height, width) of a crop.
         patches: crops per image in evaluation, for "patches".
         full_decode: never decode at a reduced scale.
         max_pixels: larger images are not decoded.
@@ -50,41 +48,37 @@ class View:
         """P, the crops of an image in evaluation."""
         return self.patches if self.name == "patches" else 1
 
-    def evaluate(self, image: Image.Image) -> Tensor:
+    def evaluate(self, image: Image.Image) -> np.ndarray:
         """The fixed crops of an RGB image: uint8 (P, 3, H, W), P = 1 for "fit"."""
         return self.cut(self.prepare(image))
 
-    def cut(self, prepared: np.ndarray) -> Tensor:
+    def cut(self, prepared: np.ndarray) -> np.ndarray:
         """The rest of `evaluate`, of what `prepare` gave."""
         if self.name == "fit":
-            return _to_tensor(prepared).unsqueeze(0)
-        return torch.stack([_crop(prepared, self.size, place) for place in patch_grid(self.patches)])
-
-    def train(self, image: Image.Image, rng: np.random.Generator | None) -> Tensor:
-        """One view of an RGB image, uint8 (3, H, W).
-
-        The generator decides on the flip and, for "patches", the place of the crop, relative to the image:
-        two images of one size and two generators of one seed give the same cut-out. None: the central view.
-        """
-        return self.vary(self.prepare(image), rng)
+            return _planes(prepared)[None]
+        return np.stack([_crop(prepared, self.size, place) for place in patch_grid(self.patches)])
 
     def prepare(self, image: Image.Image) -> np.ndarray:
-        """What `train` and `evaluate` make of an image at first: uint8 (h, w, 3), worth keeping."""
+        """What `vary` and `evaluate` make of an image at first: uint8 (h, w, 3), worth keeping."""
         if self.name == "fit":
             return _resized(image, self.size)
         return np.asarray(_at_least(image, self.size))
 
-    def vary(self, prepared: np.ndarray, rng: np.random.Generator | None) -> Tensor:
-        """The rest of `train`: place of the crop, and flip."""
+    def vary(self, prepared: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """A crop to train on, uint8 (3, H, W), of what `prepare` gave.
+
+        The generator decides on the flip and, for "patches", the place of the crop, relative to the image:
+        two images of one size and two generators of one seed give the same cut-out. None: the central view.
+        """
         place = (0.5, 0.5) if rng is None else tuple(rng.random(2))
         flip = rng is not None and rng.random() < 0.5
-        tensor = _crop(prepared, self.size, (place[0], place[1]))
-        return tensor.flip(-1) if flip else tensor
+        crop = _crop(prepared, self.size, (place[0], place[1]))
+        return np.ascontiguousarray(crop[..., ::-1]) if flip else crop
 
 
-def fit(image: Image.Image, size: tuple[int, int]) -> Tensor:
+def fit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """Centre-crop to the aspect ratio of `size` = (H, W), then antialiased resize: uint8 (3, H, W)."""
-    return _to_tensor(_resized(image, size))
+    return _planes(_resized(image, size))
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -132,11 +126,11 @@ def _at_least(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(image), margins, mode="symmetric"))
 
 
-def _crop(pixels: np.ndarray, size: tuple[int, int], place: tuple[float, float]) -> Tensor:
+def _crop(pixels: np.ndarray, size: tuple[int, int], place: tuple[float, float]) -> np.ndarray:
     top = round(place[0] * (pixels.shape[0] - size[0]))
     left = round(place[1] * (pixels.shape[1] - size[1]))
-    return _to_tensor(pixels[top : top + size[0], left : left + size[1]])
+    return _planes(pixels[top : top + size[0], left : left + size[1]])
 
 
-def _to_tensor(pixels: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+def _planes(pixels: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from applications.behaviour import judge, report
-from rankiqa.scorer import Scorer
 from distortions import list_distortions
 from distortions.variants import look_alike
 from main import main
 from metrics.behaviour import Behaviour
 from models import create_model
+from rankiqa.scorer import Scorer
 from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from utils.checkpoint import save_checkpoint

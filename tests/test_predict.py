@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rankiqa.image import read_rgb, read_sized
 from deploy.engines import load_scorer
+from main import main
 from rankiqa.batch.inputs import collect
 from rankiqa.batch.journal import Journal
 from rankiqa.batch.results import COLUMNS, Row, read_rows, write_rows
-from main import main
+from rankiqa.image import read_rgb, read_sized
 from tests.conftest import ROOT, texture
 from tests.test_export import write_checkpoint
 from utils.errors import DataError
@@ -71,7 +71,7 @@ def test_a_folder_becomes_rows(place: Path, capsys: pytest.CaptureFixture[str]) 
         result = scorer.score([image])
         assert float(row["score"]) == pytest.approx(float(result.scores[0]), abs=1e-4)
         assert result.probs is not None
-        shares = result.probs[0].numpy()
+        shares = result.probs[0]
         spread = np.sqrt(np.cov([1, 2, 3], aweights=shares, ddof=0))
         assert float(row["std"]) == pytest.approx(float(spread), abs=1e-4)
         assert float(row["percentile"]) == pytest.approx(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankiqa.report import SHOWN, Summary, write_report
 from rankiqa.batch.results import Row
+from rankiqa.report import SHOWN, Summary, write_report
 from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 

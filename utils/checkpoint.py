@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from utils.errors import WeightsError
-from rankiqa.files import atomic_write, remove_abandoned
 from rankiqa.engines.file_kinds import what_is
+from rankiqa.files import atomic_write, remove_abandoned
+from utils.errors import WeightsError
 
 FORMAT = 1
 

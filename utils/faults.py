@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
-from utils.errors import TrainingError
 from rankiqa.files import NO_ROOM
+from utils.errors import TrainingError
 
 
 @contextmanager

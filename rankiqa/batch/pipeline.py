@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from rankiqa.scorer import CHUNK, Scorer
 from rankiqa.batch.results import Row
 from rankiqa.batch.storage import read_image
-from rankiqa.spec import ModelSpec
-from rankiqa.errors import ImageError
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.errors import ImageError
 from rankiqa.memory import keep_freed_memory
+from rankiqa.score import percentile
+from rankiqa.scorer import CHUNK, Scorer
+from rankiqa.spec import ModelSpec
 
 AHEAD = 4  # groups that are decoded before they are needed, for each thread that decodes
 
@@ -51,9 +51,6 @@ def score_paths(
         max_pixels: larger images get an error.
     """
     keep_freed_memory()  # large images decode 1.6 times as fast
-    if scorer.engine.name != "torch" or scorer.on_gpu:
-        # torch only packs pixels on the CPU here; its own threads in each of ours would fight for the cores
-        torch.set_num_threads(1)
     fit = None if full_decode else scorer.view.needs
     forwards = _forwards(scorer, decoders)
     window = max(AHEAD * min(scorer.chunk, CHUNK) * max(decoders, forwards), 3 * scorer.group)
@@ -96,7 +93,7 @@ def decode_path(
         image, (width, height) = read_image(path, fit, max_pixels)
     except ImageError as error:
         return Decoded(path, None, error=_reason(error, path))
-    return Decoded(path, scorer.view.evaluate(image).numpy(), width, height)
+    return Decoded(path, scorer.view.evaluate(image), width, height)
 
 
 def _reason(error: ImageError, path: str) -> str:
@@ -121,10 +118,3 @@ def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec) -> Row:
     if not np.isfinite(score):
         return Row(one.path, None, None, None, one.width, one.height, "the model's score is not finite")
     return Row(one.path, score, percentile(score, spec), std, one.width, one.height)
-
-
-def percentile(score: float, spec: ModelSpec) -> float | None:
-    """Where in 0..100 a score lies among those of validation; None where none are known."""
-    if spec.score_percentiles is None:
-        return None
-    return float(np.interp(score, spec.score_percentiles, np.linspace(0, 100, len(spec.score_percentiles))))

@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from rankiqa.optional import require
 from rankiqa.batch.csv_rows import write_csv
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
+from rankiqa.optional import require
 
 LONGEST_CELL = 2**31 - 1  # characters: what a list gives as a name may be anything
 ROW_GROUP = 10_000  # rows that are in memory at once while Parquet is written

@@ -11,11 +11,11 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 from PIL import Image
 
 from rankiqa.batch.folders import LeftOut, has_image_suffix, is_hidden, walk_images
-from rankiqa.image import decode, read_sized
 from rankiqa.decoding.image_files import open_file
-from rankiqa.optional import require
-from rankiqa.errors import ConfigError, DataError, ImageError
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.errors import ConfigError, DataError, ImageError
+from rankiqa.image import decode, read_sized
+from rankiqa.optional import require
 
 WITH_BUCKET = ("s3", "gs")  # the host is the first part of the path
 # What pyarrow raises on a URL that it can't use or reach: ValueError, KeyError, NotImplementedError, OSError

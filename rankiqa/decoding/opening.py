@@ -8,15 +8,15 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from rankiqa.decoding import png_chunks
 from rankiqa.decoding.color_metadata import color_metadata
+from rankiqa.decoding.content import HEAD, OTHER_CONTENT, camera_raw, is_heif
 from rankiqa.decoding.deep_color import DeepPng, is_deep_png
 from rankiqa.decoding.deep_jpeg2000 import DeepJpeg2000
 from rankiqa.decoding.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
 from rankiqa.decoding.holes import require_no_hole
 from rankiqa.decoding.jpeg_damage import JpegFeed
 from rankiqa.decoding.jpeg_frame import uncommon_kind
-from rankiqa.decoding.content import HEAD, OTHER_CONTENT, camera_raw, is_heif
-from rankiqa.errors import ImageError
 from rankiqa.decoding.limits import MAX_PIXELS, refuse_oversized
+from rankiqa.errors import ImageError
 
 _LOADING = threading.Lock()
 _JPEG = b"\xff\xd8\xff"

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from rankiqa.scorer import CHUNK
-from deploy.onnx_file import spec_of_properties
-from rankiqa.optional import installed, require
-from rankiqa.spec import ModelSpec
 from rankiqa.chunks import GPU
-from rankiqa.errors import ConfigError, WeightsError
 from rankiqa.engines.file_kinds import what_is
+from rankiqa.errors import ConfigError, WeightsError
+from rankiqa.optional import installed, require
+from rankiqa.scorer import CHUNK
+from rankiqa.spec import ModelSpec
+
+SPEC_KEY = "model_spec"
 
 
 class OnnxEngine:
@@ -73,3 +74,16 @@ def stored_spec(path: Path) -> ModelSpec:
         return open_onnx(path)[1]
     model = onnx.load(str(path), load_external_data=False)
     return spec_of_properties({item.key: item.value for item in model.metadata_props}, path)
+
+
+def spec_of_properties(properties: dict[str, str], path: Path) -> ModelSpec:
+    """The ModelSpec among the metadata of an ONNX file.
+
+    Raises:
+        WeightsError: there is none.
+    """
+    if SPEC_KEY not in properties:
+        raise WeightsError(
+            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export onnx"
+        )
+    return ModelSpec.from_json(properties[SPEC_KEY], str(path))

@@ -1,11 +1,18 @@
 """OpenVINO as an engine, on the CPU."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rankiqa.engines.file_kinds import what_is
+from rankiqa.engines.onnx import stored_spec
+from rankiqa.errors import WeightsError
 from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
+
+SPEC_PATH = ["rankiqa", "model_spec"]
 
 
 class OpenVinoEngine:
@@ -40,3 +47,27 @@ class OpenVinoEngine:
         images = crops.astype(np.float32)
         images *= np.float32(1 / 255)
         return self._local.request.infer({"images": images}, share_inputs=True)[self._logits].copy()
+
+
+def read_openvino(path: Path) -> tuple[Any, ModelSpec]:
+    """The `openvino.Model` in an .xml or .onnx file, and its spec.
+
+    Raises:
+        ConfigError: openvino is not installed.
+        WeightsError: not there, damaged, or without a ModelSpec.
+    """
+    openvino = require("openvino", f"{path}")
+    if path.suffix == ".xml" and path.is_file() and not path.with_suffix(".bin").is_file():
+        raise WeightsError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
+    try:
+        model = openvino.Core().read_model(str(path))
+    except RuntimeError as error:
+        form = "ONNX" if path.suffix == ".onnx" else "OpenVINO"
+        raise WeightsError(f"{path}: {what_is(path, form) or 'not a file that OpenVINO reads'}") from error
+    if path.suffix == ".onnx":
+        return model, stored_spec(path)
+    if not model.has_rt_info(SPEC_PATH):
+        raise WeightsError(
+            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export openvino"
+        )
+    return model, ModelSpec.from_json(str(model.get_rt_info(SPEC_PATH).astype(str)), str(path))

@@ -11,11 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 
-from rankiqa.serve.answers import Answer, Fault, Health, Model, about
+from rankiqa.optional import installed
 from rankiqa.scorer import Scorer
+from rankiqa.serve.answers import Answer, Fault, Health, Model, about
 from rankiqa.serve.gate import Gate
 from rankiqa.serve.limits import Limits, Refused
-from rankiqa.optional import installed
 from rankiqa.serve.service import Service
 
 HEALTH = "/v1/health"

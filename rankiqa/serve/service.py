@@ -8,16 +8,16 @@ from typing import IO
 from fastapi import UploadFile
 from PIL import Image
 
+from rankiqa.cores import usable_cores
+from rankiqa.decoding.limits import ADVICE
+from rankiqa.errors import ImageError, OversizedError
 from rankiqa.image import decode
+from rankiqa.memory import keep_freed_memory
+from rankiqa.score import percentile
+from rankiqa.scorer import Scorer, Scores
 from rankiqa.serve.answers import ImageScore
 from rankiqa.serve.batching import Batcher
-from rankiqa.scorer import Scorer, Scores
 from rankiqa.serve.limits import Limits
-from rankiqa.batch.pipeline import percentile
-from rankiqa.cores import usable_cores
-from rankiqa.errors import ImageError, OversizedError
-from rankiqa.decoding.limits import ADVICE
-from rankiqa.memory import keep_freed_memory
 
 # Of strangers only images as cameras and editors write them: for EPS, Pillow would start Ghostscript.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", "HEIF")
@@ -51,7 +51,7 @@ class Service:
         """
         view = self.scorer.view
         image, size = self.decode(file, name, view.size if view.name == "fit" else None)
-        return self._batcher.submit(view.evaluate(image).numpy()), size
+        return self._batcher.submit(view.evaluate(image)), size
 
     def decode(
         self, file: IO[bytes], name: str, fit: tuple[int, int] | None = None
@@ -67,7 +67,7 @@ class Service:
             raise ImageError(str(error).removesuffix(ADVICE)) from error
 
     def percentile(self, score: float) -> float | None:
-        """See `rankiqa.batch.pipeline.percentile`."""
+        """See `rankiqa.score.percentile`."""
         return percentile(score, self.scorer.spec)
 
     async def row(self, upload: UploadFile) -> ImageScore:

@@ -126,8 +126,8 @@ def _copy(source: Path, target: Path, scale: float) -> str:
     """Write `source` to `target`; returns what was done to it, in words."""
     from PIL import Image
 
-    from rankiqa.image import read_rgb
     from rankiqa.files import atomic_write
+    from rankiqa.image import read_rgb
 
     image = _from_array(source) if source.suffix == ".npz" else read_rgb(source)
     before = f"{image.width}x{image.height} {source.suffix[1:]}"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
 
-from rankiqa.image import read_rgb
 from rankiqa.decoding.image_files import open_file
+from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.decoding.opening import open_image
+from rankiqa.image import read_rgb
 from utils.errors import ImageError, OversizedError
 from utils.image_checks.truncation import ends_early
-from rankiqa.decoding.limits import MAX_PIXELS
 
 MIN_SIDE = 16  # pixels: the smallest image that the distortions take
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}  # what cameras write into .jpg, and the headless form of BMP

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from utils.argument_types import pixel_count, positive_int
 from rankiqa.cores import usable_cores
-from utils.image_checks.faults import FAULTS
 from rankiqa.decoding.limits import MAX_PIXELS
+from utils.argument_types import pixel_count, positive_int
+from utils.image_checks.faults import FAULTS
 
 
 def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rankiqa.files import atomic_write
-from utils.image_checks.faults import FAULTS, Finding
 from rankiqa.terminal.printable import printable
+from utils.image_checks.faults import FAULTS, Finding
 
 COLUMNS = ("path", "fault", "detail", "label_file", "lines")
 
