@@ -53,7 +53,7 @@ def page(tmp_path: Path) -> Path:
     path = tmp_path / "report.html"
     summary = Summary()
     summary.add(rows)
-    write_report(path, summary, ModelSpec("x", licence="<b>CC0"))
+    write_report(path, summary, ModelSpec("x", license="<b>CC0"))
     return path
 
 

@@ -21,8 +21,8 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from rankiqa.cores import usable_cores
+from rankiqa.terminal.argument_types import bounded_float, positive_int, share
 from rankiqa.terminal.entry import run_program
-from utils.argument_types import bounded_float, positive_int, share
 from utils.data_generate.ladders import write_ladders, write_scores
 from utils.data_generate.manifest import read_manifest, relabel
 from utils.data_generate.plan import SPLITS

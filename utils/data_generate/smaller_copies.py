@@ -17,8 +17,8 @@ if __package__ in (None, ""):
 
 import numpy as np
 
+from rankiqa.terminal.argument_types import share
 from rankiqa.terminal.entry import run_program
-from utils.argument_types import share
 from utils.errors import ConfigError
 
 

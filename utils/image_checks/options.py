@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rankiqa.cores import usable_cores
 from rankiqa.decoding.limits import MAX_PIXELS
-from utils.argument_types import pixel_count, positive_int
+from rankiqa.terminal.argument_types import pixel_count, positive_int
 from utils.image_checks.faults import FAULTS
 
 
