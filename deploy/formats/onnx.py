@@ -35,7 +35,7 @@ def exported(module: nn.Module, spec: ModelSpec, path: Path, optimize: bool = Tr
     require("onnxscript", "--export onnx")
     batch = torch.export.Dim("batch", min=1)
     try:
-        with warnings.catch_warnings(), torch.no_grad(), _silent():
+        with warnings.catch_warnings(), torch.no_grad(), silent():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module,
@@ -69,7 +69,7 @@ def save_onnx(model: Any, spec: ModelSpec, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _silent() -> Any:
+def silent() -> Any:
     """Without the exporter's own reports: this project says itself what was written."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

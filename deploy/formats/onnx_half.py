@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from deploy.formats.onnx import exported, save_onnx
+from deploy.formats.onnx import exported, save_onnx, silent
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
 
@@ -20,7 +20,10 @@ LARGEST_CONSTANT = 2**24  # values of a constant that is computed now: the weigh
 
 def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Write `module`, on the CPU and in evaluation mode; raises what `deploy.formats.onnx.write` raises."""
-    save_onnx(_halved(_constants_folded(exported(module, spec, path, optimize=False))), spec, path)
+    model = exported(module, spec, path, optimize=False)
+    with silent():
+        folded = _constants_folded(model)
+    save_onnx(_halved(folded), spec, path)
 
 
 def _constants_folded(model: Any) -> Any:
