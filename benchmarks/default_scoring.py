@@ -3,8 +3,8 @@
     python benchmarks/default_scoring.py --photos DIR [--counts 1 60 300] [--rounds 1]
 
 The images are those of benchmarks/scoring.py: JPEGs of 1 to 12 megapixels, tiled from DIR. All commands take
-turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak memory,
-and how many times as fast as the loop it is. Decoding alone and forwards alone on all cores give the bound.
+turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak
+memory, and how many times as fast as the loop it is. Decoding alone and forwards alone on all cores give the bound.
 """
 
 import argparse
