@@ -4,7 +4,8 @@
 
 The images are those of benchmarks/scoring.py: JPEGs of 1 to 12 megapixels, tiled from DIR. All commands take
 turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak
-memory, and how many times as fast as the loop it is. Decoding alone and forwards alone on all cores give the bound.
+memory, and how many times as fast as the loop it is. Decoding alone and forwards alone, on all cores, give
+the bound.
 """
 
 import argparse
