@@ -23,7 +23,6 @@ from optim.schedules import lr_factor
 from rankiqa.memory import available_memory
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
-from rankiqa.views import View
 from utils.distributed import Process
 from utils.run_log import RunLog
 from utils.step_profile import StepProfile
@@ -116,7 +115,7 @@ def make_job(
     )
     loader = train_loader(
         labels,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+        spec.make_view(config.full_decode, config.max_pixels),
         batches,
         seed=config.seed,
         augment=config.augment,

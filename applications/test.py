@@ -29,7 +29,6 @@ from models.normalise import Normalise, place
 from rankiqa.files import atomic_write
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.log import setup_console
-from rankiqa.views import View
 from utils.distributed import Process, choose_device, run_processes
 from utils.faults import explain_torch_faults
 from utils.run_log import RunLog, new_run_folder
@@ -127,7 +126,7 @@ def label_logits(
     """(M, N) logits of the images of `labels`, by all processes together."""
     loader = eval_loader(
         labels.paths,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+        spec.make_view(config.full_decode, config.max_pixels),
         batch_size=min(config.batch_size, 32),
         workers=usable_workers(config, process),
         pin_memory=pin_memory(process),

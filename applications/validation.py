@@ -18,7 +18,6 @@ from dataloader.loaders import eval_loader
 from metrics.emd import mean_rating
 from models.normalise import Normalise
 from rankiqa.spec import ModelSpec
-from rankiqa.views import View
 from utils.distributed import Process
 from utils.run_log import RunLog
 
@@ -48,7 +47,7 @@ class Validator:
         self._skip_bad = config.bad_images == "skip"
         self._loader = eval_loader(
             labels.paths,
-            View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+            spec.make_view(config.full_decode, config.max_pixels),
             batch_size=min(config.batch_size, 32),
             workers=config.workers,
             pin_memory=pin_memory(process),
