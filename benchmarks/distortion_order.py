@@ -46,7 +46,7 @@ def main() -> None:
 
 def judge(path: Path, kind: str) -> list[list[float]]:
     """PSNR, SSIM and seconds, each for the five levels of `kind` on one image."""
-    from utils.data_generate.generate import psnr_of, ssim_of
+    from data_tools.generate.tasks import psnr_of, ssim_of
 
     image = np.ascontiguousarray(np.asarray(read_rgb(path))[:HEIGHT, :WIDTH])
     rows: list[list[float]] = [[], [], []]

@@ -32,9 +32,9 @@ from metrics.correlation import srcc
 from models import create_model, load_pretrained
 from models.normalise import Normalise, to_unit
 from models.spec import HALF
-from utils.data_generate.manifest import read_manifest
-from utils.data_generate.pseudo_mos import fit_mapping, rated
-from utils.data_generate.tables import Record, ordered_pairs
+from data_tools.generate.manifest import read_manifest
+from data_tools.generate.pseudo_mos import fit_mapping, rated
+from data_tools.generate.tables import Record, ordered_pairs
 from utils.progress import progress_bar
 
 ARCH = "efficientnet_lite0"

@@ -25,8 +25,8 @@ from dataloader.folders import find_images
 from dataloader.image import read_rgb
 from distortions import kinds_of
 from utils.cores import usable_cores
-from utils.data_generate.generate import _one_thread, plan_tasks, run_task
-from utils.data_generate.plan import in_place
+from data_tools.generate.tasks import _one_thread, plan_tasks, run_task
+from data_tools.generate.plan import in_place
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 512, 384

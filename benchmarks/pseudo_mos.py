@@ -32,8 +32,8 @@ from distortions import distort, kinds_of, seed_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
 from utils.cores import usable_cores
-from utils.data_generate.generate import psnr_of
-from utils.data_generate.pseudo_mos import METRICS, Mapping, qualities
+from data_tools.generate.tasks import psnr_of
+from data_tools.generate.pseudo_mos import METRICS, Mapping, qualities
 from utils.delimited import read_table
 from utils.progress import progress_bar
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from utils.data_generate import live_generator, package_photos
-from utils.data_generate.plan import split_scenes
+from data_tools.generate.plan import split_scenes
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]

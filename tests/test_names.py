@@ -15,7 +15,7 @@ from dataloader.image import read_rgb
 from deploy.inputs import PathQueue, collect
 from deploy.results import Row, read_rows, write_rows
 from utils.check_images import main as check_images
-from utils.data_generate.plan import find_references
+from data_tools.generate.plan import find_references
 from utils.errors import DataError, ImageError
 from utils.image_checks.collection import collect as collect_checks
 

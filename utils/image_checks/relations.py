@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from utils.data_generate.contact_sheet import NAME as SHEET
+from data_tools.generate.contact_sheet import NAME as SHEET
 from utils.image_checks.faults import Finding
 from utils.image_checks.label_files import LabelFile
 

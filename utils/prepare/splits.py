@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from public_datasets.table import SPLIT_NAMES, LeftOut, RatingTable
-from utils.data_generate.plan import split_scenes
+from data_tools.generate.plan import split_scenes
 from utils.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from public_datasets.table import SPLIT_NAMES, RatingTable
 from utils.csv_rows import write_csv
-from utils.data_generate.tables import label_path
+from data_tools.generate.tables import label_path
 from utils.errors import DataError
 from utils.files import atomic_write, write_text
 from utils.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_image, make_way

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.data_generate.tables import COLUMNS, LABELS, MANIFEST, Record, write_rows
+from data_tools.generate.tables import COLUMNS, LABELS, MANIFEST, Record, write_rows
 from utils.delimited import Row, read_table
 from utils.files import write_text
 from utils.text_lines import read_text

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from utils.data_generate.tables import Record
+from data_tools.generate.tables import Record
 
 NAME = "generating.jsonl"
 

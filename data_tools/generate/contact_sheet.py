@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.data_generate.tables import REFERENCE, Record
+from data_tools.generate.tables import REFERENCE, Record
 from utils.files import atomic_write
 
 NAME = "contact_sheet.png"

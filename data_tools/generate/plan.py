@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dataloader.folders import find_images
 from distortions import Distortion
-from utils.data_generate.near_duplicates import group_look_alikes
+from data_tools.generate.near_duplicates import group_look_alikes
 from utils.errors import ConfigError, DataError
 from utils.printable import printable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.data_generate.tables import REFERENCE, Record
+from data_tools.generate.tables import REFERENCE, Record
 from utils.errors import ConfigError, DataError, ImageError
 from utils.files import write_text
 

@@ -51,8 +51,8 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
     from dataloader.image import read_rgb
     from distortions import seed_of
     from distortions.variants import scaled
-    from utils.data_generate.generate import write_image
-    from utils.data_generate.plan import find_references
+    from data_tools.generate.tasks import write_image
+    from data_tools.generate.plan import find_references
     from utils.files import is_newer
     from utils.progress import progress_bar
 

@@ -15,14 +15,14 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from distortions import find_distortion, kinds_of
-from utils.data_generate.contact_sheet import NAME as SHEET
-from utils.data_generate.contact_sheet import write_contact_sheet
-from utils.data_generate.generate import contradicting, plan_tasks, run_tasks
-from utils.data_generate.journal import Journal
-from utils.data_generate.options import parse_options
-from utils.data_generate.plan import SPLITS, Scene, in_place, into_splits
-from utils.data_generate.pseudo_mos import Mapping, fit_mapping, pairs_across_types, parse_metrics, rated
-from utils.data_generate.tables import (
+from data_tools.generate.contact_sheet import NAME as SHEET
+from data_tools.generate.contact_sheet import write_contact_sheet
+from data_tools.generate.tasks import contradicting, plan_tasks, run_tasks
+from data_tools.generate.journal import Journal
+from data_tools.generate.options import parse_options
+from data_tools.generate.plan import SPLITS, Scene, in_place, into_splits
+from data_tools.generate.pseudo_mos import Mapping, fit_mapping, pairs_across_types, parse_metrics, rated
+from data_tools.generate.tables import (
     PAIRS,
     SCORES,
     Record,

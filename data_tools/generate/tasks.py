@@ -10,8 +10,8 @@ from PIL import Image
 from dataloader.image import read_rgb
 from distortions import distort, find_distortion, level_of, seed_of
 from distortions.registry import MIN_SIDE
-from utils.data_generate.plan import Scene
-from utils.data_generate.tables import REFERENCE, Record
+from data_tools.generate.plan import Scene
+from data_tools.generate.tables import REFERENCE, Record
 from utils.errors import ImageError
 from utils.files import atomic_write
 from utils.processes import map_in_processes
@@ -84,7 +84,7 @@ def _judge(image: np.ndarray, worse: np.ndarray, metrics: tuple[str, ...]) -> tu
         return ()
     import torch
 
-    from utils.data_generate.pseudo_mos import qualities
+    from data_tools.generate.pseudo_mos import qualities
 
     torch.set_num_threads(1)
     return qualities(image, worse, metrics)

@@ -22,11 +22,11 @@ if __package__ in (None, ""):
 
 from utils.argument_types import bounded_float, positive_int, share
 from utils.cores import usable_cores
-from utils.data_generate.ladders import write_ladders, write_scores
-from utils.data_generate.manifest import read_manifest, relabel
-from utils.data_generate.plan import SPLITS
-from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
-from utils.data_generate.tables import MANIFEST, label_path, ordered_pairs
+from data_tools.generate.ladders import write_ladders, write_scores
+from data_tools.generate.manifest import read_manifest, relabel
+from data_tools.generate.plan import SPLITS
+from data_tools.generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
+from data_tools.generate.tables import MANIFEST, label_path, ordered_pairs
 from utils.entry import run_program
 from utils.errors import DataError
 
