@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from utils.image_checks.inspection import Inspection, inspect
+from data_tools.check.inspection import Inspection, inspect
 from utils.processes import map_in_processes
 
 CHUNK = 32  # images handed to a process at once

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from utils.files import atomic_write
-from utils.image_checks.faults import FAULTS, Finding
+from data_tools.check.problems import FAULTS, Finding
 from utils.printable import printable
 
 COLUMNS = ("path", "fault", "detail", "label_file", "lines")

@@ -21,13 +21,13 @@ if __package__ in (None, ""):
 from utils.entry import run_program
 from utils.errors import LabelError
 from utils.files import write_text
-from utils.image_checks.collection import Images, collect
-from utils.image_checks.faults import NOT_READ, ROW_GOES, Finding
-from utils.image_checks.options import parse_options
-from utils.image_checks.pool import inspect_all
-from utils.image_checks.relations import duplicates, unlabelled
-from utils.image_checks.repair import drop_lines
-from utils.image_checks.report import counts, write_report
+from data_tools.check.collection import Images, collect
+from data_tools.check.problems import NOT_READ, ROW_GOES, Finding
+from data_tools.check.options import parse_options
+from data_tools.check.pool import inspect_all
+from data_tools.check.relations import duplicates, unlabelled
+from data_tools.check.repair import drop_lines
+from data_tools.check.report import counts, write_report
 from utils.printable import printable
 
 SHOWN = 100  # lines of one fault on the terminal; the table has them all

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dataloader.folders import find_images
 from utils.errors import DataError
-from utils.image_checks.label_files import LabelFile, find_label_files
+from data_tools.check.label_files import LabelFile, find_label_files
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataloader.image import read_rgb
 from dataloader.image_files import open_file
 from dataloader.opening import open_image
 from utils.errors import ImageError, OversizedError
-from utils.image_checks.truncation import ends_early
+from data_tools.check.truncation import ends_early
 from utils.image_limits import MAX_PIXELS
 
 MIN_SIDE = 16  # pixels: the smallest image that the distortions take

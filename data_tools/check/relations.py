@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data_tools.generate.contact_sheet import NAME as SHEET
-from utils.image_checks.faults import Finding
-from utils.image_checks.label_files import LabelFile
+from data_tools.check.problems import Finding
+from data_tools.check.label_files import LabelFile
 
 REFERENCES = "refimgs"
 

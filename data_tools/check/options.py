@@ -5,7 +5,7 @@ from pathlib import Path
 
 from utils.argument_types import pixel_count, positive_int
 from utils.cores import usable_cores
-from utils.image_checks.faults import FAULTS
+from data_tools.check.problems import FAULTS
 from utils.image_limits import MAX_PIXELS
 
 
