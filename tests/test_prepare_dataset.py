@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from dataloader.labels import load_labels
 from public_datasets.table import Provenance, make_table
 from utils import compare_indexes, prepare_dataset
-from utils.prepare.max_entropy import max_entropy
+from data_tools.prepare.max_entropy import max_entropy
 
 SPLITS = ("train", "val", "test")
 

@@ -13,8 +13,8 @@ from utils.csv_rows import write_csv
 from data_tools.generate.tables import label_path
 from utils.errors import DataError
 from utils.files import atomic_write, write_text
-from utils.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_image, make_way
-from utils.prepare.label_text import target_fields
+from data_tools.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_image, make_way
+from data_tools.prepare.label_text import target_fields
 from utils.progress import progress_bar
 
 COLUMNS = ("path", "split", "scene", "mos", "std", "votes", "reference", "type", "level", "histogram_made")

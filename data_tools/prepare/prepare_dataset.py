@@ -24,11 +24,11 @@ from public_datasets.source import Source
 from public_datasets.table import SPLIT_NAMES, RatingTable
 from utils.entry import run_program
 from utils.errors import ConfigError, RankIQAError
-from utils.prepare.label_text import emd_targets, regress_targets
-from utils.prepare.options import parse_options
-from utils.prepare.pairs import gap_rule, pairs_of
-from utils.prepare.splits import draw_splits, official_splits
-from utils.prepare.write import Prepared, count_by_reason, image_paths, write_all
+from data_tools.prepare.label_text import emd_targets, regress_targets
+from data_tools.prepare.options import parse_options
+from data_tools.prepare.pairs import gap_rule, pairs_of
+from data_tools.prepare.splits import draw_splits, official_splits
+from data_tools.prepare.write import Prepared, count_by_reason, image_paths, write_all
 
 
 def main(argv: list[str] | None = None) -> int:
