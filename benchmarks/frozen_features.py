@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.experiments import LIVE_LIKE
+from data_tools.generate.manifest import Record, ordered_pairs, read_manifest
+from data_tools.generate.pseudo_mos import fit_mapping, rated
 from dataloader.image import read_rgb
 from dataloader.labels import load_labels
 from dataloader.views import View
@@ -32,9 +34,6 @@ from metrics.correlation import srcc
 from models import create_model, load_pretrained
 from models.normalise import Normalise, to_unit
 from models.spec import HALF
-from data_tools.generate.manifest import read_manifest
-from data_tools.generate.pseudo_mos import fit_mapping, rated
-from data_tools.generate.tables import Record, ordered_pairs
 from utils.progress import progress_bar
 
 ARCH = "efficientnet_lite0"
@@ -157,7 +156,9 @@ class Table:
     def row(self, layers: str, types: str, metrics: str) -> str:
         """The cells of one configuration."""
         chosen = self._features[:, :WIDTH] if layers == "last layer" else self._features
-        known = np.array([types == "all types" or record.kind in LIVE_LIKE for record in self._known])
+        known = np.array(
+            [types == "all types" or record.distortion_type in LIVE_LIKE for record in self._known]
+        )
         end = len(self._known) + len(self._unseen)
         learn, judge, rest = chosen[: len(known)][known], chosen[len(known) : end], chosen[end:]
         targets = labels_of(self._known, metrics)[known]

@@ -26,14 +26,14 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+from data_tools.generate.full_reference import METRICS, psnr_of, qualities
+from data_tools.generate.pseudo_mos import Mapping
 from dataloader.folders import find_images
 from dataloader.image import read_rgb
-from distortions import distort, kinds_of, seed_of
+from distortions import distort, seed_of, types_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
 from utils.cores import usable_cores
-from data_tools.generate.tasks import psnr_of
-from data_tools.generate.pseudo_mos import METRICS, Mapping, qualities
 from utils.delimited import read_table
 from utils.progress import progress_bar
 
@@ -73,7 +73,7 @@ def people(args: argparse.Namespace) -> None:
 
 
 def agreement(args: argparse.Namespace) -> None:
-    kinds = kinds_of(args.types)
+    kinds = types_of(args.types)
     paths = sorted(find_images(args.refs))[: args.count]
     work = [(path, kind) for path in paths for kind in kinds]
     with ProcessPoolExecutor(args.workers, initializer=_one_thread) as pool:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from data_tools.check.collection import collect as collect_checks
+from data_tools.generate.plan import find_references
 from dataloader.folders import LeftOut, find_images, image_suffixes
 from dataloader.image import read_rgb
 from deploy.inputs import PathQueue, collect
 from deploy.results import Row, read_rows, write_rows
-from data_tools.check.check_images import main as check_images
-from data_tools.generate.plan import find_references
+from utils.check_images import main as check_images
 from utils.errors import DataError, ImageError
-from data_tools.check.collection import collect as collect_checks
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, pipes and names of any bytes are POSIX's")
 SAVED = {

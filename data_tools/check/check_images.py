@@ -7,62 +7,54 @@
 Exit status: 0 nothing is wrong, 1 something is (also when --fix has removed its rows), 2 nothing was checked.
 """
 
-import argparse
 import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-if __package__ in (None, ""):
-    # run as a file, Python puts this folder first, where the project's packages are not
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-from utils.entry import run_program
-from utils.errors import LabelError
-from utils.files import write_text
 from data_tools.check.collection import Images, collect
-from data_tools.check.problems import NOT_READ, ROW_GOES, Finding
+from data_tools.check.inspection import inspect_all
 from data_tools.check.options import parse_options
-from data_tools.check.pool import inspect_all
+from data_tools.check.problems import NOT_READ, ROW_GOES, Problem, counts, write_report
 from data_tools.check.relations import duplicates, unlabelled
 from data_tools.check.repair import drop_lines
-from data_tools.check.report import counts, write_report
+from utils.entry import program
+from utils.errors import LabelError
+from utils.files import write_text
 from utils.printable import printable
 
-SHOWN = 100  # lines of one fault on the terminal; the table has them all
+SHOWN = 100  # lines per problem on the terminal; the table has them all
 
 
+@program()
 def main(argv: list[str] | None = None) -> int:
-    """Check what `argv` names, print a line for each fault and the counts; the exit status."""
-    return run_program(lambda: _check(parse_options(argv, __doc__ or "")))
-
-
-def _check(args: argparse.Namespace) -> int:
+    """Check what `argv` names, print a line for each problem and the counts; the exit status."""
+    args = parse_options(argv, __doc__)
     images = collect(args.paths)
-    findings: list[Finding] = []
+    problems: list[Problem] = []
     shown: Counter[str] = Counter()
-    for finding in _findings(images, args.workers, args.max_pixels):
-        if finding.fault not in args.ignore:
-            findings.append(finding)
-            shown[finding.fault] += 1
-            if shown[finding.fault] <= SHOWN:
-                _say(f"{finding.path}: {finding.fault}: {finding.detail}")
-    bad = {finding.key for finding in findings}
+    for problem in _problems(images, args.workers, args.max_pixels):
+        if problem.name not in args.ignore:
+            problems.append(problem)
+            shown[problem.name] += 1
+            if shown[problem.name] <= SHOWN:
+                _say(f"{problem.path}: {problem.name}: {problem.detail}")
+    bad = {problem.key for problem in problems}
     lines = {file.file: file.lines_of(bad) for file in images.labels} if bad else {}
-    write_report(args.csv, findings, lines)
+    write_report(args.csv, problems, lines)
     if args.list is not None:
-        unread = dict.fromkeys(finding.path for finding in findings if finding.fault in NOT_READ)
+        unread = dict.fromkeys(problem.path for problem in problems if problem.name in NOT_READ)
         write_text(args.list, "".join(f"{printable(path)}\n" for path in unread))
     if args.fix:
-        _fix(findings, lines)
+        _fix(problems, lines)
     print(f"{len(images.all)} images checked: {len(images.all) - len(bad)} good, {len(bad)} bad")
-    if findings:
-        print(f"notice: {counts(findings)}; all of them stand in {args.csv}", file=sys.stderr)
-    return 1 if findings else 0
+    if problems:
+        print(f"notice: {counts(problems)}; all of them stand in {args.csv}", file=sys.stderr)
+    return 1 if problems else 0
 
 
-def _findings(images: Images, workers: int, max_pixels: int) -> Iterator[Finding]:
+def _problems(images: Images, workers: int, max_pixels: int) -> Iterator[Problem]:
     from utils.progress import progress_bar
 
     digests: dict[str, bytes] = {}
@@ -75,16 +67,16 @@ def _findings(images: Images, workers: int, max_pixels: int) -> Iterator[Finding
                 digests[key] = inspection.pixels
             else:
                 unread.add(key)
-            for fault, detail in inspection.faults:
-                yield Finding(key, path, fault, detail)
+            for name, detail in inspection.problems:
+                yield Problem(key, path, name, detail)
     yield from duplicates(images.labels, digests)
     # What can't be read is listed already, and is right not to be labelled.
     whole = {key: path for key, path in images.found.items() if key not in unread}
     yield from unlabelled(images.labels, whole)
 
 
-def _fix(findings: Sequence[Finding], lines: Mapping[Path, Mapping[str, array]]) -> None:
-    going = {finding.key for finding in findings if finding.fault in ROW_GOES}
+def _fix(problems: Sequence[Problem], lines: Mapping[Path, Mapping[str, array]]) -> None:
+    going = {problem.key for problem in problems if problem.name in ROW_GOES}
     refused = []
     for file, found in lines.items():
         rows = {number for key in going for number in found.get(key, ())}
@@ -104,7 +96,3 @@ def _say(line: str) -> None:
     from tqdm import tqdm
 
     tqdm.write(printable(line), file=sys.stdout)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

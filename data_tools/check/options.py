@@ -3,13 +3,14 @@
 import argparse
 from pathlib import Path
 
+from data_tools.check.problems import PROBLEMS
 from utils.argument_types import pixel_count, positive_int
 from utils.cores import usable_cores
-from data_tools.check.problems import FAULTS
+from utils.entry import program_parser
 from utils.image_limits import MAX_PIXELS
 
 
-def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:
+def parse_options(argv: list[str] | None, description: str | None) -> argparse.Namespace:
     """The options in `argv`, `paths` among them; a misspelt one ends the program with status 2."""
     parser = _parser(description)
     args = parser.parse_args(argv)
@@ -19,23 +20,17 @@ def parse_options(argv: list[str] | None, description: str) -> argparse.Namespac
     return args
 
 
-def _faults(text: str) -> frozenset[str]:
+def _names(text: str) -> frozenset[str]:
     names = frozenset(name.strip() for name in text.split(",") if name.strip())
-    unknown = ", ".join(sorted(names - FAULTS.keys()))
+    unknown = ", ".join(sorted(names - PROBLEMS.keys()))
     if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown}: not among {', '.join(FAULTS)}")
+        raise argparse.ArgumentTypeError(f"{unknown}: not among {', '.join(PROBLEMS)}")
     return names
 
 
-def _parser(description: str) -> argparse.ArgumentParser:
-    faults = "\n".join(f"  {name:11s} {meaning}" for name, meaning in FAULTS.items())
-    parser = argparse.ArgumentParser(
-        prog="check_images.py",
-        description=description,
-        epilog=f"faults:\n{faults}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    problems = "\n".join(f"  {name:11s} {meaning}" for name, meaning in PROBLEMS.items())
+    parser = program_parser(description, f"problems:\n{problems}")
     add = parser.add_argument
     add("paths", type=Path, nargs="*", metavar="PATH", help="folders and images (default: data)")
     add("--data", type=Path, metavar="DIR", help="the same as PATH: the folder with label files and images")
@@ -43,11 +38,11 @@ def _parser(description: str) -> argparse.ArgumentParser:
         "--list", type=Path, metavar="FILE", help="write the paths of images that can't be read, one per line"
     )
     add("--csv", type=Path, default=Path("check_images.csv"), metavar="FILE",
-        help="the table of all faults (default: %(default)s)")  # fmt: skip
+        help="the table of all problems (default: %(default)s)")  # fmt: skip
     add("--fix", action="store_true", help="remove rows that name an image which is absent, empty, "
         "truncated, broken or oversized from label files; the original stays as label.txt.bak")  # fmt: skip
-    add("--ignore", type=_faults, default=frozenset(), metavar="FAULT,...",
-        help="faults that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip
+    add("--ignore", type=_names, default=frozenset(), metavar="PROBLEM,...",
+        help="problems that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="more are oversized, such as 500M; as for main.py (default: %(default)s)")  # fmt: skip
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",

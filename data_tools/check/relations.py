@@ -1,4 +1,4 @@
-"""Faults that show only when images and label files are seen together."""
+"""Problems that show only when images and label files are seen together."""
 
 import filecmp
 import os
@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from data_tools.check.collection import LabelFile
+from data_tools.check.problems import Problem
 from data_tools.generate.contact_sheet import NAME as SHEET
-from data_tools.check.problems import Finding
-from data_tools.check.label_files import LabelFile
 
 REFERENCES = "refimgs"
 
 
-def duplicates(labels: Sequence[LabelFile], digests: Mapping[str, bytes]) -> Iterator[Finding]:
+def duplicates(labels: Sequence[LabelFile], digests: Mapping[str, bytes]) -> Iterator[Problem]:
     """Labelled images with the pixels of another one (`duplicate`), and those of two splits (`leakage`).
 
     Of equal images the first one is only listed when it stands in two splits itself.
@@ -26,7 +26,7 @@ def duplicates(labels: Sequence[LabelFile], digests: Mapping[str, bytes]) -> Ite
     splits = _splits(labels)
     for key, own in splits.items():
         if len(own) > 1:
-            yield Finding(key, paths[key], "leakage", f"named by the labels of {' and '.join(own)}")
+            yield Problem(key, paths[key], "leakage", f"named by the labels of {' and '.join(own)}")
     groups: dict[bytes, list[str]] = defaultdict(list)
     for key in paths:
         if key in digests:
@@ -39,7 +39,7 @@ def duplicates(labels: Sequence[LabelFile], digests: Mapping[str, bytes]) -> Ite
 
 def _copy(
     key: str, group: list[str], paths: Mapping[str, str], splits: Mapping[str, tuple[str, ...]]
-) -> Finding:
+) -> Problem:
     own = splits.get(key, ())
     foreign = (other for other in group if own and set(splits.get(other, ())) - set(own))
     other = next(foreign, None)
@@ -47,8 +47,8 @@ def _copy(
     what = "bytes" if _same_bytes(key, twin) else "pixels"
     said = f"the same {what} as {paths[twin]}"
     if other is None:
-        return Finding(key, paths[key], "duplicate", said)
-    return Finding(key, paths[key], "leakage", f"{said} of {' and '.join(splits[twin])}")
+        return Problem(key, paths[key], "duplicate", said)
+    return Problem(key, paths[key], "leakage", f"{said} of {' and '.join(splits[twin])}")
 
 
 def _splits(labels: Sequence[LabelFile]) -> dict[str, tuple[str, ...]]:
@@ -67,7 +67,7 @@ def _same_bytes(first: str, second: str) -> bool:
         return False
 
 
-def unlabelled(labels: Sequence[LabelFile], found: Mapping[str, str]) -> Iterator[Finding]:
+def unlabelled(labels: Sequence[LabelFile], found: Mapping[str, str]) -> Iterator[Problem]:
     """Images below the folder of a label file that no label file names.
 
     References are there to make the others from: where the rows are no pairs, they need no label. The sheet
@@ -85,4 +85,4 @@ def unlabelled(labels: Sequence[LabelFile], found: Mapping[str, str]) -> Iterato
             continue
         if REFERENCES in Path(key).parts and not any(file.pairs for file in above):
             continue
-        yield Finding(key, path, "unlabelled", f"not named in {', '.join(str(file.file) for file in above)}")
+        yield Problem(key, path, "unlabelled", f"not named in {', '.join(str(file.file) for file in above)}")

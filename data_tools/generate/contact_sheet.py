@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from data_tools.generate.tables import REFERENCE, Record
+from data_tools.generate.manifest import Record
 from utils.files import atomic_write
 
 NAME = "contact_sheet.png"
@@ -11,7 +11,7 @@ CELL, GAP, MARGIN = 176, 4, 150
 
 
 def write_contact_sheet(path: Path, records: Sequence[Record]) -> None:
-    """Draw the scene of the first record: a row a type, the reference and then the levels from left to right.
+    """Draw the scene of the first record: a row per type, with the reference, then the levels from left.
 
     The middle of each image is shown pixel for pixel, because a smaller copy would hide noise and blur; an
     image with fewer pixels is shown whole.
@@ -20,19 +20,19 @@ def write_contact_sheet(path: Path, records: Sequence[Record]) -> None:
 
     scene = records[0].scene
     own = [record for record in records if record.scene == scene]
-    reference = next(record for record in own if record.kind == REFERENCE)
-    kinds = list(dict.fromkeys(record.kind for record in own if record.kind != REFERENCE))
+    reference = next(record for record in own if record.is_reference)
+    types = list(dict.fromkeys(record.distortion_type for record in own if not record.is_reference))
     columns = 1 + max(record.level for record in own)
-    size = MARGIN + columns * (CELL + GAP), 24 + len(kinds) * (CELL + GAP)
+    size = MARGIN + columns * (CELL + GAP), 24 + len(types) * (CELL + GAP)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     for column in range(columns):
         text = f"level {column}" if column else "reference"
         draw.text((MARGIN + column * (CELL + GAP), 6), text, fill="black")
-    for row, kind in enumerate(kinds):
+    for row, name in enumerate(types):
         top = 24 + row * (CELL + GAP)
-        draw.text((6, top + CELL // 2), kind, fill="black")
-        for record in (reference, *(record for record in own if record.kind == kind)):
+        draw.text((6, top + CELL // 2), name, fill="black")
+        for record in (reference, *(record for record in own if record.distortion_type == name)):
             with Image.open(record.path) as image:
                 whole = image.convert("RGB")
             left, upper = (max(0, (side - CELL) // 2) for side in whole.size)

@@ -1,78 +1,112 @@
-"""What an unfinished run has made, so that the next one goes on."""
+"""The work of a run that may be interrupted: what earlier runs have made is found, the rest is made."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
-from data_tools.generate.tables import Record
+from tqdm import tqdm
+
+from data_tools.generate.manifest import Record
+from data_tools.generate.plan import Scene
+from data_tools.generate.tasks import Task, run_tasks
+from utils.append_log import AppendLog
 
 NAME = "generating.jsonl"
 
 
 class Journal:
-    """A line for every finished task of a folder, under a line that names the recipe.
+    """Log of a folder: a line for every finished task, under a line that names the recipe.
 
-    Images are written whole or not at all, so a task whose line and files are there is done. A line that
-    was cut off by a kill counts as absent.
+    Images are written whole or not at all, so a task whose line and files are there is done. The log of
+    another recipe is dropped.
+
+    Attributes:
+        done: (scene, distortion type) -> records, of the tasks that earlier runs have finished.
     """
 
     def __init__(self, folder: Path, recipe: str) -> None:
-        self.path = folder / NAME
         self.done: dict[tuple[str, str], list[Record]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        whole = self._read(recipe)
-        if whole:
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
+        self._header = {"recipe": recipe}
+        self._seen_header = False
+        self._log = AppendLog(folder / NAME, accept=self._accept)
+        if self._log.resumed:
             for unfinished in folder.rglob(".*.partial"):  # what a killed run was writing
                 unfinished.unlink()
-        self._file: TextIO = self.path.open("a" if whole else "w", encoding="utf-8")
-        if not whole:
-            self._write({"recipe": recipe})
+        else:
+            self._write(self._header)
 
-    def add(self, scene: str, kind: str, records: list[Record]) -> None:
+    def add(self, scene: str, distortion_type: str, records: Sequence[Record]) -> None:
         """Note that the images of this scene and type are on disk."""
-        rows = [
-            {**asdict(each), "path": str(each.path), "reference": str(each.reference)} for each in records
-        ]
-        self._write({"scene": scene, "kind": kind, "records": rows})
+        self._write({"scene": scene, "type": distortion_type, "records": [_row(each) for each in records]})
 
     def finish(self) -> None:
         """Remove it: the labels are written."""
-        self.close()
-        self.path.unlink(missing_ok=True)
+        self._log.remove()
 
     def close(self) -> None:
         """Leave it for the next run."""
-        self._file.close()
+        self._log.close()
 
-    def _write(self, content: dict[str, object]) -> None:
-        self._file.write(json.dumps(content) + "\n")
-        self._file.flush()
+    def _write(self, content: dict[str, Any]) -> None:
+        self._log.append([json.dumps(content) + "\n"])
 
-    def _read(self, recipe: str) -> int:
-        """Fill `done`; how many bytes of the file can be kept."""
-        if not self.path.is_file():
-            return 0
-        whole = 0
-        for number, line in enumerate(self.path.read_bytes().splitlines(keepends=True)):
-            try:
-                content = json.loads(line)
-            except ValueError:
-                break
-            if not line.endswith(b"\n") or (number == 0 and content != {"recipe": recipe}):
-                break
-            whole += len(line)
-            if number:
-                records = [_record(row) for row in content["records"]]
-                if all(record.path.is_file() for record in records):
-                    self.done[content["scene"], content["kind"]] = records
-        return whole
+    def _accept(self, line: str) -> bool:
+        """Enter one line of an earlier run into `done`; false where it can't be used."""
+        try:
+            content = json.loads(line)
+            if not self._seen_header:
+                self._seen_header = content == self._header
+                return self._seen_header
+            records = [_record(row) for row in content["records"]]
+            key = content["scene"], content["type"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        if all(record.path.is_file() for record in records):
+            self.done[key] = records
+        return True
 
 
-def _record(row: dict[str, object]) -> Record:
-    values = dict(row)
-    values["path"], values["reference"] = Path(str(row["path"])), Path(str(row["reference"]))
-    values["quality"] = tuple(row["quality"])  # type: ignore[arg-type]
-    return Record(**values)  # type: ignore[arg-type]
+def make_all(tasks: Sequence[Task], recipes: dict[Path, str], workers: int) -> dict[Scene, list[Record]]:
+    """Records of every scene, in the order of `tasks`; what an interrupted run has made is not made again.
+
+    Args:
+        tasks: of scenes whose folders are keys of `recipes`.
+        recipes: folder -> short name of all that decides on its content.
+        workers: processes.
+
+    Raises:
+        ImageError, DataError: as of `run_tasks`.
+    """
+    journals = {folder: Journal(folder, recipe) for folder, recipe in recipes.items()}
+    found: dict[Task, list[Record]] = {}
+    for task in tasks:
+        records = journals[task.scene.folder].done.get((task.scene.name, task.distortion_type))
+        if records:
+            found[task] = records
+    missing = [task for task in tasks if task not in found]
+    if found:
+        print(f"resuming: {sum(map(len, found.values()))} images are there")
+    try:
+        with tqdm(total=sum(task.images for task in missing), unit="images", disable=None) as bar:
+            for task, made in zip(missing, run_tasks(missing, workers), strict=True):
+                journals[task.scene.folder].add(task.scene.name, task.distortion_type, made)
+                found[task] = made
+                bar.update(len(made))
+    finally:
+        for journal in journals.values():
+            journal.close()
+    by_scene: dict[Scene, list[Record]] = {}
+    for task in tasks:
+        by_scene.setdefault(task.scene, []).extend(found[task])
+    return by_scene
+
+
+def _row(record: Record) -> dict[str, object]:
+    return {**asdict(record), "path": str(record.path), "reference": str(record.reference)}
+
+
+def _record(row: dict[str, Any]) -> Record:
+    paths = {"path": Path(row["path"]), "reference": Path(row["reference"])}
+    return Record(**{**row, **paths, "quality": tuple(row["quality"])})

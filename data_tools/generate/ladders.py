@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from data_tools.generate.manifest import MANIFEST, Record, ladders_of, read_manifest
+from data_tools.generate.pseudo_mos import LOW, MAPPING, load_mapping, rated
+from data_tools.generate.tables import relabel
+from data_tools.generate.tasks import write_image
+from data_tools.label_file import label_path
 from dataloader.image import read_rgb
 from distortions import seed_of
 from distortions.variants import look_alike
-from data_tools.generate.tasks import write_image
-from data_tools.generate.manifest import read_manifest, relabel
-from data_tools.generate.pseudo_mos import LOW, MAPPING, load_mapping, rated
-from data_tools.generate.tables import MANIFEST, Record, label_path, ladders_of
 from utils.files import is_newer
 from utils.processes import map_in_processes
 from utils.progress import progress_bar
@@ -35,7 +36,7 @@ def write_scores(source: Path, folder: Path) -> int:
 
 
 def write_ladders(source: Path, folder: Path, least_step: float = 0.0, workers: int = 0) -> int:
-    """The same, with the clean image before the levels of each type of its scene, six rows together.
+    """The same, with the clean image before the levels of each type of its scene, six consecutive rows.
 
     Args:
         least_step: what a label lies below that of the milder level at least, never below 1.
@@ -95,8 +96,8 @@ def _counted(paths: Iterator[Path], total: int) -> Iterator[Path]:
 
 
 def _write_one(folder: Path, level: Record) -> Path:
-    path = folder / f"{level.scene}_{level.kind}.png"
+    path = folder / f"{level.scene}_{level.distortion_type}.png"
     if not is_newer(path, level.reference):
-        rng = np.random.default_rng(seed_of(level.scene, f"alike {level.kind}", 0, 0))
+        rng = np.random.default_rng(seed_of(level.scene, f"alike {level.distortion_type}", 0, 0))
         write_image(path, np.asarray(look_alike(read_rgb(level.reference), rng, LEAST_SIDE)))
     return path

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from utils.argument_types import positive_int, share
 from utils.cores import usable_cores
+from utils.entry import program_parser
 
 MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
 
 
-def parse_options(argv: list[str] | None, types: str, prog: str, description: str) -> argparse.Namespace:
+def parse_options(argv: list[str] | None, types: str, description: str | None) -> argparse.Namespace:
     """The options in `argv`; a misspelt one, or a pair that does not fit, ends the program with status 2."""
-    parser = _parser(types, prog, description)
+    parser = _parser(types, description)
     args = parser.parse_args(argv)
     if (args.data is None) == (args.refs is None):
         parser.error("give either --data, or --refs with --out")
@@ -28,13 +29,8 @@ def _levels(text: str) -> int:
     return int(text)
 
 
-def _parser(types: str, prog: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser(types: str, description: str | None) -> argparse.ArgumentParser:
+    parser = program_parser(description)
     add = parser.add_argument
     add(
         "--data",

@@ -5,7 +5,6 @@
 Each makes one scene. SOURCES.csv beside them names package and licence.
 """
 
-import argparse
 import csv
 import importlib.util
 import io
@@ -14,11 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-if __package__ in (None, ""):
-    # run as a file, Python puts this folder first, where the project's packages are not
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
-
-from utils.entry import run_program
+from utils.entry import program, program_parser
 from utils.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,7 +28,7 @@ class Photo(NamedTuple):
     module: str
     package: str
     path: str
-    licence: str
+    license: str
     scale: float = 1.0
 
 
@@ -64,18 +59,10 @@ PHOTOS = (
 )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Copy the photographs; 0, or 2 when none is there or the folder can't be written."""
-    return run_program(lambda: _run(argv))
-
-
-def _run(argv: list[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="package_photos.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+@program()
+def main(argv: list[str] | None = None) -> None:
+    """Copy the photographs."""
+    parser = program_parser(__doc__)
     parser.add_argument(
         "--out", type=Path, default=Path("data/refimgs"), metavar="DIR", help="folder (default: %(default)s)"
     )
@@ -103,7 +90,7 @@ def copy_photos(out: Path) -> list[Path]:
         written.append(out / f"{source.stem}.png")
         processing = _copy(source, written[-1], photo.scale)
         version = metadata.version(photo.package)
-        rows.append((written[-1].name, photo.package, version, photo.licence, processing))
+        rows.append((written[-1].name, photo.package, version, photo.license, processing))
     if not written:
         raise DataError(
             "no photographs found; pip install scikit-image scikit-learn matplotlib mahotas PyWavelets"
@@ -146,7 +133,3 @@ def _from_array(source: Path) -> "Image":
 
     with np.load(source) as arrays:
         return Image.fromarray(arrays["data"]).convert("RGB")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,33 +13,35 @@ clean image into each ladder of train/, smaller or saved with little loss, of th
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-if __package__ in (None, ""):
-    # run as a file, Python puts this folder first, where the project's packages are not
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
-
+from data_tools.generate.ladders import write_ladders, write_scores
+from data_tools.generate.manifest import MANIFEST, ordered_pairs, read_manifest
+from data_tools.generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
+from data_tools.generate.tables import relabel
+from data_tools.label_file import label_path
+from public_datasets.table import SPLIT_NAMES
 from utils.argument_types import bounded_float, positive_int, share
 from utils.cores import usable_cores
-from data_tools.generate.ladders import write_ladders, write_scores
-from data_tools.generate.manifest import read_manifest, relabel
-from data_tools.generate.plan import SPLITS
-from data_tools.generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
-from data_tools.generate.tables import MANIFEST, label_path, ordered_pairs
-from utils.entry import run_program
+from utils.entry import program, program_parser
 from utils.errors import DataError
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write the pairs; 0, or 2 after a fault that the user can mend (told in one line)."""
-    return run_program(lambda: _write(_options(argv)))
+@program()
+def main(argv: list[str] | None = None) -> None:
+    """Write the labels of every split."""
+    args = _options(argv)
+    splits = [split for split in SPLIT_NAMES if (args.data / split / MANIFEST).is_file()]
+    if not splits:
+        raise DataError(f"{args.data}: holds no {SPLIT_NAMES[0]}/{MANIFEST}; live_generator writes it")
+    if args.out.resolve() == args.data.resolve():
+        raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
+    for split in splits:
+        print(f"{args.out / split}: {write_split(args, split)} rows")
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = program_parser(__doc__)
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="what live_generator wrote")
     add("--out", type=Path, required=True, metavar="DIR", help="for the labels")
@@ -63,22 +65,12 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def _write(args: argparse.Namespace) -> None:
-    splits = [split for split in SPLITS if (args.data / split / MANIFEST).is_file()]
-    if not splits:
-        raise DataError(f"{args.data}: holds no {SPLITS[0]}/{MANIFEST}; live_generator writes it")
-    if args.out.resolve() == args.data.resolve():
-        raise DataError(f"--out {args.out} is --data: its own labels would be lost; name another folder")
-    for split in splits:
-        print(f"{args.out / split}: {write_split(args, split)} rows")
-
-
 def write_split(args: argparse.Namespace, split: str) -> int:
     """Label one of train, val and test as the flags ask; how many rows."""
     source, folder = args.data / split, args.out / split
     if not args.ladders:
         return write_pairs(source, folder, args.min_gap if args.across_types else None)
-    if split != SPLITS[0]:
+    if split != SPLIT_NAMES[0]:
         return write_scores(source, folder)
     return write_ladders(source, folder, args.least_step, args.workers if args.look_alikes else 0)
 
@@ -100,7 +92,3 @@ def write_pairs(source: Path, folder: Path, gap: float | None) -> int:
     return relabel(
         source, folder, [(label_path(better.path), label_path(worse.path)) for better, worse in pairs]
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

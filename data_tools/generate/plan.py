@@ -1,18 +1,25 @@
 """What to generate: the scenes, their splits, and where each file goes."""
 
-import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from data_tools.splits import split_scenes
 from dataloader.folders import find_images
+from dataloader.image import read_rgb
 from distortions import Distortion
-from data_tools.generate.near_duplicates import group_look_alikes
+from public_datasets.table import SPLIT_NAMES
+from utils.cores import usable_cores
 from utils.errors import ConfigError, DataError
 from utils.printable import printable
 
-SPLITS = ("train", "val", "test")
 REFERENCES = "refimgs"
+# Of 64 bits. Unrelated photographs differ in about 32, re-encoded or resized copies in a few.
+MAX_DISTANCE = 8
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,9 @@ class Scene:
         """The image that the labels call the reference."""
         return self.folder / REFERENCES / (self.name + self.suffix) if self.copy else self.source
 
-    def distorted(self, kind: Distortion, level: int) -> Path:
-        """Where the copy of `kind` at `level` goes."""
-        return self.folder / kind.folder / f"{kind.folder}{level}" / (self.name + self.suffix)
+    def distorted(self, distortion: Distortion, level: int) -> Path:
+        """Where the copy with `distortion` at `level` goes."""
+        return self.folder / distortion.folder / f"{distortion.folder}{level}" / (self.name + self.suffix)
 
 
 def find_references(folder: Path) -> list[Path]:
@@ -91,7 +98,7 @@ def into_splits(refs: Path, out: Path, ratios: Sequence[float], seed: int, suffi
     Raises:
         ConfigError: `refs` is itself one of the folders that get the copies, or `ratios` can't be used.
     """
-    if any(refs.absolute() == (out / split / REFERENCES).absolute() for split in SPLITS):
+    if any(refs.absolute() == (out / split / REFERENCES).absolute() for split in SPLIT_NAMES):
         raise ConfigError(
             f"--refs {refs} is a folder that --out {out} writes to; keep the originals elsewhere"
         )
@@ -107,34 +114,38 @@ def into_splits(refs: Path, out: Path, ratios: Sequence[float], seed: int, suffi
     ]
 
 
-def split_scenes(names: Sequence[str], ratios: Sequence[float], seed: int) -> dict[str, list[str]]:
-    """Names divided among train, val and test, each list sorted.
+def group_look_alikes(paths: Sequence[Path]) -> list[list[Path]]:
+    """`paths` in groups that must stay in one split, most of them of one; order as given.
 
-    The order is drawn by a hash of seed and name, the counts follow `ratios` by largest remainder. A split
-    with a positive ratio gets at least one scene where there are three scenes or more.
+    Two images are alike when the DCT hashes of their luminance (library imagehash) differ in at most
+    `MAX_DISTANCE` bits; likeness is carried on from image to image.
 
     Raises:
-        ConfigError: not three ratios, a negative one, or none that is positive.
+        ImageError: an image can't be read.
     """
-    if len(ratios) != len(SPLITS) or min(ratios) < 0 or not 0 < sum(ratios) < float("inf"):
-        raise ConfigError(f"--split needs three shares for train, val and test, got {list(ratios)}")
-    drawn = sorted(names, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
-    splits, start = {}, 0
-    for split, count in zip(SPLITS, _split_counts(len(names), ratios), strict=True):
-        splits[split] = sorted(drawn[start : start + count])
-        start += count
-    return splits
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if len(paths) < 2:
+        return [[path] for path in paths]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        bits = np.stack(list(pool.map(_hash, paths)))
+    rows, columns = [], []
+    for start in range(0, len(bits), BLOCK):
+        distances = (bits[start : start + BLOCK, None] != bits[None]).sum(-1, dtype=np.int16)
+        row, column = np.nonzero(distances <= MAX_DISTANCE)
+        rows.append(row + start)
+        columns.append(column)
+    near = np.concatenate(rows), np.concatenate(columns)
+    links = coo_array((np.ones(near[0].size, bool), near), shape=(len(paths), len(paths)))
+    _, labels = connected_components(links, directed=False)
+    groups: dict[int, list[Path]] = {}
+    for path, label in zip(paths, labels.tolist(), strict=True):
+        groups.setdefault(label, []).append(path)
+    return list(groups.values())
 
 
-def _split_counts(total: int, ratios: Sequence[float]) -> list[int]:
-    exact = [total * ratio / sum(ratios) for ratio in ratios]
-    counts = [int(share) for share in exact]
-    # the earlier split wins a tie; rounding keeps 0.1 * 30 from being a hair off a whole number
-    by_remainder = sorted(range(len(ratios)), key=lambda i: (-round(exact[i] - counts[i], 9), i))
-    for i in by_remainder[: total - sum(counts)]:
-        counts[i] += 1
-    for i, ratio in enumerate(ratios):
-        if total >= len(SPLITS) and ratio > 0 and counts[i] == 0:
-            counts[counts.index(max(counts))] -= 1
-            counts[i] = 1
-    return counts
+def _hash(path: Path) -> np.ndarray:
+    import imagehash
+
+    return imagehash.phash(read_rgb(path)).hash.ravel()

@@ -1,4 +1,4 @@
-"""Labels without humans: full-reference metrics, mapped to the scale of a mean opinion score."""
+"""Pseudo-MOS, labels without humans: full-reference metrics, mapped to the scale of a mean opinion score."""
 
 import json
 from collections.abc import Sequence
@@ -7,61 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data_tools.generate.tables import REFERENCE, Record
-from utils.errors import ConfigError, DataError, ImageError
+from data_tools.generate.manifest import Record
+from utils.errors import DataError
 from utils.files import write_text
 
-# Functions of piq, and whether a higher value is a better image.
-METRICS = {
-    "vsi": ("vsi", True),
-    "fsim": ("fsim", True),
-    "mdsi": ("mdsi", False),
-    "gmsd": ("gmsd", False),
-    "haarpsi": ("haarpsi", True),
-    "srsim": ("srsim", True),
-    "ssim": ("ssim", True),
-    "ms_ssim": ("multi_scale_ssim", True),
-    "iw_ssim": ("information_weighted_ssim", True),
-    "vif": ("vif_p", True),
-    "dss": ("dss", True),
-}
 LOW, HIGH = 1.0, 5.0
 MAPPING = "pseudo_mos.json"
 KNOTS = 101
-
-
-def parse_metrics(names: str) -> tuple[str, ...]:
-    """The metrics of a comma list, each once; ConfigError for one that is not in `METRICS`."""
-    wanted = tuple(dict.fromkeys(name.strip().lower() for name in names.split(",")))
-    for name in wanted:
-        if name not in METRICS:
-            raise ConfigError(f"unknown metric {name!r}; there are: {', '.join(METRICS)}")
-    return wanted
-
-
-def qualities(reference: np.ndarray, image: np.ndarray, metrics: Sequence[str]) -> tuple[float, ...]:
-    """What each metric says of `image`, higher = better; both uint8 RGB (H, W, 3).
-
-    Raises:
-        ImageError: the images are too small for a metric.
-    """
-    import piq
-    import torch
-
-    pair = [
-        torch.from_numpy(np.array(each)).permute(2, 0, 1)[None].float() / 255 for each in (image, reference)
-    ]
-    values = []
-    for name in metrics:
-        function, higher = METRICS[name]
-        try:
-            with torch.inference_mode():
-                value = float(getattr(piq, function)(*pair, data_range=1.0))
-        except (AssertionError, RuntimeError, ValueError) as error:
-            size = f"{image.shape[1]} x {image.shape[0]}"
-            raise ImageError(f"metric {name} can't judge images of {size} pixels: {error}") from error
-        values.append(value if higher else -value)
-    return tuple(values)
 
 
 class Mapping:
@@ -127,14 +79,14 @@ def load_mapping(path: Path) -> Mapping:
 
 def fit_mapping(metrics: Sequence[str], records: Sequence[Record]) -> Mapping:
     """The map that the distorted images among `records` give."""
-    return Mapping(metrics, np.array([each.quality for each in records if each.kind != REFERENCE]))
+    return Mapping(metrics, np.array([each.quality for each in records if not each.is_reference]))
 
 
 def rated(records: Sequence[Record], mapping: Mapping) -> list[tuple[Record, float]]:
     """Every record with its pseudo-MOS; references have 5."""
     scores = mapping.mos(np.array([record.quality for record in records]))
     return [
-        (record, HIGH if record.kind == REFERENCE else float(score))
+        (record, HIGH if record.is_reference else float(score))
         for record, score in zip(records, scores, strict=True)
     ]
 
@@ -148,13 +100,13 @@ def pairs_across_types(
     """
     scenes: dict[str, list[Record]] = {}
     for record in records:
-        if record.kind != REFERENCE:
+        if not record.is_reference:
             scenes.setdefault(record.scene, []).append(record)
     pairs = []
     for members in scenes.values():
         quantiles = mapping.quantiles(np.array([record.quality for record in members]))
         clear = (quantiles[:, None] - quantiles[None] >= gap).all(axis=2)
         for i, j in np.argwhere(clear).tolist():
-            if members[i].kind != members[j].kind:
+            if members[i].distortion_type != members[j].distortion_type:
                 pairs.append((members[i], members[j]))
     return pairs

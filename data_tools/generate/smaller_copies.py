@@ -7,30 +7,19 @@ copy `NAME_small.png` stands beside `NAME.png`; its scale is drawn between --sca
 photo. live_generator keeps the two in one split, because they look alike. What is there already stays.
 """
 
-import argparse
-import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    # run as a file, Python puts this folder first, where the project's packages are not
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import numpy as np
 
 from utils.argument_types import share
-from utils.entry import run_program
+from utils.entry import program, program_parser
 from utils.errors import ConfigError
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write the copies; 0, or 2 after a fault that the user can mend (told in one line)."""
-    return run_program(lambda: _run(argv))
-
-
-def _run(argv: list[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+@program()
+def main(argv: list[str] | None = None) -> None:
+    """Write the copies."""
+    parser = program_parser(__doc__)
     add = parser.add_argument
     add("--refs", type=Path, required=True, metavar="DIR", help="sharp, clean photographs")
     add("--out", type=Path, required=True, metavar="DIR", help="for both sizes of them")
@@ -48,11 +37,11 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
         ConfigError: `out` is `refs`, or not 0 < low <= high.
         DataError, ImageError: no images, or one that can't be read.
     """
+    from data_tools.generate.plan import find_references
+    from data_tools.generate.tasks import write_image
     from dataloader.image import read_rgb
     from distortions import seed_of
     from distortions.variants import scaled
-    from data_tools.generate.tasks import write_image
-    from data_tools.generate.plan import find_references
     from utils.files import is_newer
     from utils.progress import progress_bar
 
@@ -71,7 +60,3 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
                 write_image(small, np.asarray(scaled(image, scale)))
             bar.update()
     return len(paths)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,68 +1,19 @@
-"""label.txt and manifest.csv of one folder of generated data."""
+"""label.txt and manifest.csv of a folder of generated data, and whether they are those that are wanted."""
 
 import hashlib
-import io
 import json
-import math
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from utils.csv_rows import write_csv
+from data_tools.generate.manifest import MANIFEST, Record, write_manifest
+from data_tools.label_file import LABELS, csv_text, first_line, put_aside
 from utils.delimited import read_table
 from utils.errors import DataError
 from utils.files import write_text
+from utils.text_lines import read_text
 
-LABELS, MANIFEST = "label.txt", "manifest.csv"
 PAIRS, SCORES = "better,worse", "path,mos"  # what a row holds
 MARKS = {rows: f"# {rows} made by live_generator, recipe " for rows in (PAIRS, SCORES)}
-COLUMNS = ("path", "reference", "scene", "type", "level", "seed", "psnr", "ssim")
-REFERENCE = "reference"  # the `type` of a reference's own row
-
-
-@dataclass(frozen=True)
-class Record:
-    """One row of the manifest. A reference has level 0, no seed, an infinite PSNR and an SSIM of 1.
-
-    `quality` holds the values of the full-reference metrics that were asked for, higher = better.
-    """
-
-    path: Path
-    reference: Path
-    scene: str
-    kind: str
-    level: int
-    seed: int | None
-    psnr: float
-    ssim: float
-    quality: tuple[float, ...] = ()
-
-
-def label_path(path: Path) -> str:
-    """`path` as the labels spell it: relative to the working directory where it lies below, with slashes."""
-    full, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100 - resolve() would leave a linked data/
-    return full.relative_to(here).as_posix() if full.is_relative_to(here) else full.as_posix()
-
-
-def ladders_of(records: Sequence[Record]) -> list[list[Record]]:
-    """For each scene and type the reference and the levels, mildest first."""
-    references = {record.scene: record for record in records if record.kind == REFERENCE}
-    ladders: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        if record.kind != REFERENCE:
-            ladders.setdefault((record.scene, record.kind), [references[record.scene]]).append(record)
-    return [sorted(ladder, key=lambda record: record.level) for ladder in ladders.values()]
-
-
-def ordered_pairs(records: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """All (better, worse) pairs within a scene and type; the reference stands above every level."""
-    return [
-        (better, worse)
-        for ladder in ladders_of(records)
-        for place, better in enumerate(ladder)
-        for worse in ladder[place + 1 :]
-    ]
 
 
 def recipe_of(parameters: dict[str, object]) -> str:
@@ -76,7 +27,7 @@ def is_there(folder: Path, recipe: str) -> bool:
         return False
     try:
         return all(Path(row["path"]).is_file() for row in read_table(folder / MANIFEST, "path").rows)
-    except DataError:  # another hand changed it: to be made again
+    except DataError:  # somebody changed it: to be made again
         return False
 
 
@@ -88,16 +39,15 @@ def drop_labels(folder: Path) -> bool:
     return True
 
 
-def put_aside(folder: Path) -> Path | None:
-    """Make way for new labels: drop the generator's own, rename those of another hand and say to what."""
+def make_way(folder: Path) -> None:
+    """Remove or rename earlier labels: they must not stand over images that are half replaced.
+
+    Raises:
+        DataError: labels that the generator did not make can't be renamed.
+    """
     file = folder / LABELS
-    if drop_labels(folder) or not file.exists():
-        return None
-    for number in range(1, 1000):
-        kept = folder / f"label.{number}.txt"
-        if not kept.exists():
-            return file.rename(kept)
-    raise DataError(f"{file}: is not the generator's, and could not be renamed; move it away")
+    if not drop_labels(folder) and file.exists():
+        print(f"{folder}: a label.txt that this program did not write is kept as {put_aside(file).name}")
 
 
 def write_tables(
@@ -113,44 +63,21 @@ def write_tables(
     Args:
         labels: the rows of label.txt.
         rows: what they hold, PAIRS or SCORES.
-        metrics: the names of what `quality` holds, which become columns of the manifest.
+        metrics: the names of what `quality` of the records holds.
     """
-    write_text(folder / MANIFEST, _csv_text([(*COLUMNS, *metrics), *map(_manifest_row, records)]))
-    write_text(folder / LABELS, f"{MARKS[rows]}{recipe}\n" + _csv_text(labels))
+    write_manifest(folder / MANIFEST, records, metrics)
+    write_text(folder / LABELS, f"{MARKS[rows]}{recipe}\n" + csv_text(labels))
 
 
-def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Write `rows` as CSV."""
-    write_text(path, _csv_text(rows))
+def relabel(source: Path, folder: Path, rows: Sequence[Sequence[object]]) -> int:
+    """Write `rows` as label.txt and the manifest of `source` into `folder`; how many rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / MANIFEST, read_text(source / MANIFEST))
+    write_text(folder / LABELS, csv_text(rows))
+    return len(rows)
 
 
 def _recipe_in(folder: Path) -> str | None:
-    try:
-        with (folder / LABELS).open(encoding="utf-8", errors="replace") as file:
-            first = file.readline()
-    except FileNotFoundError:
-        return None
+    first = first_line(folder / LABELS)
     mark = next((mark for mark in MARKS.values() if first.startswith(mark)), None)
     return None if mark is None else first.removeprefix(mark).strip()
-
-
-def _manifest_row(record: Record) -> tuple[object, ...]:
-    psnr = "" if math.isinf(record.psnr) else f"{record.psnr:.4f}"
-    seed = "" if record.seed is None else record.seed
-    paths = label_path(record.path), label_path(record.reference)
-    return (
-        *paths,
-        record.scene,
-        record.kind,
-        record.level,
-        seed,
-        psnr,
-        f"{record.ssim:.6f}",
-        *(f"{value:.7g}" for value in record.quality),
-    )
-
-
-def _csv_text(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    write_csv(text, rows)
-    return text.getvalue()

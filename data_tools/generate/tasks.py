@@ -1,17 +1,18 @@
-"""Distorting references: the work of one process, and its spreading over all cores."""
+"""Distortion of references: the work of one process, and its spreading over all cores."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from data_tools.generate.full_reference import psnr_of, qualities, ssim_of
+from data_tools.generate.manifest import REFERENCE, Record
+from data_tools.generate.plan import Scene
 from dataloader.image import read_rgb
 from distortions import distort, find_distortion, level_of, seed_of
 from distortions.registry import MIN_SIDE
-from data_tools.generate.plan import Scene
-from data_tools.generate.tables import REFERENCE, Record
 from utils.errors import ImageError
 from utils.files import atomic_write
 from utils.processes import map_in_processes
@@ -19,18 +20,23 @@ from utils.processes import map_in_processes
 
 @dataclass(frozen=True)
 class Task:
-    """One scene and one type, or, with `kind` empty, the reference itself; and what metrics judge it."""
+    """One scene and one distortion type, or, with an empty type, the reference itself; and who judges it."""
 
     scene: Scene
-    kind: str
+    distortion_type: str
     levels: int
     seed: int
     metrics: tuple[str, ...] = ()
 
+    @property
+    def images(self) -> int:
+        """How many images the task makes."""
+        return self.levels if self.distortion_type else 1
+
 
 def plan_tasks(
     scenes: Sequence[Scene],
-    kinds: Sequence[str],
+    types: Sequence[str],
     levels: int,
     seed: int,
     metrics: tuple[str, ...] = (),
@@ -40,26 +46,26 @@ def plan_tasks(
     """All tasks; references first, so that a broken one is found before the long work starts.
 
     Args:
-        kinds: the types; of these each scene gets `types_per_scene`, and `always` besides.
+        types: the distortions; of these each scene gets `types_per_scene`, and `always` besides.
     """
     first = [Task(scene, "", levels, seed, metrics) for scene in scenes]
     return first + [
-        Task(scene, kind, levels, seed, metrics)
+        Task(scene, name, levels, seed, metrics)
         for scene in scenes
-        for kind in _drawn(scene.name, kinds, types_per_scene, seed, always)
+        for name in _drawn(scene.name, types, types_per_scene, seed, always)
     ]
 
 
 def _drawn(
-    scene: str, kinds: Sequence[str], count: int | None, seed: int, always: Sequence[str]
+    scene: str, types: Sequence[str], count: int | None, seed: int, always: Sequence[str]
 ) -> Sequence[str]:
-    """`count` of `kinds`, and `always`, in the order of `kinds`; other scenes do not matter."""
-    choice = [kind for kind in kinds if kind not in always]
+    """`count` of `types`, and `always`, in the order of `types`; other scenes do not matter."""
+    choice = [name for name in types if name not in always]
     if count is None or count >= len(choice):
-        return kinds
+        return types
     places = np.random.default_rng(seed_of(scene, "types", 0, seed)).permutation(len(choice))[:count]
     drawn = {choice[place] for place in places}
-    return [kind for kind in kinds if kind in drawn or kind in always]
+    return [name for name in types if name in drawn or name in always]
 
 
 def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
@@ -69,25 +75,14 @@ def run_tasks(tasks: Sequence[Task], workers: int) -> Iterator[list[Record]]:
         ImageError: a reference can't be read, or is smaller than 16 pixels.
         DataError: a worker process was killed.
     """
-    return map_in_processes(run_task, tasks, workers, prepare=_one_thread)
+    return map_in_processes(run_task, tasks, workers, prepare=use_one_thread)
 
 
-def _one_thread() -> None:
-    # there is a process for every core; and sums in another order would give other last digits
+def use_one_thread() -> None:
+    """There is a process for every core; and sums in another order would give other last digits."""
     import cv2
 
     cv2.setNumThreads(1)
-
-
-def _judge(image: np.ndarray, worse: np.ndarray, metrics: tuple[str, ...]) -> tuple[float, ...]:
-    if not metrics:
-        return ()
-    import torch
-
-    from data_tools.generate.pseudo_mos import qualities
-
-    torch.set_num_threads(1)
-    return qualities(image, worse, metrics)
 
 
 def run_task(task: Task) -> list[Record]:
@@ -97,7 +92,7 @@ def run_task(task: Task) -> list[Record]:
     if min(image.shape[:2]) < MIN_SIDE:
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise ImageError(f"{scene.source}: {size} pixels; a reference needs {MIN_SIDE} x {MIN_SIDE} or more")
-    if not task.kind:
+    if not task.distortion_type:
         if scene.copy:
             write_image(scene.reference, image)
         quality = _judge(image, image, task.metrics)
@@ -108,13 +103,22 @@ def run_task(task: Task) -> list[Record]:
 
 
 def _distorted(task: Task, image: np.ndarray, level: int) -> Record:
-    scene, kind = task.scene, find_distortion(task.kind)
-    seed = seed_of(scene.name, kind.key, level, task.seed)
-    worse = distort(image, kind.key, level_of(level, task.levels), seed)
-    path = scene.distorted(kind, level)
+    scene, distortion = task.scene, find_distortion(task.distortion_type)
+    seed = seed_of(scene.name, distortion.key, level, task.seed)
+    worse = distort(image, distortion.key, level_of(level, task.levels), seed)
+    path = scene.distorted(distortion, level)
     write_image(path, worse)
     judged = psnr_of(image, worse), ssim_of(image, worse), _judge(image, worse, task.metrics)
-    return Record(path, scene.reference, scene.name, kind.key, level, seed, *judged)
+    return Record(path, scene.reference, scene.name, distortion.key, level, seed, *judged)
+
+
+def _judge(image: np.ndarray, worse: np.ndarray, metrics: tuple[str, ...]) -> tuple[float, ...]:
+    if not metrics:
+        return ()
+    import torch
+
+    torch.set_num_threads(1)
+    return qualities(image, worse, metrics)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -123,37 +127,3 @@ def write_image(path: Path, image: np.ndarray) -> None:
     options = {"compress_level": 4} if form == "PNG" else {}  # half the time of 6 for a few per cent in size
     with atomic_write(path) as file:
         Image.fromarray(image).save(file, form, **options)
-
-
-def psnr_of(reference: np.ndarray, image: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB over all channels, infinite for equal images; higher is better."""
-    from skimage.metrics import peak_signal_noise_ratio
-
-    if np.array_equal(reference, image):
-        return float("inf")
-    return float(peak_signal_noise_ratio(reference, image, data_range=255))
-
-
-def ssim_of(reference: np.ndarray, image: np.ndarray) -> float:
-    """Structural similarity of the luminance, at most 1; higher is better.
-
-    Wang, Bovik, Sheikh and Simoncelli 2004: Gaussian window of sigma 1.5 over 11 x 11 pixels, population
-    covariance, luminance as in ITU-R BT.601, without the downsampling of their later code.
-    """
-    from skimage.metrics import structural_similarity
-
-    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    greys = reference @ weights, image @ weights
-    return float(
-        structural_similarity(*greys, data_range=255, gaussian_weights=True, use_sample_covariance=False)
-    )
-
-
-def contradicting(pairs: Iterable[tuple[Record, Record]]) -> list[tuple[Record, Record, str]]:
-    """The (better, worse) pairs that PSNR or SSIM does not confirm, with the names of those that do not."""
-    found = []
-    for better, worse in pairs:
-        against = [name for name in ("psnr", "ssim") if getattr(better, name) <= getattr(worse, name)]
-        if against:
-            found.append((better, worse, " ".join(against)))
-    return found

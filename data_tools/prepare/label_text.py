@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from data_tools.prepare.max_entropy import max_entropy
 from public_datasets.table import LeftOut, RatingTable
 from utils.errors import ConfigError
-from data_tools.prepare.max_entropy import max_entropy
 
 _LARGEST = float(np.finfo(np.float32).max)  # of label.txt
 BINS = 10  # of made histograms, unless --num_classes says otherwise

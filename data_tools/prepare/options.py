@@ -6,9 +6,10 @@ from pathlib import Path
 
 from public_datasets.registry import plain
 from utils.argument_types import bounded_float, criterion_name, positive_int
+from utils.entry import program_parser
 
 
-def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:
+def parse_options(argv: list[str] | None, description: str | None) -> argparse.Namespace:
     """The options in `argv`; a misspelt one, or a set that does not fit, ends the program with status 2."""
     parser = _parser(description)
     args = parser.parse_args(argv)
@@ -34,13 +35,8 @@ def parse_options(argv: list[str] | None, description: str) -> argparse.Namespac
     return args
 
 
-def _parser(description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prepare_dataset.py",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    parser = program_parser(description)
     _add_source(parser)
     _add_task(parser)
     return parser

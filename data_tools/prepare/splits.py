@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data_tools.splits import split_scenes
 from public_datasets.table import SPLIT_NAMES, LeftOut, RatingTable
-from data_tools.generate.plan import split_scenes
 from utils.errors import ConfigError
 
 

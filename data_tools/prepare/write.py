@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from data_tools.label_file import LABELS, first_line, label_path, put_aside
+from data_tools.prepare.label_text import target_fields
 from public_datasets.table import SPLIT_NAMES, RatingTable
 from utils.csv_rows import write_csv
-from data_tools.generate.tables import label_path
-from utils.errors import DataError
 from utils.files import atomic_write, write_text
-from data_tools.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_image, make_way
-from data_tools.prepare.label_text import target_fields
-from utils.progress import progress_bar
 
+MARK = "# made by prepare_dataset"
+TABLE, LEFT, SUMMARY = "table.csv", "left_out.csv", "dataset.yaml"
 COLUMNS = ("path", "split", "scene", "mos", "std", "votes", "reference", "type", "level", "histogram_made")
 
 
@@ -41,36 +40,14 @@ class Prepared:
     task: str
 
 
-def image_paths(table: RatingTable, splits: np.ndarray, out: Path, copy: bool) -> list[str]:
-    """How label.txt names the images; with `copy` they are copied to out/SPLIT/images/ first.
-
-    Raises:
-        DataError: a path that would leave the folder.
-    """
-    if not copy:
-        root = label_path(table.root)
-        prefix = "" if root == "." else f"{root.rstrip('/')}/"
-        return [prefix + path for path in table.path.tolist()]
-    names = []
-    with progress_bar(total=len(table), desc="copying", unit="images") as bar:
-        for path, split in zip(table.path.tolist(), splits.tolist(), strict=True):
-            if ".." in path.split("/") or path.startswith("/"):
-                raise DataError(f"{path}: lies outside {table.root}, so it can't be copied below {out}")
-            target = out / split / "images" / path
-            copy_image(table.root / path, target)
-            names.append(label_path(target))
-            bar.update()
-    return names
-
-
 def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict[str, object]) -> list[Path]:
-    """Write everything below `out`; files of another hand are renamed first, and their new names returned.
+    """Write everything below `out`; the new names of files that were there and not its own are returned.
 
     Until the last rename a label.txt of an earlier run is gone, so labels never stand over another table.
     """
     import yaml
 
-    kept = make_way(out)
+    kept = _make_way(out)
     table = prepared.table
     with atomic_write(out / TABLE, "w") as file:
         write_csv(file, _table_rows(prepared, paths))
@@ -90,6 +67,26 @@ def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict
                 file.write(f"{MARK}: {table.name}, {prepared.task}; see {label_path(out / SUMMARY)}\n")
                 write_csv(file, chain([first], rows_of_split))
     return kept
+
+
+def _make_way(out: Path) -> list[Path]:
+    """Rename what is not ours, drop our own labels; the new names of the former."""
+    kept = []
+    ours = _is_ours(out / SUMMARY)
+    for name in (TABLE, LEFT, SUMMARY):
+        if not ours and (out / name).exists():
+            kept.append(put_aside(out / name))
+    for split in SPLIT_NAMES:
+        file = out / split / LABELS
+        if _is_ours(file):
+            file.unlink()
+        elif file.exists():
+            kept.append(put_aside(file))
+    return kept
+
+
+def _is_ours(file: Path) -> bool:
+    return first_line(file).startswith(MARK)
 
 
 def count_by_reason(table: RatingTable) -> dict[str, int]:

@@ -1,0 +1,1 @@
+"""Documented entry points of data_tools/generate."""
