@@ -10,26 +10,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+if __package__ in (None, ""):
+    # run as a file, Python puts this folder first, where the project's packages are not
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from deploy import names
+from utils.entry import program, program_parser
+from utils.errors import WeightsError
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # its routes would ask huggingface.co for any client
-
-from deploy import names  # noqa: E402
-from utils.entry import run_program  # noqa: E402
-from utils.errors import WeightsError  # noqa: E402
 
 NEEDS = (("gradio", "gradio"), ("fastapi", "fastapi"), ("python_multipart", "python-multipart"))
 
 
-def main(argv: list[str] | None = None) -> int:
+@program()
+def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""
-    return run_program(lambda: _run(parse(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> None:
     from deploy.optional import require
 
+    arguments = parse(argv)
     if arguments.model is None and not names.DEFAULT_MODEL.is_file():
         raise WeightsError(names.no_default_model("--model"))
     for module, package in NEEDS if not arguments.api_only else NEEDS[1:]:
@@ -58,7 +58,7 @@ def serve(uvicorn: Any, app: Any, arguments: argparse.Namespace) -> None:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(description="A page and a REST API that tell how good images look.")
+    parser = program_parser("A page and a REST API that tell how good images look.")
     add = parser.add_argument
     add("--model", type=Path, help="any model file (default: pretrained/default.pth)")
     add("--engine", default="auto", help="auto, native, torch, onnx or openvino (default: auto)")
