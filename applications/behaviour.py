@@ -16,19 +16,19 @@ from PIL import Image
 from applications.continuing import flags_of
 from applications.predict import describe, model_file, open_scorer
 from config import Config
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of
 from distortions.registry import MIN_SIDE
 from distortions.variants import alike, worse
 from metrics.behaviour import TOLERANCE, Behaviour
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
+from rankiqa.terminal.log import setup_console
+from rankiqa.terminal.progress import progress_bar
+from rankiqa.views import View
 from utils.errors import DataError, ImageError
-from utils.my_logger import setup_console
 from utils.processes import map_in_processes
-from utils.progress import progress_bar
 from utils.run_log import RunLog, new_run_folder
 
 GOAL = 0.95
@@ -95,7 +95,7 @@ def scored(
             scores = scorer.score_crops(np.concatenate([crops for _, _, crops in waiting]), pad=True).scores
             ends = np.cumsum([len(crops) for _, _, crops in waiting])
             for (trial, names, _), own in zip(
-                waiting, np.split(scores.double().numpy(), ends[:-1]), strict=True
+                waiting, np.split(scores.astype(float), ends[:-1]), strict=True
             ):
                 yield trial, names, own
             waiting = []
@@ -112,7 +112,7 @@ def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
     else:
         make = partial(_level, np.asarray(image), trial)
         named = [(str(level), make(level)) for level in range(1, LEVELS + 1)]
-    crops = [trial.view.evaluate(version).numpy() for version in (image, *(one for _, one in named))]
+    crops = [trial.view.evaluate(version) for version in (image, *(one for _, one in named))]
     return [name for name, _ in named], np.stack(crops)
 
 

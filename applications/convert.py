@@ -5,8 +5,8 @@ from applications.export import described
 from applications.model_setup import trained_model
 from config import Config
 from deploy.torchscript import export_torchscript
+from rankiqa.files import require_writable
 from utils.checkpoint import file_arch
-from utils.files import require_writable
 
 
 def run(config: Config) -> int:

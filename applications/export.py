@@ -9,10 +9,10 @@ from applications.check_images import CalibrationImages, real_crops
 from applications.model_setup import trained_model
 from config import Config
 from deploy.names import FORMATS
-from models.spec import ModelSpec
+from rankiqa.files import require_writable
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import file_arch
 from utils.errors import RankIQAError
-from utils.files import require_writable
 
 
 def run(config: Config) -> int:

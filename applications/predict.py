@@ -10,20 +10,20 @@ from deploy import names
 from deploy.engines import Scorer, load_scorer
 from deploy.engines.loading import choose_engine, engine_of_module
 from deploy.exporting import export_module
-from deploy.inputs import PathQueue, collect
-from deploy.journal import Journal
-from deploy.optional import require
-from deploy.outputs import writing
-from deploy.pipeline import score_paths
-from deploy.results import Counts, Row
+from rankiqa.batch.inputs import PathQueue, collect
+from rankiqa.batch.journal import Journal
+from rankiqa.batch.outputs import writing
+from rankiqa.batch.pipeline import score_paths
+from rankiqa.batch.results import Counts, Row
+from rankiqa.cores import usable_cores
+from rankiqa.files import require_writable
+from rankiqa.optional import require
+from rankiqa.terminal.printable import one_line
+from rankiqa.terminal.progress import progress_bar
+from rankiqa.terminal.signals import StopSignals
 from utils.checkpoint import find_file
-from utils.cores import usable_cores
 from utils.distributed import choose_device
 from utils.errors import WeightsError
-from utils.files import require_writable
-from utils.printable import one_line
-from utils.progress import progress_bar
-from utils.signals import StopSignals
 
 
 def run(config: Config) -> int:
@@ -115,7 +115,7 @@ def open_scorer(config: Config, model: Path, threads: int) -> Scorer:
     if kind == "torch":
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(threads if device == "cpu" else 1)
     return Scorer(engine_of_module(module, spec, device, threads, kind, threads), spec)
 
 
@@ -176,7 +176,7 @@ def _put(group: list[Row], journal: Journal | None, config: Config) -> None:
 
 
 def _draw_maps(group: list[Row], scorer: Scorer, folder: Path, max_pixels: int) -> None:
-    from deploy.quality_map import draw_map_of_file
+    from rankiqa.quality_map import draw_map_of_file
 
     for row in group:
         if not row.error:
@@ -186,7 +186,7 @@ def _draw_maps(group: list[Row], scorer: Scorer, folder: Path, max_pixels: int) 
 
 def _finish(config: Config, journal: Journal | None, scorer: Scorer, counts: Counts) -> None:
     if journal and config.report is not None:
-        from deploy.report import write_report
+        from rankiqa.report import write_report
 
         with writing(config.report):
             write_report(config.report, journal.rows, scorer.spec)

@@ -33,7 +33,7 @@ from data_tools.generate.pseudo_mos import fit_mapping, rated
 from data_tools.label_file import csv_text, label_path
 from distortions.sets import SETS
 from main import main as rankiqa
-from utils.files import write_text
+from rankiqa.files import write_text
 
 ARCH = "efficientnet_lite0"
 CONFIGURATIONS = Path(__file__).with_suffix(".yaml")

@@ -23,10 +23,10 @@ if __package__ in (None, ""):
 
 from data_tools.generate.plan import in_place
 from data_tools.generate.tasks import plan_tasks, run_task, use_one_thread
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from distortions import types_of
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 512, 384

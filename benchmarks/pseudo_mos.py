@@ -28,14 +28,14 @@ if __package__ in (None, ""):
 
 from data_tools.generate.full_reference import METRICS, psnr_of, qualities
 from data_tools.generate.pseudo_mos import Mapping
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from distortions import distort, seed_of, types_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
+from rankiqa.terminal.progress import progress_bar
 from utils.delimited import read_table
-from utils.progress import progress_bar
 
 WIDTH, HEIGHT = 512, 384
 MIXES = (("vsi", "mdsi", "haarpsi"), ("fsim", "vsi", "mdsi", "haarpsi", "gmsd"), ("vsi", "haarpsi"))

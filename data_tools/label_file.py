@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from utils.csv_rows import write_csv
+from rankiqa.batch.csv_rows import write_csv
 from utils.errors import DataError
 
 LABELS = "label.txt"

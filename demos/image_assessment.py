@@ -12,7 +12,7 @@ if __package__ in (None, ""):
 
 from demos.scores import describe, draw_sheet, print_scores
 from deploy.engines import load_scorer
-from utils.entry import program, program_parser
+from rankiqa.terminal.entry import program, program_parser
 from utils.errors import WeightsError
 
 HERE = Path(__file__).resolve().parent

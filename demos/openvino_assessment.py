@@ -13,12 +13,13 @@ if __package__ in (None, ""):
 
 from demos.scores import describe, print_scores
 from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised
-from deploy.engines import Scorer, load_scorer
-from utils.entry import program, program_parser
+from deploy.engines import load_scorer
+from rankiqa.files import atomic_write, write_text
+from rankiqa.scorer import Scorer
+from rankiqa.terminal.entry import program, program_parser
+from rankiqa.terminal.printable import printable
+from rankiqa.terminal.progress import progress_bar
 from utils.errors import ConfigError, ImageError
-from utils.files import atomic_write, write_text
-from utils.printable import printable
-from utils.progress import progress_bar
 
 BATCH = 8  # frames held at once: few, as they may be large
 

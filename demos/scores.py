@@ -4,12 +4,12 @@ import math
 import sys
 from pathlib import Path
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from deploy.engines import Scorer
+from rankiqa.batch.folders import find_images
+from rankiqa.files import atomic_write
+from rankiqa.image import read_rgb
+from rankiqa.scorer import Scorer
+from rankiqa.terminal.printable import printable
 from utils.errors import ImageError
-from utils.files import atomic_write
-from utils.printable import printable
 
 COLUMNS = 6
 MOST = 60  # more would be too small to see

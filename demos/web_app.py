@@ -15,7 +15,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from deploy import names
-from utils.entry import program, program_parser
+from rankiqa.terminal.entry import program, program_parser
 from utils.errors import WeightsError
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -27,7 +27,7 @@ NEEDS = (("gradio", "gradio"), ("fastapi", "fastapi"), ("python_multipart", "pyt
 @program()
 def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""
-    from deploy.optional import require
+    from rankiqa.optional import require
 
     arguments = parse(argv)
     if arguments.model is None and not names.DEFAULT_MODEL.is_file():
@@ -85,9 +85,9 @@ def build(arguments: argparse.Namespace) -> Any:
     Raises:
         WeightsError: no model, or one that can't be opened.
     """
-    from deploy.api import create_app
     from deploy.engines import load_scorer
-    from deploy.limits import Limits
+    from rankiqa.serve.api import create_app
+    from rankiqa.serve.limits import Limits
 
     limits = Limits(
         file_bytes=int(arguments.max_megabytes * 2**20),

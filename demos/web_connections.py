@@ -25,7 +25,7 @@ def limited_protocol(head_seconds: float, most: int) -> Any:
 
     Args:
         head_seconds: from a connection's start, or from the first byte after an answer, until the head of
-            the request must have arrived. The body is the affair of `deploy.gate`.
+            the request must have arrived. The body is the affair of `rankiqa.serve.gate`.
         most: connections at once; further ones are closed.
     """
     # Not uvicorn's other one, httptools, which takes heads of any size.

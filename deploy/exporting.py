@@ -16,7 +16,7 @@ from deploy.openvino_file import write_openvino
 from deploy.parity import TOLERANCE, Outputs, check_batches, largest_difference, outputs_of
 from deploy.pt2 import open_pt2, write_pt2
 from deploy.torchscript import export_torchscript
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.errors import ConfigError, ExportError, WeightsError
 
 WRITERS: dict[str, Callable[[nn.Module, ModelSpec, Path], None]] = {
@@ -99,7 +99,7 @@ def _runner(path: Path) -> tuple[Callable[[Tensor], Outputs], ModelSpec]:
         return open_half(path)
     if path.suffix == ".onnx":
         try:
-            from deploy.engines.onnx_runtime import open_onnx
+            from rankiqa.engines.onnx import open_onnx
 
             session, spec = open_onnx(path)
         except ConfigError as error:
@@ -115,7 +115,7 @@ def _runner(path: Path) -> tuple[Callable[[Tensor], Outputs], ModelSpec]:
         raise WeightsError(f"{path}: no check for such a file")
     import openvino
 
-    from deploy.openvino_file import read_openvino
+    from rankiqa.engines.openvino import read_openvino
 
     model, spec = read_openvino(path)
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

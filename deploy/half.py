@@ -6,7 +6,7 @@ from torch import nn
 
 from deploy.module import ExportModule
 from models import create_model, fit_state
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 TOLERANCE = 0.02  # of scores and logits: 11 bits of each weight are left

@@ -12,13 +12,13 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from deploy.engines.loading import load_engine
-from deploy.engines.scorer import Engine, Scorer
 from deploy.engines.torch_modules import TorchEngine
 from deploy.exporting import Staged, export_module
 from deploy.onnx_file import save_onnx, write_onnx
 from deploy.openvino_file import convert, save_openvino
-from deploy.optional import require
-from models.spec import ModelSpec
+from rankiqa.optional import require
+from rankiqa.scorer import Engine, Scorer
+from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, RankIQAError
 
 FEWEST = 10  # images: a rank correlation of fewer says nothing

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from deploy.module import random_images
-from deploy.optional import require
-from models.spec import ModelSpec
-from utils.errors import ExportError, WeightsError
+from rankiqa.engines.onnx import SPEC_KEY
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
+from utils.errors import ExportError
 
-SPEC_KEY = "model_spec"
 OPSET = 20
 
 
@@ -60,19 +60,6 @@ def save_onnx(model: Any, spec: ModelSpec, path: Path) -> None:
     onnx.helper.set_model_props(model, {SPEC_KEY: spec.to_json()})
     model.producer_name = "rankiqa"
     onnx.save(model, str(path))
-
-
-def spec_of_properties(properties: dict[str, str], path: Path) -> ModelSpec:
-    """The ModelSpec among the metadata of an ONNX file.
-
-    Raises:
-        WeightsError: there is none.
-    """
-    if SPEC_KEY not in properties:
-        raise WeightsError(
-            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export onnx"
-        )
-    return ModelSpec.from_json(properties[SPEC_KEY], str(path))
 
 
 @contextlib.contextmanager

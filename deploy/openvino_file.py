@@ -10,12 +10,10 @@ import torch
 from torch import nn
 
 from deploy.module import random_images
-from deploy.optional import require
-from models.spec import ModelSpec
-from utils.errors import ExportError, WeightsError
-from utils.signatures import what_is
-
-SPEC_PATH = ["rankiqa", "model_spec"]
+from rankiqa.engines.openvino import SPEC_PATH
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
+from utils.errors import ExportError
 
 
 def convert(module: nn.Module, spec: ModelSpec) -> Any:
@@ -52,29 +50,3 @@ def save_openvino(model: Any, spec: ModelSpec, path: Path) -> None:
     openvino = require("openvino", "OpenVINO")
     model.set_rt_info(spec.to_json(), SPEC_PATH)
     openvino.save_model(model, str(path), compress_to_fp16=False)
-
-
-def read_openvino(path: Path) -> tuple[Any, ModelSpec]:
-    """The `openvino.Model` in an .xml or .onnx file, and its spec.
-
-    Raises:
-        ConfigError: openvino is not installed.
-        WeightsError: not there, damaged, or without a ModelSpec.
-    """
-    openvino = require("openvino", f"{path}")
-    if path.suffix == ".xml" and path.is_file() and not path.with_suffix(".bin").is_file():
-        raise WeightsError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
-    try:
-        model = openvino.Core().read_model(str(path))
-    except RuntimeError as error:
-        form = "ONNX" if path.suffix == ".onnx" else "OpenVINO"
-        raise WeightsError(f"{path}: {what_is(path, form) or 'not a file that OpenVINO reads'}") from error
-    if path.suffix == ".onnx":
-        from deploy.engines.onnx_runtime import stored_spec
-
-        return model, stored_spec(path)
-    if not model.has_rt_info(SPEC_PATH):
-        raise WeightsError(
-            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export openvino"
-        )
-    return model, ModelSpec.from_json(str(model.get_rt_info(SPEC_PATH).astype(str)), str(path))

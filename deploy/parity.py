@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from deploy.module import random_images
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 
 Outputs = tuple[Tensor, Tensor]
 Run = Callable[[Tensor], Outputs]

@@ -14,9 +14,9 @@ from torch import nn
 from deploy.module import random_images
 from deploy.operators import is_known
 from deploy.torchscript import SPEC_ENTRY
-from models.spec import ModelSpec
+from rankiqa.engines.file_kinds import what_is
+from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
-from utils.signatures import what_is
 
 # torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them,
 # and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds

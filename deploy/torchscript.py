@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from deploy.module import ExportModule, random_images
 from deploy.traced_code import refuse_code
-from models.spec import ModelSpec
+from rankiqa.engines.file_kinds import what_is
+from rankiqa.files import atomic_write
+from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
-from utils.files import atomic_write
-from utils.signatures import what_is
 
 SPEC_ENTRY = "model_spec.json"
 TOLERANCE = 1e-4

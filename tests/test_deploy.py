@@ -12,7 +12,7 @@ from demos import image_assessment
 from deploy.engines import load_scorer
 from deploy.torchscript import export_torchscript, open_torchscript
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from utils.errors import ExportError, WeightsError
 

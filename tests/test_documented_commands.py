@@ -11,7 +11,7 @@ import pytest
 
 from main import main
 from models import canonical_arch, create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import ROOT, write_split
 from utils.checkpoint import save_checkpoint
 

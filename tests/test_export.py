@@ -17,7 +17,7 @@ from deploy.pt2 import open_pt2
 from deploy.torchscript import open_torchscript
 from main import main
 from models import head_of
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.errors import ConfigError, ExportError, WeightsError

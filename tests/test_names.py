@@ -12,10 +12,10 @@ from PIL import Image
 
 from data_tools.check.collection import collect as collect_checks
 from data_tools.generate.plan import find_references
-from dataloader.folders import LeftOut, find_images, image_suffixes
-from dataloader.image import read_rgb
-from deploy.inputs import PathQueue, collect
-from deploy.results import Row, read_rows, write_rows
+from rankiqa.batch.folders import LeftOut, find_images, image_suffixes
+from rankiqa.batch.inputs import PathQueue, collect
+from rankiqa.batch.results import Row, read_rows, write_rows
+from rankiqa.image import read_rgb
 from utils.check_images import main as check_images
 from utils.errors import DataError, ImageError
 

@@ -9,8 +9,8 @@ from deploy import pt2
 from deploy.exporting import export
 from deploy.pt2 import open_pt2
 from deploy.torchscript import open_torchscript
-from models.spec import ModelSpec
 from optim.optimizers import create_optimizer, load_optimizer_state
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively
 from utils.errors import WeightsError
 

@@ -10,13 +10,13 @@ import pytest
 from PIL import UnidentifiedImageError
 
 from deploy.engines import load_scorer
-from deploy.results import read_rows
 from main import main
-from models.spec import ModelSpec
+from rankiqa.batch.results import read_rows
+from rankiqa.files import atomic_write
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.entry import run_program
 from tests.conftest import ROOT, texture, write_split
 from tests.test_export import write_checkpoint
-from utils.entry import run_program
-from utils.files import atomic_write
 
 FAST = ["--engine", "torch", "--threads", "1"]
 MAIN, CHECK = str(ROOT / "main.py"), str(ROOT / "utils" / "check_images.py")

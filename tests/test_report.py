@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.report import SHOWN, Summary, write_report
-from deploy.results import Row
-from models.spec import ModelSpec
+from rankiqa.batch.results import Row
+from rankiqa.report import SHOWN, Summary, write_report
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

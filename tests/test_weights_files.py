@@ -15,8 +15,8 @@ from deploy.operators import is_known
 from deploy.torchscript import SPEC_ENTRY
 from main import main
 from models import create_model
-from models.spec import ModelSpec
 from models.vit_any_size import AnySizeViT
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from tests.test_export import FILES, rewritten
 

@@ -17,7 +17,7 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from utils.entry import program, program_parser
+from rankiqa.terminal.entry import program, program_parser
 from utils.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:

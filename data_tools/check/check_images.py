@@ -19,10 +19,10 @@ from data_tools.check.options import parse_options
 from data_tools.check.problems import NOT_READ, ROW_GOES, Problem, counts, write_report
 from data_tools.check.relations import duplicates, unlabelled
 from data_tools.check.repair import drop_lines
-from utils.entry import program
+from rankiqa.files import write_text
+from rankiqa.terminal.entry import program
+from rankiqa.terminal.printable import printable
 from utils.errors import LabelError
-from utils.files import write_text
-from utils.printable import printable
 
 SHOWN = 100  # lines per problem on the terminal; the table has them all
 
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _problems(images: Images, workers: int, max_pixels: int) -> Iterator[Problem]:
-    from utils.progress import progress_bar
+    from rankiqa.terminal.progress import progress_bar
 
     digests: dict[str, bytes] = {}
     unread: set[str] = set()

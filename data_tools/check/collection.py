@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.folders import LeftOut, find_images, has_image_suffix, walk_files
 from dataloader.label_rows import FaultList, Interner, read_rows
 from dataloader.wrong_rows import wrong_delimiter
+from rankiqa.batch.folders import LeftOut, find_images, has_image_suffix, walk_files
 from utils.errors import DataError
 from utils.numerals import parse_number
 

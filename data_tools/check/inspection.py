@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
 
-from dataloader.boxes import boxes_end
-from dataloader.image import read_rgb
-from dataloader.image_files import open_file
-from dataloader.opening import open_image
+from rankiqa.decoding.boxes import boxes_end
+from rankiqa.decoding.image_files import open_file
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.decoding.opening import open_image
+from rankiqa.image import read_rgb
 from utils.errors import ImageError, OversizedError
-from utils.image_limits import MAX_PIXELS
 from utils.processes import map_in_processes
 
 CHUNK = 32  # images handed to a process at once

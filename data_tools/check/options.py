@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from data_tools.check.problems import PROBLEMS
+from rankiqa.cores import usable_cores
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.terminal.entry import program_parser
 from utils.argument_types import pixel_count, positive_int
-from utils.cores import usable_cores
-from utils.entry import program_parser
-from utils.image_limits import MAX_PIXELS
 
 
 def parse_options(argv: list[str] | None, description: str | None) -> argparse.Namespace:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.files import atomic_write
-from utils.printable import printable
+from rankiqa.files import atomic_write
+from rankiqa.terminal.printable import printable
 
 COLUMNS = ("path", "fault", "detail", "label_file", "lines")
 PROBLEMS = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_tools.generate.manifest import Record
-from utils.files import atomic_write
+from rankiqa.files import atomic_write
 
 NAME = "contact_sheet.png"
 CELL, GAP, MARGIN = 176, 4, 150

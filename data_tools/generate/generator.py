@@ -23,8 +23,8 @@ from data_tools.generate.tasks import plan_tasks
 from data_tools.label_file import csv_text, label_path
 from distortions import find_distortion, types_of
 from public_datasets.table import SPLIT_NAMES
-from utils.entry import program
-from utils.files import write_text
+from rankiqa.files import write_text
+from rankiqa.terminal.entry import program
 
 RECIPE_VERSION = 3  # count up when the same parameters give other pixels or rows
 DEFAULT_TYPES = "jp2k,jpeg,wn,gblur"

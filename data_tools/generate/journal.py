@@ -11,7 +11,7 @@ from tqdm import tqdm
 from data_tools.generate.manifest import Record
 from data_tools.generate.plan import Scene
 from data_tools.generate.tasks import Task, run_tasks
-from utils.append_log import AppendLog
+from rankiqa.append_log import AppendLog
 
 NAME = "generating.jsonl"
 

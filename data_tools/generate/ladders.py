@@ -12,12 +12,12 @@ from data_tools.generate.pseudo_mos import LOW, MAPPING, load_mapping, rated
 from data_tools.generate.tables import relabel
 from data_tools.generate.tasks import write_image
 from data_tools.label_file import label_path
-from dataloader.image import read_rgb
 from distortions import seed_of
 from distortions.variants import look_alike
-from utils.files import is_newer
+from rankiqa.files import is_newer
+from rankiqa.image import read_rgb
+from rankiqa.terminal.progress import progress_bar
 from utils.processes import map_in_processes
-from utils.progress import progress_bar
 
 LEAST_SIDE = 224  # pixels: what training crops from an image
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_tools.label_file import csv_text, label_path
+from rankiqa.files import write_text
 from utils.delimited import Row, read_table
-from utils.files import write_text
 
 MANIFEST = "manifest.csv"
 COLUMNS = ("path", "reference", "scene", "type", "level", "seed", "psnr", "ssim")

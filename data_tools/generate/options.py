@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from rankiqa.cores import usable_cores
+from rankiqa.terminal.entry import program_parser
 from utils.argument_types import positive_int, share
-from utils.cores import usable_cores
-from utils.entry import program_parser
 
 MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
 

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from utils.entry import program, program_parser
+from rankiqa.terminal.entry import program, program_parser
 from utils.errors import DataError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def copy_photos(out: Path) -> list[Path]:
         DataError: no package has any of them.
         ImageError: a photograph is damaged.
     """
-    from utils.files import write_text
+    from rankiqa.files import write_text
 
     written: list[Path] = []
     rows = [("file", "package", "version", "licence", "processing")]
@@ -113,8 +113,8 @@ def _copy(source: Path, target: Path, scale: float) -> str:
     """Write `source` to `target`; returns what was done to it, in words."""
     from PIL import Image
 
-    from dataloader.image import read_rgb
-    from utils.files import atomic_write
+    from rankiqa.files import atomic_write
+    from rankiqa.image import read_rgb
 
     image = _from_array(source) if source.suffix == ".npz" else read_rgb(source)
     before = f"{image.width}x{image.height} {source.suffix[1:]}"

@@ -21,9 +21,9 @@ from data_tools.generate.pseudo_mos import MAPPING, load_mapping, pairs_across_t
 from data_tools.generate.tables import relabel
 from data_tools.label_file import label_path
 from public_datasets.table import SPLIT_NAMES
+from rankiqa.cores import usable_cores
+from rankiqa.terminal.entry import program, program_parser
 from utils.argument_types import bounded_float, positive_int, share
-from utils.cores import usable_cores
-from utils.entry import program, program_parser
 from utils.errors import DataError
 
 

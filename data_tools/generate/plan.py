@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from data_tools.splits import split_scenes
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from distortions import Distortion
 from public_datasets.table import SPLIT_NAMES
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
+from rankiqa.terminal.printable import printable
 from utils.errors import ConfigError, DataError
-from utils.printable import printable
 
 REFERENCES = "refimgs"
 # Of 64 bits. Unrelated photographs differ in about 32, re-encoded or resized copies in a few.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from data_tools.generate.manifest import Record
+from rankiqa.files import write_text
 from utils.errors import DataError
-from utils.files import write_text
 
 LOW, HIGH = 1.0, 5.0
 MAPPING = "pseudo_mos.json"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rankiqa.terminal.entry import program, program_parser
 from utils.argument_types import share
-from utils.entry import program, program_parser
 from utils.errors import ConfigError
 
 
@@ -39,11 +39,11 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
     """
     from data_tools.generate.plan import find_references
     from data_tools.generate.tasks import write_image
-    from dataloader.image import read_rgb
     from distortions import seed_of
     from distortions.variants import scaled
-    from utils.files import is_newer
-    from utils.progress import progress_bar
+    from rankiqa.files import is_newer
+    from rankiqa.image import read_rgb
+    from rankiqa.terminal.progress import progress_bar
 
     if out.resolve() == refs.resolve():
         raise ConfigError(f"--out {out} is --refs; the copies would be taken for photographs of their own")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from data_tools.generate.manifest import MANIFEST, Record, write_manifest
 from data_tools.label_file import LABELS, csv_text, first_line, put_aside
+from rankiqa.files import write_text
 from utils.delimited import read_table
 from utils.errors import DataError
-from utils.files import write_text
 from utils.text_lines import read_text
 
 PAIRS, SCORES = "better,worse", "path,mos"  # what a row holds

@@ -10,11 +10,11 @@ from PIL import Image
 from data_tools.generate.full_reference import psnr_of, qualities, ssim_of
 from data_tools.generate.manifest import REFERENCE, Record
 from data_tools.generate.plan import Scene
-from dataloader.image import read_rgb
 from distortions import distort, find_distortion, level_of, seed_of
 from distortions.registry import MIN_SIDE
+from rankiqa.files import atomic_write
+from rankiqa.image import read_rgb
 from utils.errors import ImageError
-from utils.files import atomic_write
 from utils.processes import map_in_processes
 
 

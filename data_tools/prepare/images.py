@@ -8,8 +8,8 @@ import numpy as np
 
 from data_tools.label_file import label_path
 from public_datasets.table import RatingTable
+from rankiqa.terminal.progress import progress_bar
 from utils.errors import DataError
-from utils.progress import progress_bar
 
 
 def image_paths(table: RatingTable, splits: np.ndarray, out: Path, copy: bool) -> list[str]:

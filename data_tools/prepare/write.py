@@ -11,8 +11,8 @@ import numpy as np
 from data_tools.label_file import LABELS, first_line, label_path, put_aside
 from data_tools.prepare.label_text import target_fields
 from public_datasets.table import SPLIT_NAMES, RatingTable
-from utils.csv_rows import write_csv
-from utils.files import atomic_write, write_text
+from rankiqa.batch.csv_rows import write_csv
+from rankiqa.files import atomic_write, write_text
 
 MARK = "# made by prepare_dataset"
 TABLE, LEFT, SUMMARY = "table.csv", "left_out.csv", "dataset.yaml"

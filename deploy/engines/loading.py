@@ -5,14 +5,14 @@ from pathlib import Path
 
 import torch
 
-from deploy.engines.onnx_runtime import OnnxEngine, open_onnx, runs_on_gpus
-from deploy.engines.openvino_runtime import OpenVinoEngine
-from deploy.engines.scorer import Engine, Scorer
 from deploy.engines.torch_modules import TorchEngine, open_checkpoint, require_device
-from deploy.optional import installed
 from deploy.pt2 import open_pt2
 from deploy.torchscript import open_torchscript
-from models.spec import ModelSpec
+from rankiqa.engines.onnx import OnnxEngine, open_onnx, runs_on_gpus
+from rankiqa.engines.openvino import OpenVinoEngine
+from rankiqa.optional import installed
+from rankiqa.scorer import Engine, Scorer
+from rankiqa.spec import ModelSpec
 from utils.errors import ConfigError, WeightsError
 
 # suffix -> the engines that can run such a file, its own first
@@ -57,13 +57,15 @@ def load_engine(
     require_device(device)
     device = usable_device(path, device, engine)
     kind = choose_engine(path, device, engine)
-    if threads is not None and kind == "torch":
+    if kind == "torch" and device != "cpu":
+        torch.set_num_threads(1)  # it only packs pixels, in several threads of ours
+    elif kind == "torch" and threads is not None:
         torch.set_num_threads(threads)
     if path.suffix == ".onnx" and kind == "onnx":
         session, spec = open_onnx(path, device, threads)
         return OnnxEngine(session, device), spec
     if path.suffix in (".onnx", ".xml"):
-        from deploy.openvino_file import read_openvino
+        from rankiqa.engines.openvino import read_openvino
 
         if not path.is_file():
             raise WeightsError(f"{path}: no such file")

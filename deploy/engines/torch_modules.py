@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from deploy.engines.scorer import CHUNK
 from deploy.module import ExportModule
 from models.normalise import to_unit
-from models.spec import ModelSpec
-from utils.chunks import GPU
+from rankiqa.chunks import GPU
+from rankiqa.scorer import CHUNK
+from rankiqa.spec import ModelSpec
 from utils.errors import ConfigError, WeightsError
 
 

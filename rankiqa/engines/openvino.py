@@ -1,0 +1,73 @@
+"""OpenVINO as an engine, on the CPU."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankiqa.engines.file_kinds import what_is
+from rankiqa.engines.onnx import stored_spec
+from rankiqa.errors import WeightsError
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
+
+SPEC_PATH = ["rankiqa", "model_spec"]
+
+
+class OpenVinoEngine:
+    """Runs an `openvino.Model`; every calling thread has an inference request of its own.
+
+    Args:
+        model: its input is "images", one of its outputs "logits".
+        threads: of the CPU for all requests together; None: all cores.
+        streams: requests that run side by side; None: OpenVINO's choice for one request at a time.
+    """
+
+    name = "openvino"
+    device = "cpu"
+    chunk = 2  # is its fastest, by a few percent
+
+    def __init__(self, model: Any, threads: int | None = None, streams: int | None = None) -> None:
+        openvino = require("openvino", "OpenVINO")
+        # bf16, which newer processors would be given, changes scores in the third digit.
+        options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            options["INFERENCE_NUM_THREADS"] = threads
+        if streams is not None:
+            options |= {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams}
+        self._compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._logits = self._compiled.output("logits")
+        self._local = threading.local()
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """See Engine."""
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        images = crops.astype(np.float32)
+        images *= np.float32(1 / 255)
+        return self._local.request.infer({"images": images}, share_inputs=True)[self._logits].copy()
+
+
+def read_openvino(path: Path) -> tuple[Any, ModelSpec]:
+    """The `openvino.Model` in an .xml or .onnx file, and its spec.
+
+    Raises:
+        ConfigError: openvino is not installed.
+        WeightsError: not there, damaged, or without a ModelSpec.
+    """
+    openvino = require("openvino", f"{path}")
+    if path.suffix == ".xml" and path.is_file() and not path.with_suffix(".bin").is_file():
+        raise WeightsError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
+    try:
+        model = openvino.Core().read_model(str(path))
+    except RuntimeError as error:
+        form = "ONNX" if path.suffix == ".onnx" else "OpenVINO"
+        raise WeightsError(f"{path}: {what_is(path, form) or 'not a file that OpenVINO reads'}") from error
+    if path.suffix == ".onnx":
+        return model, stored_spec(path)
+    if not model.has_rt_info(SPEC_PATH):
+        raise WeightsError(
+            f"{path}: carries no ModelSpec; convert the checkpoint again by main.py --export openvino"
+        )
+    return model, ModelSpec.from_json(str(model.get_rt_info(SPEC_PATH).astype(str)), str(path))
