@@ -28,14 +28,12 @@ class Journal:
 
     def __init__(self, folder: Path, recipe: str) -> None:
         self.done: dict[tuple[str, str], list[Record]] = {}
-        self._header = {"recipe": recipe}
-        self._seen_header = False
-        self._log = AppendLog(folder / NAME, accept=self._accept)
+        self._log = AppendLog(folder / NAME, measure=lambda path: self._read(path, recipe))
         if self._log.resumed:
             for unfinished in folder.rglob(".*.partial"):  # what a killed run was writing
                 unfinished.unlink()
         else:
-            self._write(self._header)
+            self._write({"recipe": recipe})
 
     def add(self, scene: str, distortion_type: str, records: Sequence[Record]) -> None:
         """Note that the images of this scene and type are on disk."""
@@ -50,22 +48,28 @@ class Journal:
         self._log.close()
 
     def _write(self, content: dict[str, Any]) -> None:
-        self._log.append([json.dumps(content) + "\n"])
+        self._log.append(json.dumps(content) + "\n")
 
-    def _accept(self, line: str) -> bool:
-        """Enter one line of an earlier run into `done`; false where it can't be used."""
-        try:
-            content = json.loads(line)
-            if not self._seen_header:
-                self._seen_header = content == self._header
-                return self._seen_header
-            records = [_record(row) for row in content["records"]]
-            key = content["scene"], content["type"]
-        except (ValueError, KeyError, TypeError):
-            return False
+    def _read(self, path: Path, recipe: str) -> int:
+        """Fill `done` from the log of an earlier run; how many bytes of it can be kept."""
+        kept = 0
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    content = json.loads(line) if line.endswith(b"\n") else {}
+                    if kept:
+                        self._enter(content)
+                    elif content != {"recipe": recipe}:
+                        break
+                except (ValueError, KeyError, TypeError):  # torn, or of a version that wrote other fields
+                    break
+                kept += len(line)
+        return kept
+
+    def _enter(self, content: dict[str, Any]) -> None:
+        records = [_record(row) for row in content["records"]]
         if all(record.path.is_file() for record in records):
-            self.done[key] = records
-        return True
+            self.done[content["scene"], content["type"]] = records
 
 
 def make_all(tasks: Sequence[Task], recipes: dict[Path, str], workers: int) -> dict[Scene, list[Record]]:
