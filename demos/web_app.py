@@ -60,22 +60,31 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
     parser = program_parser("A page and a REST API that tell how good images look.")
     add = parser.add_argument
-    add("--model", type=Path, help="any model file (default: pretrained/default.pth)")
-    add("--engine", default="auto", help="auto, native, torch, onnx or openvino (default: auto)")
-    add("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    add("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in (default: 127.0.0.1)")
-    add("--port", type=int, default=7860, help="(default: 7860)")
+    add("--model", type=Path, help="model file of any format (default: pretrained/default.pth)")
+    add("--engine", default="auto", help="engine: auto, native, torch, onnx or openvino (default: auto)")
+    add("--device", default="cpu", help="device that computes: cpu or cuda (default: cpu)")
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address; 0.0.0.0 lets other machines in (default: 127.0.0.1)",
+    )
+    add("--port", type=int, default=7860, help="port to listen at (default: 7860)")
     key_help = (
-        "that clients must send as X-API-Key, and the page asks for (user: rankiqa); also RANKIQA_API_KEY"
+        "key that clients must send as X-API-Key and the page asks for (user: rankiqa); also RANKIQA_API_KEY"
     )
     add("--api_key", default=os.environ.get("RANKIQA_API_KEY"), help=key_help)
-    add("--max_megabytes", type=float, default=20, help="of one file (default: 20)")
-    add("--max_megapixels", type=float, default=50, help="of one image (default: 50)")
-    add("--max_files", type=int, default=16, help="of one request (default: 16)")
-    add("--max_requests", type=int, default=64, help="at once; more get status 429 (default: 64)")
-    add("--upload_seconds", type=float, default=30, help="for a request to arrive (default: 30)")
-    add("--score_seconds", type=float, default=60, help="from then to the answer (default: 60)")
-    add("--api_only", action="store_true", help="without the page; needs no gradio")
+    add("--max_megabytes", type=float, default=20, help="largest file in megabytes (default: 20)")
+    add("--max_megapixels", type=float, default=50, help="largest image in megapixels (default: 50)")
+    add("--max_files", type=int, default=16, help="most files per request (default: 16)")
+    add(
+        "--max_requests",
+        type=int,
+        default=64,
+        help="requests at once; more get status 429 (default: 64)",
+    )
+    add("--upload_seconds", type=float, default=30, help="seconds for a request to arrive (default: 30)")
+    add("--score_seconds", type=float, default=60, help="seconds from then to the answer (default: 60)")
+    add("--api_only", action="store_true", help="serve the API without the page; needs no gradio")
     return parser.parse_args(argv)
 
 

@@ -31,8 +31,14 @@ def main(argv: list[str] | None = None) -> None:
     """Write the mean."""
     parser = program_parser(__doc__)
     add = parser.add_argument
-    add("models", type=Path, nargs="+", metavar="MODEL.pth", help="two or more, as --resume takes them")
-    add("--out", type=Path, required=True, metavar="FILE.pth", help="the mean, in float32")
+    add(
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="MODEL.pth",
+        help="two or more checkpoints",
+    )
+    add("--out", type=Path, required=True, metavar="FILE.pth", help="file for the averaged model, in float32")
     args = parser.parse_args(argv)
     write_mean(args.models, args.out)
     print(f"{args.out}: the mean of {len(args.models)} models; take its percentiles by main.py --calibrate")

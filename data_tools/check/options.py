@@ -44,7 +44,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--ignore", type=_names, default=frozenset(), metavar="PROBLEM,...",
         help="problems that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
-        help="more are oversized, such as 500M; as for main.py (default: %(default)s)")  # fmt: skip
+        help="most pixels of an image, such as 500M; as for main.py (default: %(default)s)")  # fmt: skip
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
-        help="processes (default: all cores, here %(default)s)")  # fmt: skip
+        help="number of processes (default: all cores, here %(default)s)")  # fmt: skip
     return parser

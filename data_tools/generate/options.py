@@ -36,10 +36,15 @@ def _parser(types: str, description: str | None) -> argparse.ArgumentParser:
         "--data",
         type=Path,
         metavar="DIR",
-        help="references; they stay, and the output goes beside them",
+        help="folder of references; they stay, and the output goes beside them",
     )
-    add("--refs", type=Path, metavar="DIR", help="references to be divided among --out/train, val and test")
-    add("--out", type=Path, metavar="DIR", help="where the three splits go (with --refs)")
+    add(
+        "--refs",
+        type=Path,
+        metavar="DIR",
+        help="folder of references to be divided among --out/train, val and test",
+    )
+    add("--out", type=Path, metavar="DIR", help="folder for the three splits (with --refs)")
     add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
         help="shares of the scenes (default: 0.8 0.1 0.1)")  # fmt: skip
     add("--types", "--set", default=types, metavar="LIST",
@@ -64,10 +69,15 @@ def _parser(types: str, description: str | None) -> argparse.ArgumentParser:
         help="with --label rank: also pairs of two types, where all metrics agree clearly",
     )
     add("--min_gap", type=share, default=0.15, metavar="SHARE",
-        help="how far apart a pair across types is for every metric, as a share of all images "
+        help="distance of a pair across types for every metric, as a share of all images "
         "(default: %(default)s)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="of noise and split (default: %(default)s)")
-    add("--format", choices=("png", "bmp"), default="png", help="of written images (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of noise and split (default: %(default)s)")
+    add(
+        "--format",
+        choices=("png", "bmp"),
+        default="png",
+        help="format of written images (default: %(default)s)",
+    )
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
-        help="processes (default: all cores, here %(default)s)")  # fmt: skip
+        help="number of processes (default: all cores, here %(default)s)")  # fmt: skip
     return parser

@@ -64,7 +64,11 @@ def main(argv: list[str] | None = None) -> None:
     """Copy the photographs."""
     parser = program_parser(__doc__)
     parser.add_argument(
-        "--out", type=Path, default=Path("data/refimgs"), metavar="DIR", help="folder (default: %(default)s)"
+        "--out",
+        type=Path,
+        default=Path("data/refimgs"),
+        metavar="DIR",
+        help="folder for the photographs (default: %(default)s)",
     )
     args = parser.parse_args(argv)
     written = copy_photos(args.out)

