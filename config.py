@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.names import ENGINES, FORMATS, OUTPUTS, format_name
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from rankiqa.decoding.limits import MAX_PIXELS
-from utils.argument_types import (
+from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
     criterion_name,

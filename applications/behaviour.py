@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from applications.continuing import flags_of
-from applications.predict import describe, model_file, open_scorer
+from applications.scorer_setup import open_scorer
 from config import Config
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of
@@ -22,6 +22,7 @@ from distortions.registry import MIN_SIDE
 from distortions.variants import alike, worse
 from metrics.behaviour import TOLERANCE, Behaviour
 from rankiqa.batch.folders import find_images
+from rankiqa.batch.run import describe
 from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
 from rankiqa.terminal.log import setup_console
@@ -48,10 +49,8 @@ class Trial:
 def run(config: Config) -> int:
     """Print the tables and write metrics.json into logs/<run>/; 0."""
     setup_console()
-    model = model_file(config)
     images = _images(config)
-    threads = config.threads or usable_cores()
-    scorer = open_scorer(config, model, threads)
+    scorer, model = open_scorer(config, len(images))
     logging.info("%s", describe(scorer, model))
     behaviour = judge(scorer, images, min(config.workers, usable_cores()), config.seed)
     tables = report(behaviour)

@@ -125,7 +125,7 @@ def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> d
 def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> None:
     cores = usable_cores()
     spec = opened(model)[1]
-    fast = load_scorer(model, threads=cores, engine="auto", streams=cores)
+    fast = load_scorer(model, threads=cores, engine="auto")
     forward_alone(64, fast, cores)  # warms up
     few = paths[:: max(1, len(paths) // 60)]
     every = len(paths)
@@ -143,7 +143,7 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
         "forward alone": (lambda: forward_alone(every, fast, cores), every),
     }
     if int8:
-        quick = load_scorer(int8, threads=cores, streams=cores)
+        quick = load_scorer(int8, threads=cores)
         forward_alone(64, quick, cores)
         works["--predict, INT8"] = (lambda: by_predict(paths, quick, cores), every)
         works["forward alone, INT8"] = (lambda: forward_alone(every, quick, cores), every)

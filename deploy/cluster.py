@@ -53,7 +53,7 @@ class ScoringActor:
         with tempfile.TemporaryDirectory() as folder:
             for suffix, content in parts.items():
                 (Path(folder) / name).with_suffix(suffix).write_bytes(content)
-            self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine, streams=cores)
+            self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine)
         self._cores, self._decoding = cores, (full_decode, max_pixels)
 
     def __call__(self, piece: dict[str, Any]) -> dict[str, Any]:

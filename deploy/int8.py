@@ -83,7 +83,7 @@ def export_int8(
         plain = staged.path.with_name(f"float{path.suffix}")
         _write_both(module, spec, name, plain, staged.path, _Crops(images, calibrating))
         float_scores = _scores(TorchEngine(module), spec, images, judges)
-        engines = [load_engine(file, "cpu", None, "native", None)[0] for file in (staged.path, plain)]
+        engines = [load_engine(file, "cpu", None, "native")[0] for file in (staged.path, plain)]
         scores = _scores(engines[0], spec, images, judges)
         report = Int8Report(
             srcc=float(spearmanr(scores, float_scores).statistic),

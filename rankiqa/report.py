@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import random
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,58 +31,75 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 class Summary:
-    """What a page needs of any number of rows, in a constant space.
+    """What a page needs of any number of rows: eight bytes of each, and no more than MOST_ROWS whole.
 
     Attributes:
         good, bad: numbers of rows.
         best, worst: rows, the extreme one first.
-        table: every row up to MOST_ROWS; of more, an even sample, and the extremes.
-        counts, edges: the histogram.
+        table: every row up to MOST_ROWS; of more, an even sample.
     """
 
-    def __init__(self, rows: Callable[[], Iterator[Row]]) -> None:
-        self.good = self.bad = 0
-        low, high, total = np.inf, -np.inf, 0.0
-        for row in rows():
+    def __init__(self) -> None:
+        self.bad = 0
+        self.table: list[Row] = []
+        self._scores = array("d")
+        self._ends: dict[int, list[tuple[float, int, Row]]] = {
+            1: [],
+            -1: [],
+        }  # heaps
+        self._rng = random.Random(0)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take in some rows."""
+        for row in rows:
+            count = len(self._scores) + self.bad
+            if len(self.table) < MOST_ROWS:
+                self.table.append(row)
+            elif (place := self._rng.randrange(count + 1)) < MOST_ROWS:
+                self.table[place] = row
             if row.score is None:
                 self.bad += 1
                 continue
-            self.good += 1
-            total += row.score
-            low, high = min(low, row.score), max(high, row.score)
-        self.mean = total / self.good if self.good else float("nan")
-        scored = (row for row in rows() if row.score is not None)
-        self.best = heapq.nlargest(SHOWN, scored, key=_score)
-        self.worst = heapq.nsmallest(SHOWN, (row for row in rows() if row.score is not None), key=_score)
-        self.edges = (
-            np.linspace(low, high if high > low else low + 1, BINS + 1) if self.good else np.arange(2.0)
-        )
-        self.counts = np.zeros(len(self.edges) - 1, int)
-        self.table: list[Row] = []
-        self._second_pass(rows())
+            self._scores.append(row.score)
+            for sign, heap in self._ends.items():
+                entry = (sign * row.score, -count, row)  # of equal scores the first ones are kept
+                (heapq.heappush if len(heap) < SHOWN else heapq.heappushpop)(heap, entry)
 
-    def _second_pass(self, rows: Iterator[Row]) -> None:
-        rng = random.Random(0)
-        for number, row in enumerate(rows):
-            if row.score is not None:
-                place = np.searchsorted(self.edges, row.score, side="right") - 1
-                self.counts[min(int(place), len(self.counts) - 1)] += 1
-            if len(self.table) < MOST_ROWS:
-                self.table.append(row)
-            elif (place := rng.randrange(number + 1)) < MOST_ROWS:
-                self.table[place] = row
+    @property
+    def good(self) -> int:
+        """Rows with a score."""
+        return len(self._scores)
+
+    @property
+    def mean(self) -> float:
+        """Of the scores; NaN where there is none."""
+        return float(np.mean(self._scores)) if self.good else float("nan")
+
+    @property
+    def best(self) -> list[Row]:
+        """The highest scores, the best first."""
+        return [row for *_, row in sorted(self._ends[1], reverse=True)]
+
+    @property
+    def worst(self) -> list[Row]:
+        """The lowest scores, the worst first."""
+        return [row for *_, row in sorted(self._ends[-1], reverse=True)]
+
+    def histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """(counts, edges) of the scores."""
+        scores = np.asarray(self._scores)
+        if not self.good:
+            return np.zeros(1, int), np.arange(2.0)
+        low, high = float(scores.min()), float(scores.max())
+        return np.histogram(scores, np.linspace(low, high if high > low else low + 1, BINS + 1))
 
 
-def _score(row: Row) -> float:
-    return row.score if row.score is not None else float("nan")
-
-
-def write_report(path: Path, rows: Callable[[], Iterator[Row]], spec: ModelSpec) -> None:
+def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
     """Write the page.
 
     Args:
         path: of the HTML file.
-        rows: gives an iterator over all rows, as often as it is called.
+        summary: of all rows.
         spec: of the model that scored.
 
     Raises:
@@ -89,13 +107,13 @@ def write_report(path: Path, rows: Callable[[], Iterator[Row]], spec: ModelSpec)
     """
     jinja2 = require("jinja2", "--report")
     plotly = require("plotly.offline", "--report", "plotly")
-    summary = Summary(rows)
     loader = jinja2.FileSystemLoader(TEMPLATES)
     template = jinja2.Environment(loader=loader, autoescape=True).get_template("report.html")
     parent = path.resolve().parent
+    counts, edges = summary.histogram()
     facts = {
-        "scores": [int(count) for count in summary.counts],
-        "edges": [round(float(edge), 6) for edge in summary.edges],
+        "scores": counts.tolist(),
+        "edges": [round(float(edge), 6) for edge in edges],
         "rows": [_table_row(row, parent) for row in summary.table],
     }
     text = template.render(

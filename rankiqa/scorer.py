@@ -1,18 +1,22 @@
 """From images to scores by any engine."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
+from rankiqa.batch.storage import read_image
 from rankiqa.chunks import Chunks
+from rankiqa.cores import usable_cores
 from rankiqa.score import average_crops, deviation, distribution, score
 from rankiqa.spec import ModelSpec
 from rankiqa.views import View
 
-CHUNK = 4  # crops a forward: on CPUs more than this gains nothing, and a last chunk wastes less
+WINDOW = 16  # images for each stream that are in memory at once in `Scorer.score`
 
 
 class Engine(Protocol):
@@ -21,12 +25,14 @@ class Engine(Protocol):
     Attributes:
         name: of the kind.
         device: "cpu" or "cuda".
-        chunk: crops a forward, at which it is fastest.
+        chunk: crops per forward, at which it is fastest.
+        streams: forwards that run side by side, each on a core of its own; 1 for engines that use all cores.
     """
 
     name: str
     device: str
     chunk: int
+    streams: int
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """uint8 RGB (B, 3, H, W) -> float32 logits (B, N)."""
@@ -56,17 +62,18 @@ class Scorer:
     Args:
         engine: runs the network.
         spec: from the same file.
-        chunk: crops a forward; None: what suits the engine.
+        chunk: crops per forward; None: what suits the engine.
     """
 
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
         self._chunks = Chunks(chunk or engine.chunk)
+        self._pool = ThreadPoolExecutor(engine.streams, "forward") if engine.streams > 1 else None
         self.view = View(spec.view, spec.image_size, spec.patches)
 
     @property
     def chunk(self) -> int:
-        """Crops a forward."""
+        """Crops per forward."""
         return self._chunks.size
 
     @property
@@ -76,12 +83,41 @@ class Scorer:
 
     @property
     def group(self) -> int:
-        """Images that are best scored together: on a GPU those whose crops fill a forward."""
-        return max(1, self.chunk // self.view.crops) if self.on_gpu else self.chunk
+        """Images that are best scored together: as many as keep all cores, or a GPU, busy."""
+        if self.on_gpu:
+            return max(1, self.chunk // self.view.crops)
+        return self.chunk * self.engine.streams
 
-    def score(self, images: Sequence[Image.Image]) -> Scores:
-        """The scores of 8-bit RGB images of any size."""
-        return self.score_crops(np.stack([self.view.evaluate(image) for image in images]))
+    def score(self, images: Image.Image | str | Path | Sequence[Image.Image | str | Path]) -> Scores:
+        """The scores of images of any size, or of the files that hold them.
+
+        Args:
+            images: one, or M; 8-bit RGB images of Pillow, or paths and URLs, which are decoded in threads.
+
+        Raises:
+            ImageError: a file that can't be read.
+        """
+        several = [images] if isinstance(images, Image.Image | str | Path) else list(images)
+        window = WINDOW * max(self.engine.streams, 1)
+        parts = [
+            self._score_some(several[start : start + window]) for start in range(0, len(several), window)
+        ]
+        if not parts:
+            return Scores(np.empty(0, np.float32), None)
+        probs = [part.probs for part in parts if part.probs is not None]
+        return Scores(
+            np.concatenate([part.scores for part in parts]), np.concatenate(probs) if probs else None
+        )
+
+    def _score_some(self, images: Sequence[Image.Image | str | Path]) -> Scores:
+        with ThreadPoolExecutor(usable_cores(), "decode") as pool:
+            crops = list(pool.map(self._crops_of, images))
+        return self.score_crops(np.stack(crops))
+
+    def _crops_of(self, image: Image.Image | str | Path) -> np.ndarray:
+        if not isinstance(image, Image.Image):
+            image = read_image(str(image), self.view.needs)[0]
+        return self.view.evaluate(image if image.mode == "RGB" else image.convert("RGB"))
 
     def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
         """The scores of images that are crops already.
@@ -107,4 +143,11 @@ class Scorer:
                 part = np.concatenate([part, np.repeat(part[:1], whole - count, axis=0)])
             return self.engine(part)[:count]
 
-        return np.concatenate(self._chunks.run(forward, len(flat))).reshape(*crops.shape[:2], -1)
+        if self._pool is None:
+            parts = self._chunks.run(forward, len(flat))
+        else:
+            size = self.chunk
+            parts = list(
+                self._pool.map(lambda at: forward(slice(at, at + size), size), range(0, len(flat), size))
+            )
+        return np.concatenate(parts).reshape(*crops.shape[:2], -1)

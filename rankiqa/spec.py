@@ -11,6 +11,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 
 Triple = tuple[float, float, float]
+_IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
 MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
@@ -29,7 +30,7 @@ class ModelSpec:
         score_range: (lowest, highest) score seen in validation.
         score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
         versions: of the packages that made the weights.
-        licence, provenance: of the weights, in words, where they were given.
+        license, provenance: of the weights, in words, where they were given; files spell the key "licence".
     """
 
     arch: str
@@ -43,7 +44,7 @@ class ModelSpec:
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
     versions: dict[str, str] = field(default_factory=dict)
-    licence: str | None = None
+    license: str | None = None
     provenance: str | None = None
 
     def with_(self, **changes: Any) -> "ModelSpec":
@@ -66,7 +67,8 @@ class ModelSpec:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, fit for JSON and for `torch.load(weights_only=True)`."""
         return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+            _IN_FILES.get(key, key): list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
         }
 
     def to_json(self) -> str:
@@ -83,8 +85,10 @@ class ModelSpec:
         if "arch" not in values:
             raise WeightsError(f"{where}: holds no ModelSpec with an 'arch'")
         known = {item.name for item in fields(cls)}
+        names = {old: new for new, old in _IN_FILES.items()}
         tuples: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+            names.get(key, key): tuple(value) if isinstance(value, list) else value
+            for key, value in values.items()
         }
         return cls(**{key: value for key, value in tuples.items() if key in known})
 

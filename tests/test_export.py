@@ -111,7 +111,7 @@ def test_the_command_writes_several_at_once(
     assert out.count("largest difference") == 3
     assert "3 real crops" in out
     _, spec = open_pt2(root / "checkpoints" / f"{arch}.pt2")
-    assert (spec.licence, spec.provenance, spec.mean) == ("CC0-1.0", "a test", (0.4, 0.5, 0.6))
+    assert (spec.license, spec.provenance, spec.mean) == ("CC0-1.0", "a test", (0.4, 0.5, 0.6))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_jit_stores_what_is_said_of_the_weights(workplace: Callable[..., Path]) 
     write_checkpoint(Path("a.pth"))
     assert main("--jit --resume a.pth --licence CC0-1.0 --provenance here".split()) == 0
     _, spec = open_torchscript("checkpoints/jit_mobilenet_v3_small.pt")
-    assert (spec.licence, spec.provenance, spec.mean) == ("CC0-1.0", "here", (0.4, 0.5, 0.6))
+    assert (spec.license, spec.provenance, spec.mean) == ("CC0-1.0", "here", (0.4, 0.5, 0.6))
 
 
 class Bomb:

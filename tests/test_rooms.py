@@ -92,8 +92,10 @@ def without_type_checking(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def parts_of(room: str) -> list[str]:
-    """The modules of a room; programs in the layers are none of its parts."""
-    return [name for name in modules() if room_of(name) == room and not (room in ROOMS and is_program(name))]
+    """The modules of a room; the programs in utils are entry points, none of its parts."""
+    return [
+        name for name in modules() if room_of(name) == room and not (room == "utils" and is_program(name))
+    ]
 
 
 def allowed(room: str) -> set[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from data_tools.check.problems import PROBLEMS
 from rankiqa.cores import usable_cores
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.terminal.argument_types import pixel_count, positive_int
 from rankiqa.terminal.entry import program_parser
-from utils.argument_types import pixel_count, positive_int
 
 
 def parse_options(argv: list[str] | None, description: str | None) -> argparse.Namespace:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rankiqa.terminal.argument_types import share
 from rankiqa.terminal.entry import program, program_parser
-from utils.argument_types import share
 from utils.errors import ConfigError
 
 

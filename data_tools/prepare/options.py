@@ -5,8 +5,8 @@ import math
 from pathlib import Path
 
 from public_datasets.registry import plain
+from rankiqa.terminal.argument_types import bounded_float, criterion_name, positive_int
 from rankiqa.terminal.entry import program_parser
-from utils.argument_types import bounded_float, criterion_name, positive_int
 
 
 def parse_options(argv: list[str] | None, description: str | None) -> argparse.Namespace:

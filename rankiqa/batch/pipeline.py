@@ -14,10 +14,11 @@ from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ImageError
 from rankiqa.memory import keep_freed_memory
 from rankiqa.score import percentile
-from rankiqa.scorer import CHUNK, Scorer
+from rankiqa.scorer import Scorer
 from rankiqa.spec import ModelSpec
 
-AHEAD = 4  # groups that are decoded before they are needed, for each thread that decodes
+AHEAD = 16  # images that are decoded before they are needed, for each thread that decodes
+FORWARDS = 2  # groups in the network at once: when the forwards of one run out, those of the next begin
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,13 @@ def score_paths(
     """
     keep_freed_memory()  # large images decode 1.6 times as fast
     fit = None if full_decode else scorer.view.needs
-    forwards = _forwards(scorer, decoders)
-    window = max(AHEAD * min(scorer.chunk, CHUNK) * max(decoders, forwards), 3 * scorer.group)
+    window = max(AHEAD * decoders, 3 * scorer.group)
     source = iter(paths)
     decoding: deque[Future[Decoded]] = deque()
     running: deque[Future[list[Row]]] = deque()
     with (
         ThreadPoolExecutor(decoders, "decode") as decode_pool,
-        ThreadPoolExecutor(forwards, "forward") as forward_pool,
+        ThreadPoolExecutor(FORWARDS, "group") as forward_pool,
     ):
         try:
             while True:
@@ -69,20 +69,13 @@ def score_paths(
                     break
                 group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
                 running.append(forward_pool.submit(score_group, group, scorer))
-                while len(running) > 2 * forwards:
+                while len(running) > 2 * FORWARDS:
                     yield running.popleft().result()
             while running:
                 yield running.popleft().result()
         finally:
             for future in decoding:
                 future.cancel()
-
-
-def _forwards(scorer: Scorer, cores: int) -> int:
-    """Threads that run the network."""
-    if scorer.engine.name == "openvino":
-        return cores
-    return 2 if scorer.on_gpu else 1  # one packs the next crops while the GPU computes those of the other
 
 
 def decode_path(

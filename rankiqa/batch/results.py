@@ -1,6 +1,7 @@
 """Rows of scores as CSV, JSON lines or Parquet."""
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +39,10 @@ class Row:
     width: int | None = None
     height: int | None = None
     error: str = ""
+
+    def cells(self) -> list[Any]:
+        """The values in the order of COLUMNS."""
+        return [getattr(self, name) for name in COLUMNS]
 
 
 class Counts:
@@ -97,21 +102,29 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
             file.writelines(to_line(row) for row in rows)
             return
         # floats in full, so that a file that is read back gives the same rows
-        write_csv(file, chain([COLUMNS], (list(asdict(row).values()) for row in rows)))
+        write_csv(file, chain([COLUMNS], (row.cells() for row in rows)))
 
 
-def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
+def rows_as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of cells as text; see `write_csv`."""
+    text = io.StringIO(newline="")
+    write_csv(text, rows)
+    return text.getvalue()
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None, suffix: str | None = None) -> Iterator[Row]:
     """The rows of a file that this module wrote, one at a time.
 
     Args:
         path: of any of the formats.
         columns: of Parquet, those to read, with `path` among them; the others are left at their defaults.
+        suffix: of the format, where `path` ends otherwise.
 
     Raises:
         ConfigError: Parquet without pyarrow.
         DataError: the file holds something else.
     """
-    suffix = path.suffix.lower()
+    suffix = suffix or path.suffix.lower()
     try:
         if suffix == ".parquet":
             parquet = require("pyarrow.parquet", f"{path}")
@@ -137,8 +150,6 @@ def _row_of_text(values: dict[str, str]) -> Row:
 
 
 def _text(raw: Any) -> Any:
-    import io
-
     class Text(io.TextIOWrapper):
         def close(self) -> None:  # the raw file is flushed to disk and closed by atomic_write
             self.flush()

@@ -9,27 +9,35 @@ from rankiqa.chunks import GPU
 from rankiqa.engines.file_kinds import what_is
 from rankiqa.errors import ConfigError, WeightsError
 from rankiqa.optional import installed, require
-from rankiqa.scorer import CHUNK
 from rankiqa.spec import ModelSpec
 
 SPEC_KEY = "model_spec"
 
 
 class OnnxEngine:
-    """Runs an ONNX file whose input is "images" and whose second output is "logits"."""
+    """Runs an ONNX file whose input is "images" and whose second output is "logits".
+
+    On a CPU each crop is a forward of its own on one core: as many crops side by side as there are cores are
+    faster than one forward on all cores, and no score depends on the company of its image.
+
+    Args:
+        session: of `open_onnx`.
+        device: "cpu" or "cuda".
+        streams: forwards side by side.
+    """
 
     name = "onnx"
 
-    def __init__(self, session: Any, device: str = "cpu") -> None:
+    def __init__(self, session: Any, device: str = "cpu", streams: int = 1) -> None:
         self._session, self.device = session, device
-        self.chunk = CHUNK if device == "cpu" else GPU
+        self.chunk, self.streams = (1, streams) if device == "cpu" else (GPU, 1)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
         return self._session.run(["logits"], {"images": crops.astype(np.float32) / np.float32(255)})[0]
 
 
-def open_onnx(path: Path, device: str = "cpu", threads: int | None = None) -> tuple[Any, ModelSpec]:
+def open_onnx(path: Path, device: str = "cpu") -> tuple[Any, ModelSpec]:
     """An `onnxruntime.InferenceSession` and the spec, from the file alone.
 
     Raises:
@@ -39,8 +47,7 @@ def open_onnx(path: Path, device: str = "cpu", threads: int | None = None) -> tu
     runtime = require("onnxruntime", f"{path}")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1  # see OnnxEngine
     providers = ["CPUExecutionProvider"]
     if device.startswith("cuda"):
         if not runs_on_gpus():

@@ -68,6 +68,6 @@ def about(scorer: Scorer) -> Model:
         view=spec.view,
         criterion=spec.criterion,
         score_range=list(spec.score_range) if spec.score_range else None,
-        licence=spec.licence,
+        licence=spec.license,
         provenance=spec.provenance,
     )
