@@ -4,7 +4,8 @@ import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from deploy.names import ENGINES, FORMATS, OUTPUTS, format_name
+from deploy.formats import FORMATS, format_name
+from deploy.names import ENGINES, OUTPUTS
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.terminal.argument_types import (

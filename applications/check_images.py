@@ -5,10 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from models.normalise import to_unit
 from rankiqa.batch.folders import find_images
 from rankiqa.image import read_rgb
 from rankiqa.spec import ModelSpec
@@ -19,8 +16,8 @@ IMAGES = 8
 DEMO_IMAGES = Path(__file__).resolve().parent.parent / "demos" / "images"
 
 
-def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
-    """Crops of a few images of DATA, or of the demo's: (M, 3, H, W) in [0, 1]; None when there are none."""
+def real_crops(data: Path, spec: ModelSpec) -> np.ndarray | None:
+    """Crops of a few images of DATA, or of the demo's: uint8 (M, 3, H, W); None when there are none."""
     view = View(spec.view, spec.image_size, spec.patches)
     crops: list[np.ndarray] = []
     for path in _candidates(data):
@@ -28,7 +25,7 @@ def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
             crops.append(view.evaluate(read_rgb(path)))
         except ImageError as error:
             logging.warning("%s", error)
-    return to_unit(torch.from_numpy(np.concatenate(crops))) if crops else None
+    return np.concatenate(crops) if crops else None
 
 
 def _candidates(data: Path) -> list[Path]:

@@ -52,7 +52,7 @@ def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
 def _of_checkpoint(config: Config, model: Path, device: str, threads: int, count: int) -> rankiqa.Scorer:
     from applications.model_setup import trained_model
     from deploy.engines.loading import choose_engine, engine_of_module
-    from deploy.exporting import export_module
+    from deploy.export import export_module
 
     engine = choose_engine(model, device, config.engine, count)
     network, spec, _ = trained_model(replace(config, resume=model))

@@ -100,7 +100,7 @@ CHANGES = (
 def backbone(resume: Path | None) -> nn.Module:
     """The network in evaluation mode."""
     if resume is not None:
-        from deploy.engines.torch_modules import open_checkpoint
+        from deploy.formats.half import open_file as open_checkpoint
 
         module, _ = open_checkpoint(resume)
         return module.network.eval()

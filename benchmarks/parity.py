@@ -27,8 +27,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from deploy.engines import load_scorer
-from deploy.engines.torch_modules import open_checkpoint
-from deploy.exporting import export
+from deploy.export import export
+from deploy.formats.half import open_file as open_checkpoint
 from deploy.int8 import export_int8
 from deploy.module import ExportModule
 from models import create_model

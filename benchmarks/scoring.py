@@ -23,7 +23,7 @@ import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from deploy.engines import Scorer, load_scorer  # noqa: E402
-from deploy.engines.torch_modules import open_checkpoint  # noqa: E402
+from deploy.formats.half import open_file as open_checkpoint  # noqa: E402
 from models.normalise import to_unit  # noqa: E402
 from rankiqa.batch.folders import find_images  # noqa: E402
 from rankiqa.batch.inputs import collect  # noqa: E402

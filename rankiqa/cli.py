@@ -144,8 +144,7 @@ def _info(arguments: argparse.Namespace) -> int:
         "view": f"{spec.view}, {size}, {scorer.view.crops} per image",
         "license": spec.license or "not stated",
         "provenance": spec.provenance or "not stated",
-        "made with": ", ".join(f"{name} {version}" for name, version in spec.versions.items())
-        or "not stated",
+        "made with": versions or "not stated",
     }
     for name, text in lines.items():
         print(f"{name + ':':<14}{text}")

@@ -8,7 +8,7 @@ import torch
 
 from deploy.engines import load_scorer
 from deploy.engines.loading import choose_engine, usable_device
-from deploy.exporting import export
+from deploy.export import export
 from models import create_model
 from rankiqa.spec import ModelSpec
 from tests.conftest import texture

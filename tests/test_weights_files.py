@@ -10,9 +10,9 @@ from torch import Tensor
 from torchvision.models import swin_transformer as torchvision_swin
 
 from deploy.engines import load_scorer
-from deploy.exporting import export
-from deploy.operators import is_known
-from deploy.torchscript import SPEC_ENTRY
+from deploy.export import export
+from deploy.formats.operators import is_known
+from deploy.formats.torchscript import SPEC_ENTRY
 from main import main
 from models import create_model
 from models.vit_any_size import AnySizeViT

@@ -1,13 +1,13 @@
 """From a file to a scorer, by its suffix."""
 
+import importlib
 import logging
 from pathlib import Path
 
 import torch
 
-from deploy.engines.torch_modules import TorchEngine, open_checkpoint, require_device
-from deploy.pt2 import open_pt2
-from deploy.torchscript import open_torchscript
+from deploy.engines.torch_modules import TorchEngine, require_device
+from deploy.formats import OPENED_BY_TORCH
 from rankiqa.cores import usable_cores
 from rankiqa.engines import RUNS as RUNTIME
 from rankiqa.engines import open_model
@@ -62,8 +62,8 @@ def load_engine(path: Path, device: str, threads: int | None, engine: str) -> tu
         torch.set_num_threads(threads)
     if path.suffix in RUNTIME:
         return open_model(path, kind, device, threads)
-    opening = {".pth": open_checkpoint, ".pt": open_torchscript, ".pt2": open_pt2}[path.suffix]
-    module, spec = opening(path, device)
+    home = importlib.import_module(f"deploy.formats.{OPENED_BY_TORCH[path.suffix]}")
+    module, spec = home.open_file(path, device)
     return engine_of_module(module, spec, device, threads, kind), spec
 
 
@@ -72,7 +72,7 @@ def engine_of_module(
 ) -> Engine:
     """The engine `kind`, "torch" or "openvino", for a module that maps pixels to (score, logits)."""
     if kind == "openvino":
-        from deploy.openvino_file import convert
+        from deploy.formats.openvino import convert
 
         return OpenVinoEngine(convert(module, spec), threads or usable_cores())
     return TorchEngine(module, device)

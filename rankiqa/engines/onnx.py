@@ -34,7 +34,15 @@ class OnnxEngine:
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
-        return self._session.run(["logits"], {"images": crops.astype(np.float32) / np.float32(255)})[0]
+        return self._run(crops, ["logits"])[0]
+
+    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), both as the file gives them."""
+        score, logits = self._run(crops, ["score", "logits"])
+        return score, logits
+
+    def _run(self, crops: np.ndarray, names: list[str]) -> list[np.ndarray]:
+        return self._session.run(names, {"images": crops.astype(np.float32) / np.float32(255)})
 
 
 def open_onnx(path: Path, device: str = "cpu") -> tuple[Any, ModelSpec]:

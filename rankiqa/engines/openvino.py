@@ -43,11 +43,19 @@ class OpenVinoEngine:
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
+        return self._infer(crops)[self._logits].copy()
+
+    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), both as the file gives them."""
+        answer = self._infer(crops)
+        return answer["score"].copy(), answer["logits"].copy()
+
+    def _infer(self, crops: np.ndarray) -> Any:
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
         images = crops.astype(np.float32)
         images *= np.float32(1 / 255)
-        return self._local.request.infer({"images": images}, share_inputs=True)[self._logits].copy()
+        return self._local.request.infer({"images": images}, share_inputs=True)
 
 
 def read_openvino(path: Path) -> tuple[Any, ModelSpec]:

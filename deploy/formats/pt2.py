@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from deploy.formats.operators import is_known
+from deploy.formats.torchscript import SPEC_ENTRY
 from deploy.module import random_images
-from deploy.operators import is_known
-from deploy.torchscript import SPEC_ENTRY
 from rankiqa.engines.file_kinds import what_is
 from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 
 # torch.export.load resolves operators by getattr from `torch`, hands sizes to sympy, which evaluates them,
 # and names to a generator of Python code. A file is opened only when all its strings are of the plain kinds
-# that `write_pt2` leaves in it.
+# that `write` leaves in it.
 _OPERATOR = re.compile(r"torch\.ops\.aten\.(\w+)(\.\w+)?")
 _OF_SIZES = {f"_operator.{name}" for name in "getitem add sub mul floordiv ge le eq ne".split()}
 _NAME = re.compile(r"[\w.+-]*")  # RegNet calls its blocks block4-5
@@ -37,7 +37,7 @@ _ENTRY = re.compile(
 _LARGEST = 2**26  # bytes of a JSON or of the sample inputs: a real graph has under a million
 
 
-def write_pt2(module: nn.Module, spec: ModelSpec, path: Path) -> None:
+def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Write `module`, on the CPU and in evaluation mode, with a dynamic batch.
 
     Raises:
@@ -59,7 +59,7 @@ def write_pt2(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     save(program, path, extra_files={SPEC_ENTRY: spec.to_json()})
 
 
-def open_pt2(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpec]:
+def open_file(path: str | Path, device: str = "cpu") -> tuple[nn.Module, ModelSpec]:
     """The module and its spec, from the file alone.
 
     Raises:

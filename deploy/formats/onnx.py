@@ -19,18 +19,23 @@ from utils.errors import ExportError
 OPSET = 20
 
 
-def write_onnx(module: nn.Module, spec: ModelSpec, path: Path) -> None:
+def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Write `module`, on the CPU and in evaluation mode: input "images", outputs "score" and "logits".
 
     Raises:
         ConfigError: onnx or onnxscript is not installed.
         ExportError: torch.onnx can't convert it.
     """
+    save_onnx(exported(module, spec, path), spec, path)
+
+
+def exported(module: nn.Module, spec: ModelSpec, path: Path, optimize: bool = True) -> Any:
+    """The `onnx.ModelProto` of `module`, by way of a file at `path`; see `write` on what is raised."""
     onnx = require("onnx", "--export onnx")
     require("onnxscript", "--export onnx")
     batch = torch.export.Dim("batch", min=1)
     try:
-        with warnings.catch_warnings(), torch.no_grad(), _silent():
+        with warnings.catch_warnings(), torch.no_grad(), silent():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module,
@@ -43,6 +48,7 @@ def write_onnx(module: nn.Module, spec: ModelSpec, path: Path) -> None:
                 input_names=["images"],
                 output_names=["score", "logits"],
                 dynamic_shapes=({0: batch},),
+                optimize=optimize,
             )
     except Exception as error:  # torch.onnx has no common class for what it can't convert
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -51,7 +57,7 @@ def write_onnx(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     model.graph.doc_string = ""
     for node in model.graph.node:  # names of the source's files and lines
         del node.metadata_props[:]
-    save_onnx(model, spec, path)
+    return model
 
 
 def save_onnx(model: Any, spec: ModelSpec, path: Path) -> None:
@@ -63,7 +69,7 @@ def save_onnx(model: Any, spec: ModelSpec, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _silent() -> Any:
+def silent() -> Any:
     """Without the exporter's own reports: this project says itself what was written."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -40,7 +40,7 @@ def convert(module: nn.Module, spec: ModelSpec) -> Any:
     return model
 
 
-def write_openvino(module: nn.Module, spec: ModelSpec, path: Path) -> None:
+def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     """Write `path` (.xml) and the .bin beside it, in full precision; raises what `convert` raises."""
     save_openvino(convert(module, spec), spec, path)
 

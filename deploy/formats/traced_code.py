@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from deploy.operators import is_known
+from deploy.formats.operators import is_known
 from utils.errors import WeightsError
 
 _RECORD = re.compile(
