@@ -90,34 +90,36 @@ class Journal:
         return "".join(map(to_line, rows))
 
     def _copy(self, output: Path) -> None:
+        own = output.suffix.lower() in _OWN
+        size = self._whole_size(output) if own else 0
         with atomic_write(self.path) as file:
-            if output.suffix.lower() in _OWN:
+            if own:
                 with output.open("rb") as rows:
                     shutil.copyfileobj(rows, file)
             else:
                 file.writelines(to_line(row).encode() for row in read_rows(output))
-        self._repair()
+        if own:
+            os.truncate(self.path, size)
 
     def _repair(self) -> None:
         """Cut off the row that a kill tore; rows of version 1, JSON lines for any output, are translated."""
         with self.path.open("rb") as file:
             first = file.read(1)
         if self._format == ".csv" and first == b"{":
-            _cut(self.path, _whole_lines(self.path))
+            os.truncate(self.path, _whole_lines(self.path))
             with atomic_write(self.path) as file:
                 rows = read_rows(self.path, suffix=".jsonl")
                 file.write(rows_as_csv([COLUMNS]).encode())
                 for row in rows:
                     file.write(rows_as_csv([row.cells()]).encode(errors="surrogateescape"))
-        size = _whole_rows(self.path) if self._format == ".csv" else _whole_lines(self.path)
-        if not size and _whole_lines(self.path):
-            raise DataError(f"{self.path}: not rows of --predict; remove it or take another --output")
-        _cut(self.path, size)
+        os.truncate(self.path, self._whole_size(self.path))
 
-
-def _cut(path: Path, size: int) -> None:
-    if size < path.stat().st_size:
-        os.truncate(path, size)
+    def _whole_size(self, path: Path) -> int:
+        """The size of a table without a row that a kill tore."""
+        size = _whole_rows(path) if self._format == ".csv" else _whole_lines(path)
+        if not size and _whole_lines(path):
+            raise DataError(f"{path}: not rows of --predict; remove it or take another --output")
+        return size
 
 
 def _whole_lines(path: Path) -> int:
