@@ -36,7 +36,8 @@ def run(config: Config) -> int:
 
 def described(config: Config, spec: ModelSpec) -> ModelSpec:
     """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
-    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
+    flags = {"license": "licence", "provenance": "provenance"}
+    given = {name: getattr(config, flag) for name, flag in flags.items() if flag in config.given}
     return spec.with_(**given)
 
 
