@@ -35,7 +35,7 @@ from distortions.registry import (
     list_distortions,
     seed_of,
 )
-from distortions.sets import SETS, kinds_of
+from distortions.sets import SETS, types_of
 
 __all__ = [
     "Distortion",
@@ -51,7 +51,7 @@ __all__ = [
     "impulse_noise",
     "jpeg",
     "jpeg2000",
-    "kinds_of",
+    "jpeg_errors",
     "level_of",
     "list_distortions",
     "multiplicative_noise",
@@ -62,6 +62,6 @@ __all__ = [
     "resampling",
     "seed_of",
     "tone",
-    "jpeg_errors",
+    "types_of",
     "white_noise",
 ]
