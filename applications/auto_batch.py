@@ -17,7 +17,7 @@ from applications.model_setup import new_model, place_to_train
 from applications.splits import split_labels
 from config import Config
 from optim.precision import make_precision
-from rankiqa.memory import available_memory
+from rankiqa.machine import available_memory
 from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
 

@@ -23,8 +23,8 @@ from distortions.variants import alike, worse
 from metrics.behaviour import TOLERANCE, Behaviour
 from rankiqa.batch.folders import find_images
 from rankiqa.batch.run import describe
-from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
+from rankiqa.machine import usable_cores
 from rankiqa.terminal.log import setup_console
 from rankiqa.terminal.progress import progress_bar
 from rankiqa.views import View

@@ -20,7 +20,7 @@ from optim.averages import Averages
 from optim.optimizers import create_optimizer
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
-from rankiqa.memory import available_memory
+from rankiqa.machine import available_memory
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process

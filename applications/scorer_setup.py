@@ -8,8 +8,8 @@ from pathlib import Path
 import rankiqa
 from config import Config
 from deploy import names
-from rankiqa.cores import usable_cores
 from rankiqa.engines import RUNS
+from rankiqa.machine import usable_cores
 from utils.errors import WeightsError
 
 VIEW_FLAGS = {"arch", "num_classes", "image_size", "view", "patches", "criterion"}

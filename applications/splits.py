@@ -6,7 +6,7 @@ from typing import Any
 
 from config import Config
 from dataloader.labels import Labels, load_labels
-from rankiqa.cores import usable_cores
+from rankiqa.machine import usable_cores
 from rankiqa.spec import ModelSpec
 from utils.distributed import Process
 from utils.errors import LabelError

@@ -74,7 +74,7 @@ def bound(paths: list[Path]) -> tuple[float, float, float]:
 
     import rankiqa
     from rankiqa.batch.pipeline import decode_path
-    from rankiqa.cores import usable_cores
+    from rankiqa.machine import usable_cores
 
     scorer = rankiqa.load()
     crops = np.random.default_rng(0).integers(

@@ -20,8 +20,8 @@ if __package__ in (None, ""):
 from distortions import distort, find_distortion, seed_of, types_of
 from distortions.registry import LEVELS
 from rankiqa.batch.folders import find_images
-from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
+from rankiqa.machine import usable_cores
 
 WIDTH, HEIGHT = 512, 384
 HEADER = ("type", "ordered by", "PSNR 1..5", "SSIM 1..5", "PSNR falls", "SSIM falls", "ms per image")

@@ -25,8 +25,8 @@ from data_tools.generate.plan import in_place
 from data_tools.generate.tasks import plan_tasks, run_task, use_one_thread
 from distortions import types_of
 from rankiqa.batch.folders import find_images
-from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
+from rankiqa.machine import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 512, 384

@@ -215,7 +215,7 @@ def predict(args: argparse.Namespace) -> None:
     from deploy.engines import Scorer, load_scorer
     from rankiqa.batch.inputs import collect
     from rankiqa.batch.pipeline import decode_path, score_paths
-    from rankiqa.cores import usable_cores
+    from rankiqa.machine import usable_cores
 
     cores = usable_cores()
     loaded = load_scorer(checkpoint(args), args.device, threads=cores, engine="torch")

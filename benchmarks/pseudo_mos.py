@@ -32,8 +32,8 @@ from distortions import distort, seed_of, types_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
 from rankiqa.batch.folders import find_images
-from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
+from rankiqa.machine import usable_cores
 from rankiqa.terminal.progress import progress_bar
 from utils.delimited import read_table
 

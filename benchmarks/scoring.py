@@ -28,8 +28,8 @@ from models.normalise import to_unit  # noqa: E402
 from rankiqa.batch.folders import find_images  # noqa: E402
 from rankiqa.batch.inputs import collect  # noqa: E402
 from rankiqa.batch.pipeline import decode_path, score_paths  # noqa: E402
-from rankiqa.cores import usable_cores  # noqa: E402
 from rankiqa.image import read_rgb  # noqa: E402
+from rankiqa.machine import usable_cores  # noqa: E402
 from rankiqa.spec import ModelSpec  # noqa: E402
 from rankiqa.views import View  # noqa: E402
 

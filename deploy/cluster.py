@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rankiqa.batch.inputs import collect
-from rankiqa.batch.outputs import writing
 from rankiqa.batch.part_files import outcomes, parts_in, require_same_model
 from rankiqa.batch.results import Counts, Row, from_line, to_line, write_rows
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.files import require_writable
+from rankiqa.files import require_writable, writing
 from rankiqa.optional import require
 from rankiqa.terminal.progress import progress_bar
 from utils.errors import ConfigError

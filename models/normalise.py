@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rankiqa.memory import keep_freed_memory
+from rankiqa.machine import keep_freed_memory
 
 
 class Normalise(nn.Module):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from rankiqa.errors import ConfigError
+from rankiqa.errors import ConfigError, DataError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a full quota, a limit of the file size
 
@@ -111,3 +111,12 @@ def require_writable(folder: Path, flag: str, name: str = "") -> None:
 def is_newer(made: Path, source: Path) -> bool:
     """Whether `made` is there and no older than `source`, from which it was made."""
     return made.is_file() and made.stat().st_mtime >= source.stat().st_mtime
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """The block writes `path`; a full disk, or a folder that is gone, becomes a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: can't be written ({error.strerror or error})") from error

@@ -11,7 +11,7 @@ from PIL import Image
 
 from rankiqa.batch.storage import read_image
 from rankiqa.chunks import Chunks
-from rankiqa.cores import usable_cores
+from rankiqa.machine import usable_cores
 from rankiqa.score import average_crops, deviation, distribution, score
 from rankiqa.spec import ModelSpec
 

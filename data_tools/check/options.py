@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from data_tools.check.problems import PROBLEMS
-from rankiqa.cores import usable_cores
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.machine import usable_cores
 from rankiqa.terminal.argument_types import pixel_count, positive_int
 from rankiqa.terminal.entry import program_parser
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from rankiqa.cores import usable_cores
+from rankiqa.machine import usable_cores
 from rankiqa.terminal.argument_types import positive_int, share
 from rankiqa.terminal.entry import program_parser
 

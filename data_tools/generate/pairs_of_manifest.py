@@ -21,7 +21,7 @@ from data_tools.generate.pseudo_mos import MAPPING, load_mapping, pairs_across_t
 from data_tools.generate.tables import relabel
 from data_tools.label_file import label_path
 from public_datasets.table import SPLIT_NAMES
-from rankiqa.cores import usable_cores
+from rankiqa.machine import usable_cores
 from rankiqa.terminal.argument_types import bounded_float, positive_int, share
 from rankiqa.terminal.entry import program, program_parser
 from utils.errors import DataError

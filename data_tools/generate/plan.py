@@ -11,8 +11,8 @@ from data_tools.splits import split_scenes
 from distortions import Distortion
 from public_datasets.table import SPLIT_NAMES
 from rankiqa.batch.folders import find_images
-from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
+from rankiqa.machine import usable_cores
 from rankiqa.terminal.printable import printable
 from utils.errors import ConfigError, DataError
 

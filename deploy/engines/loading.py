@@ -8,11 +8,11 @@ import torch
 
 from deploy.engines.torch_modules import TorchEngine, require_device
 from deploy.formats import OPENED_BY_TORCH
-from rankiqa.cores import usable_cores
 from rankiqa.engines import RUNS as RUNTIME
 from rankiqa.engines import open_model
 from rankiqa.engines.onnx import runs_on_gpus
 from rankiqa.engines.openvino import OpenVinoEngine
+from rankiqa.machine import usable_cores
 from rankiqa.optional import installed
 from rankiqa.scorer import Engine, Scorer
 from rankiqa.spec import ModelSpec

@@ -12,7 +12,7 @@ from rankiqa.batch.results import Row
 from rankiqa.batch.storage import read_image
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ImageError
-from rankiqa.memory import keep_freed_memory
+from rankiqa.machine import keep_freed_memory
 from rankiqa.score import percentile
 from rankiqa.scorer import Scorer
 from rankiqa.spec import ModelSpec

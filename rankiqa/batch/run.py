@@ -8,12 +8,11 @@ from pathlib import Path
 
 from rankiqa.batch.inputs import PathQueue, collect
 from rankiqa.batch.journal import Journal
-from rankiqa.batch.outputs import writing
 from rankiqa.batch.pipeline import score_paths
 from rankiqa.batch.results import Counts, Row
-from rankiqa.cores import usable_cores
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.files import require_writable
+from rankiqa.files import require_writable, writing
+from rankiqa.machine import usable_cores
 from rankiqa.optional import require
 from rankiqa.report import Summary, write_report
 from rankiqa.score import scale_in_words

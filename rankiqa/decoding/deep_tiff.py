@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from rankiqa.decoding.color_space import claimed_profile
 from rankiqa.decoding.deep_color import deep_to_srgb, forget_profile
-from rankiqa.decoding.depth import FLOAT_WHITES, INTEGER_WHITES, require_finite, scaled, white_level
+from rankiqa.decoding.pixels import FLOAT_WHITES, INTEGER_WHITES, require_finite, scaled, white_level
 from rankiqa.decoding.profiles import srgb_transform
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

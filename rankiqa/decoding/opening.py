@@ -7,14 +7,13 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from rankiqa.decoding import png_chunks
+from rankiqa.decoding.boxes import require_no_hole
 from rankiqa.decoding.color_metadata import color_metadata
 from rankiqa.decoding.content import HEAD, OTHER_CONTENT, camera_raw, is_heif
-from rankiqa.decoding.deep_color import DeepPng, is_deep_png
-from rankiqa.decoding.deep_jpeg2000 import DeepJpeg2000
+from rankiqa.decoding.deep_color import DeepJpeg2000, DeepPng, is_deep_png
 from rankiqa.decoding.deep_tiff import MAGIC, DeepTiff, UnsupportedImageError, misread
-from rankiqa.decoding.holes import require_no_hole
 from rankiqa.decoding.jpeg_damage import JpegFeed
-from rankiqa.decoding.jpeg_frame import uncommon_kind
+from rankiqa.decoding.jpeg_stream import uncommon_kind
 from rankiqa.decoding.limits import MAX_PIXELS, refuse_oversized
 from rankiqa.errors import ImageError
 

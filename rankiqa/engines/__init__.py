@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from rankiqa.cores import usable_cores
 from rankiqa.errors import ConfigError, WeightsError
+from rankiqa.machine import usable_cores
 from rankiqa.optional import installed
 from rankiqa.scorer import Engine
 from rankiqa.spec import ModelSpec

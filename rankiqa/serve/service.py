@@ -8,11 +8,10 @@ from typing import IO
 from fastapi import UploadFile
 from PIL import Image
 
-from rankiqa.cores import usable_cores
 from rankiqa.decoding.limits import ADVICE
 from rankiqa.errors import ImageError, OversizedError
 from rankiqa.image import decode
-from rankiqa.memory import keep_freed_memory
+from rankiqa.machine import keep_freed_memory, usable_cores
 from rankiqa.score import percentile
 from rankiqa.scorer import Scorer, Scores
 from rankiqa.serve.answers import ImageScore

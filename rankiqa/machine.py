@@ -1,4 +1,4 @@
-"""How the C library hands out memory."""
+"""What this process may use of its machine: memory and cores."""
 
 import ctypes
 import os
@@ -49,3 +49,8 @@ def _meminfo() -> float:
         pass
     # not Linux: half of what is installed is a cautious guess of what is free
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
