@@ -35,9 +35,11 @@ def run(config: Config) -> int:
 
 
 def described(config: Config, spec: ModelSpec) -> ModelSpec:
-    """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
-    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
-    return spec.with_(**given)
+    """`spec` with the --license and --provenance that were given; the others stay as the file has them."""
+    fields = {"license": "licence", "provenance": "provenance"}
+    return spec.with_(
+        **{field: getattr(config, name) for name, field in fields.items() if name in config.given}
+    )
 
 
 def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:

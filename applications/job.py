@@ -112,7 +112,7 @@ def make_job(
         process.world,
         process.rank,
         grouped=not siamese,
-        together=config.rows_together,
+        together=config.group_size,
     )
     loader = train_loader(
         labels,
