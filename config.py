@@ -277,7 +277,7 @@ def _broken_values(config: Config) -> Iterator[str]:
             f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
             "whose scores differ by less than 1; give a margin below 1"
         )
-    if config.criterion == "rank" and config.group_size > 1:
+    if config.continue_from is None and config.criterion == "rank" and config.group_size > 1:
         yield "--group_size is for regress and emd: rank keeps rows that share images together by itself"
     if starts and config.batch_size % config.group_size and not config.auto_batch:
         yield (
