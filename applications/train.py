@@ -21,14 +21,14 @@ from applications.auto_batch import with_auto_batch
 from applications.continuing import continued, flags_of, refuse_changed_rows, rows_digest
 from applications.job import Job, make_job, swa_start
 from applications.loop import train_epoch
-from applications.model_setup import model_of_state, new_model, place_to_train
+from applications.model_setup import new_model, place_to_train
 from applications.splits import split_labels, usable_workers
 from applications.train_state import CheckpointWriter, TrainState, restore_job, restore_process
 from applications.validation import Validator
 from config import Config
 from dataloader.labels import Labels
 from metrics.task import best_key
-from models import head_of
+from models import head_of, load_model
 from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.checkpoint import load_checkpoint
@@ -85,7 +85,7 @@ def train(process: Process, config: Config) -> int:
             run_folder=str(new_run_folder(config.logdir, "train", spec.arch, config.criterion))
         )
     else:
-        network, spec = model_of_state(checkpoint, str(config.continue_from))
+        network, spec = load_model(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world(state, process)
         refuse_changed_rows(state.rows_of, {"train": train_labels, "val": val_labels}, state.in_steps)

@@ -5,9 +5,9 @@ from pathlib import Path
 from torch import nn
 
 from deploy.module import ExportModule
-from models import create_model, fit_state
+from models import open_model
 from models.spec import ModelSpec
-from utils.checkpoint import load_checkpoint, save_checkpoint
+from utils.checkpoint import save_checkpoint
 
 TOLERANCE = 0.02  # of scores and logits: 11 bits of each weight are left
 
@@ -23,8 +23,5 @@ def write_half(module: nn.Module, spec: ModelSpec, path: Path) -> None:
 
 def open_half(path: Path) -> tuple[ExportModule, ModelSpec]:
     """The network of such a file, computing in float32."""
-    state = load_checkpoint(path)
-    spec = ModelSpec.from_dict(state["spec"], str(path))
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
-    fit_state(network, state["state_dict"], str(path))
-    return ExportModule(network.eval(), spec).eval(), spec
+    network, spec = open_model(path)
+    return ExportModule(network, spec).eval(), spec

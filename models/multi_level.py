@@ -1,4 +1,4 @@
-"""EfficientNet-Lite whose head sees the mean and the deviation of every block, not of the last layer alone.
+"""Multi-level features: EfficientNet-Lite whose head sees the mean and deviation of the maps of every block.
 
 Early layers keep what the later ones learn to overlook, because it doesn't change what an image shows:
 brightness, noise, the strength of edges. Deep layers know the scene that these must be judged by.
@@ -37,7 +37,7 @@ class StandardisedLinear(nn.Linear):
         return super().forward(F.dropout(scaled, self.dropout, self.training))
 
 
-class EveryBlock(EfficientNet):
+class MultiLevel(EfficientNet):
     """`EfficientNet` with a `StandardisedLinear` on the moments of all blocks.
 
     State dicts have the keys of the plain network, and `_fc.norm.*`.

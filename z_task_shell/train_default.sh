@@ -7,7 +7,7 @@ photos="$(realpath "${1:?usage: bash z_task_shell/train_default.sh PHOTOS [OUT]}
 out="$(realpath -m "${2:-default_model}")"
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements.txt
 
-arch=efficientnet_lite0_every_block
+arch=efficientnet_lite0_multi_level
 best=model_best_$arch.pth
 data="$out/mos"
 

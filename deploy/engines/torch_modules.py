@@ -11,7 +11,7 @@ from deploy.module import ExportModule
 from models.normalise import to_unit
 from models.spec import ModelSpec
 from utils.chunks import GPU
-from utils.errors import ConfigError, WeightsError
+from utils.errors import ConfigError
 
 
 class TorchEngine:
@@ -52,17 +52,7 @@ def open_checkpoint(path: Path, device: str = "cpu") -> tuple[ExportModule, Mode
     Raises:
         WeightsError: not there, damaged, or without a ModelSpec.
     """
-    from models import create_model, fit_state
-    from utils.checkpoint import load_checkpoint
+    from models import open_model
 
-    state = load_checkpoint(path)
-    if "spec" not in state:
-        raise WeightsError(
-            f"{path}: holds weights without a ModelSpec; name the model by main.py --arch ... --resume {path}"
-        )
-    spec = ModelSpec.from_dict(state["spec"], str(path))
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
-    misfits = fit_state(network, state["state_dict"], str(path))
-    if misfits:
-        raise WeightsError(f"{misfits[0]}; the file contradicts its own ModelSpec")
-    return ExportModule(network.eval(), spec).eval().to(device), spec
+    network, spec = open_model(path)
+    return ExportModule(network, spec).eval().to(device), spec

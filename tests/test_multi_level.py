@@ -1,14 +1,17 @@
 """The head on the moments of every block, against its definition by hooks and NumPy."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from models import create_model, load_pretrained
+from models import ModelSpec, create_model, load_pretrained, open_model
 from models.batch_norm import PatientBatchNorm2d
+from utils.checkpoint import save_checkpoint
 
-ARCH = "efficientnet_lite0_every_block"
+ARCH = "efficientnet_lite0_multi_level"
 
 
 def blocks_of(network: torch.nn.Module, images: Tensor) -> list[np.ndarray]:
@@ -62,3 +65,15 @@ def test_no_block_is_left_out_in_training() -> None:
     images = torch.rand(4, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(network(images), network(images))
+
+
+def test_a_checkpoint_under_the_earlier_name(tmp_path: Path) -> None:
+    """Version 1 called the features "every block"; its files hold that name, and are named after it."""
+    network = create_model("efficientnet_lite0_every_block", 1)
+    spec = ModelSpec(arch="efficientnet_lite0_every_block")
+    state = {"state_dict": network.state_dict(), "spec": spec.to_dict()}
+    save_checkpoint(tmp_path / "model_best_efficientnet_lite0_every_block.pth", state)
+    loaded, held = open_model(tmp_path / "model_best_efficientnet_lite0_multi_level.pth")
+    assert held.arch == "efficientnet_lite0_every_block"
+    images = torch.rand(2, 3, 64, 64)
+    assert torch.equal(loaded(images), network.eval()(images))
