@@ -34,7 +34,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
     if stored is not None:
         refuse_other(config, stored, ("arch",))
         _notice_other(config, stored, ("view", "image_size"))
-        spec = spec.with_(arch=stored.arch, mean=stored.mean, std=stored.std)
+        spec = spec.with_(arch=canonical_arch(stored.arch), mean=stored.mean, std=stored.std)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     new_head = True
     if state is not None:
