@@ -21,7 +21,7 @@ from dataloader.labels import Labels
 from metrics.bootstrap import Interval, bootstrap_intervals
 from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
-from metrics.significance import Verdict, compare_correlations, compare_scenes
+from metrics.significance import Verdict, compare_scenes, meng_rosenthal_rubin_test
 from utils.distributed import Process, choose_device
 from utils.errors import ConfigError
 from utils.run_log import RunLog, new_run_folder
@@ -105,7 +105,7 @@ def differ(
 
 def _tests(scores: Sequence[np.ndarray], opinions: np.ndarray) -> dict[str, Verdict]:
     return {
-        name: compare_correlations(
+        name: meng_rosenthal_rubin_test(
             measure(scores[0], opinions), measure(scores[1], opinions), measure(*scores), len(opinions)
         )
         for name, measure in (("srcc", srcc), ("plcc", plcc))

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from applications.splits import pin_memory
 from config import Config
-from criterions.factory import OBJECTIVE, create_criterion
+from criterions.factory import create_criterion, objective_flags
 from dataloader.batches import RowBatches
 from dataloader.cache import ImageCache
 from dataloader.labels import Labels
@@ -128,7 +128,9 @@ def make_job(
     return Job(
         network=network,
         normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=create_criterion(config.criterion, **{name: getattr(config, name) for name in OBJECTIVE}),
+        criterion=create_criterion(
+            config.criterion, **{name: getattr(config, name) for name in objective_flags()}
+        ),
         optimizer=create_optimizer(
             config.optimizer,
             network.parameters(),

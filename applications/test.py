@@ -20,7 +20,7 @@ from applications.splits import evaluation_labels, pin_memory, training_labels, 
 from applications.tables import figure_table, group_table, named_group_table
 from applications.validation import scatter_axes
 from config import Config
-from criterions.factory import OBJECTIVE, create_criterion
+from criterions.factory import create_criterion, objective_flags
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from dataloader.views import View
@@ -117,7 +117,7 @@ def objective(config: Config, flags: dict[str, Any]) -> dict[str, Any]:
     """What `create_criterion` takes besides the task: as given, else as the model was trained."""
     return {
         name: getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
-        for name in OBJECTIVE
+        for name in objective_flags()
     }
 
 

@@ -26,7 +26,7 @@ ALLOWED = {
     },
     "deploy": {"criterions", "dataloader", "models", "utils"},
     "demos": {"dataloader", "deploy", "utils"},
-    "criterions": {"utils"},
+    "criterions": {"metrics", "utils"},
     "metrics": {"utils"},
     "dataloader": {"utils"},
     "models": {"utils"},
