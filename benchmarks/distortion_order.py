@@ -19,7 +19,7 @@ if __package__ in (None, ""):
 
 from dataloader.folders import find_images
 from dataloader.image import read_rgb
-from distortions import distort, find_distortion, kinds_of, seed_of
+from distortions import distort, distortion_types, find_distortion, seed_of
 from distortions.registry import LEVELS
 from utils.cores import usable_cores
 
@@ -29,7 +29,7 @@ HEADER = ("type", "ordered by", "PSNR 1..5", "SSIM 1..5", "PSNR falls", "SSIM fa
 
 def main() -> None:
     args = _options()
-    kinds = kinds_of(args.types)
+    kinds = distortion_types(args.types)
     paths = sorted(find_images(args.refs))[: args.count]
     print(f"{len(paths)} images, {len(paths) * (LEVELS - 1)} steps per type\n")
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")

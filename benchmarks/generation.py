@@ -23,7 +23,7 @@ if __package__ in (None, ""):
 
 from dataloader.folders import find_images
 from dataloader.image import read_rgb
-from distortions import kinds_of
+from distortions import distortion_types
 from utils.cores import usable_cores
 from utils.data_generate.generate import _one_thread, plan_tasks, run_task
 from utils.data_generate.plan import in_place
@@ -66,12 +66,12 @@ def _command(refs: Path, types: str, workers: int) -> tuple[int, float, float]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     scenes = sum(1 for _ in find_images(refs))
-    return scenes * len(kinds_of(types)) * 5, seconds, used / seconds
+    return scenes * len(distortion_types(types)) * 5, seconds, used / seconds
 
 
 def _profile(refs: Path, types: str) -> tuple[float, dict[str, float]]:
     """The share of time inside libraries, and the share of each of `PARTS` with all it calls."""
-    tasks = [task for task in plan_tasks(in_place(refs, ".png"), kinds_of(types), 5, 1) if task.kind]
+    tasks = [task for task in plan_tasks(in_place(refs, ".png"), distortion_types(types), 5, 1) if task.kind]
     _one_thread()
     run_task(tasks[0])  # imports
     profiler = cProfile.Profile()

@@ -28,7 +28,7 @@ if __package__ in (None, ""):
 
 from dataloader.folders import find_images
 from dataloader.image import read_rgb
-from distortions import distort, kinds_of, seed_of
+from distortions import distort, distortion_types, seed_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
 from utils.cores import usable_cores
@@ -73,7 +73,7 @@ def people(args: argparse.Namespace) -> None:
 
 
 def agreement(args: argparse.Namespace) -> None:
-    kinds = kinds_of(args.types)
+    kinds = distortion_types(args.types)
     paths = sorted(find_images(args.refs))[: args.count]
     work = [(path, kind) for path in paths for kind in kinds]
     with ProcessPoolExecutor(args.workers, initializer=_one_thread) as pool:

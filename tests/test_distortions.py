@@ -15,8 +15,8 @@ from distortions import (
     SETS,
     Distortion,
     distort,
+    distortion_types,
     find_distortion,
-    kinds_of,
     level_of,
     list_distortions,
     seed_of,
@@ -171,13 +171,13 @@ def test_errors_name_the_value():
 def test_sets_have_the_size_of_their_publications():
     sizes = {name: len(set(kinds)) for name, kinds in SETS.items()}
     assert sizes == {"live": 5, "tid2013": 24, "waterloo": 4, "mlive": 2, "kadid": 25}
-    assert set(kinds_of("all")) == {kind for kinds in SETS.values() for kind in kinds}
+    assert set(distortion_types("all")) == {kind for kinds in SETS.values() for kind in kinds}
 
 
 def test_sets_and_types_mix_and_stand_once():
-    assert kinds_of("mlive, WN,blur_noise") == ["blur_jpeg", "blur_noise", "wn"]
+    assert distortion_types("mlive, WN,blur_noise") == ["blur_jpeg", "blur_noise", "wn"]
     with pytest.raises(ConfigError, match="tid2014"):
-        kinds_of("tid2014")
+        distortion_types("tid2014")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 40)])
