@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.names import ENGINES, FORMATS, OUTPUTS, format_name
+from deploy.formats import FORMATS, format_name
+from deploy.names import ENGINES, OUTPUTS
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
-from utils import flags
-from utils.argument_types import (
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
     criterion_name,
@@ -20,9 +21,9 @@ from utils.argument_types import (
     positive_int,
     share,
 )
+from utils import flags
 from utils.errors import ConfigError
 from utils.flags import Group
-from utils.image_limits import MAX_PIXELS
 
 ACTION = Group("action", "one at a time; none of them prints information about the model", True, one_of=True)
 DATA = Group("data", "see docs/your_own_data.md, docs/views.md")

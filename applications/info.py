@@ -12,7 +12,7 @@ from applications.model_setup import new_model, trained_model
 from config import Config
 from models import head_of
 from models.normalise import place
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.distributed import choose_device
 from utils.faults import explain_torch_faults
 

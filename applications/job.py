@@ -15,17 +15,17 @@ from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
-from dataloader.views import View
 from models.normalise import Normalise
-from models.spec import ModelSpec
 from optim.averages import Averages
 from optim.optimizers import create_optimizer
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
+from rankiqa.memory import available_memory
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.signals import StopSignals
+from rankiqa.views import View
 from utils.distributed import Process
-from utils.memory import available_memory
 from utils.run_log import RunLog
-from utils.signals import StopSignals
 from utils.step_profile import StepProfile
 
 MOST_CACHE = 8 * 2**30  # bytes, unless --cache_size says otherwise

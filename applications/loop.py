@@ -13,9 +13,9 @@ from applications.step_losses import StepLosses
 from applications.train_state import TrainState
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
+from rankiqa.terminal.progress import progress_bar
 from utils.distributed import sum_processes
 from utils.errors import ImageError
-from utils.progress import progress_bar
 
 
 def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:

@@ -10,10 +10,10 @@ from torch.utils.data import DataLoader
 
 from criterions.score import average_patches
 from models.normalise import Normalise, to_unit
-from utils.chunks import GPU, Chunks
+from rankiqa.chunks import GPU, Chunks
+from rankiqa.terminal.progress import progress_bar
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
-from utils.progress import progress_bar
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on an image's company.
 CHUNK = {"cpu": 8, "cuda": GPU}

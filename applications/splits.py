@@ -6,8 +6,8 @@ from typing import Any
 
 from config import Config
 from dataloader.labels import Labels, load_labels
-from models.spec import ModelSpec
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
+from rankiqa.spec import ModelSpec
 from utils.distributed import Process
 from utils.errors import LabelError
 

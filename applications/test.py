@@ -23,15 +23,15 @@ from config import Config
 from criterions.factory import create_criterion, objective_flags
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
-from dataloader.views import View
 from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
 from models.normalise import Normalise, place
-from models.spec import ModelSpec
+from rankiqa.files import atomic_write
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.log import setup_console
+from rankiqa.views import View
 from utils.distributed import Process, choose_device, run_processes
 from utils.faults import explain_torch_faults
-from utils.files import atomic_write
-from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 
 

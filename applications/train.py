@@ -30,16 +30,16 @@ from dataloader.labels import Labels
 from metrics.task import best_key
 from models import head_of, load_model
 from models.normalise import to_unit
-from models.spec import ModelSpec
+from rankiqa.files import require_writable
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.log import setup_console
+from rankiqa.terminal.signals import StopRequested, StopSignals
 from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, any_process, choose_device, run_processes, sync_buffers, wrap
 from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
-from utils.files import require_writable
-from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
-from utils.signals import StopRequested, StopSignals
 
 
 def run(config: Config) -> int:

@@ -15,10 +15,10 @@ from config import Config
 from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
-from dataloader.views import View
 from metrics.emd import mean_rating
 from models.normalise import Normalise
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from utils.distributed import Process
 from utils.run_log import RunLog
 

@@ -122,9 +122,9 @@ def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
     from applications.splits import split_labels
     from config import parse_config
     from models.normalise import place
+    from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
     from utils.run_log import RunLog
-    from utils.signals import StopSignals
 
     argv = ["--train", "--data", str(args.data), "-a", arch, "-b", str(args.batch_size), "--pairing", pairing]
     argv += ["--cache", "no"] if pairing == "siamese" and args.epochs else []

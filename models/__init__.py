@@ -6,8 +6,8 @@ from models.head import head_of
 from models.load import load_model, open_model
 from models.pretrained import load_pretrained
 from models.registry import canonical_arch, list_models
-from models.spec import ModelSpec
 from models.state import fit_state, read_state
+from rankiqa.spec import ModelSpec
 
 __all__ = [
     "ModelSpec",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from models.download import download_state
 from models.registry import Source, register_source, unknown_arch
-from models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
 from models.state import fit_state
+from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.factory import create_model
-from models.spec import ModelSpec
 from models.state import fit_state
+from rankiqa.spec import ModelSpec
 from utils.errors import WeightsError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from utils.memory import keep_freed_memory
+from rankiqa.memory import keep_freed_memory
 
 
 class Normalise(nn.Module):

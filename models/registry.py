@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.spec import Triple
+from rankiqa.spec import Triple
 from utils.errors import ArchError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from models.download import is_reachable, offline
 from models.head import head_of
 from models.registry import Source, register_source, unknown_arch
-from models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
+from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
 from utils.errors import ArchError, WeightsError
 
 if TYPE_CHECKING:

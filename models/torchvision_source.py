@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.families import register
-from models.spec import HALF
+from rankiqa.spec import HALF
 
 if TYPE_CHECKING:
     from torch import nn

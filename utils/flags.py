@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from rankiqa.files import write_text
 from utils.argv import HelpfulParser, normalise_argv, with_config_file
-from utils.files import write_text
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
