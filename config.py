@@ -1,7 +1,6 @@
-"""The command line of main.py, every flag declared once; `python config.py docs/flags.md` writes its page."""
+"""The command line of main.py, every flag declared once; `python config.py` writes docs/flags.md."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -274,10 +273,7 @@ def _broken_values(config: Config) -> Iterator[str]:
     if config.criterion == "emd" and few:
         yield "--criterion emd needs --num_classes N of at least 2, the number of rating bins"
     if starts and config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
-        yield (
-            f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
-            "whose scores differ by less than 1; give a margin below 1"
-        )
+        yield f"--margin {config.margin:g} can never be met with --rank_activation sigmoid; give one below 1"
     if config.continue_from is None and config.criterion == "rank" and config.group_size > 1:
         yield "--group_size is for regress and emd: rank keeps rows that share images together by itself"
     if starts and config.batch_size % config.group_size and not config.auto_batch:
@@ -298,4 +294,4 @@ def _broken_values(config: Config) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    flags.write_page(Path(sys.argv[1]), Config)
+    flags.write_page(Path("docs/flags.md"), Config)
