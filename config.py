@@ -1,4 +1,4 @@
-"""The command line of main.py, every flag declared once; `python config.py` writes docs/flags.md."""
+"""The command line of main.py, every flag declared once (docs/architecture.md)."""
 
 import argparse
 from collections.abc import Iterator
@@ -291,7 +291,3 @@ def _broken_values(config: Config) -> Iterator[str]:
         yield f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}"
     if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
         yield "--evaluate needs --resume FILE, the checkpoint to evaluate"
-
-
-if __name__ == "__main__":
-    flags.write_page(Path("docs/flags.md"), Config)

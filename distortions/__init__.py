@@ -16,7 +16,7 @@ from distortions.registry import (
     list_distortions,
     seed_of,
 )
-from distortions.sets import SETS, distortion_types, kinds_of
+from distortions.sets import SETS, types_of
 from utils.discovery import import_all
 
 import_all(__name__, __path__)
@@ -26,10 +26,9 @@ __all__ = [
     "SETS",
     "Distortion",
     "distort",
-    "distortion_types",
     "find_distortion",
-    "kinds_of",
     "level_of",
     "list_distortions",
     "seed_of",
+    "types_of",
 ]

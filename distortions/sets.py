@@ -31,7 +31,7 @@ SETS: dict[str, tuple[str, ...]] = {
 }
 
 
-def distortion_types(names: str) -> list[str]:
+def types_of(names: str) -> list[str]:
     """The types that a comma list of sets and types stands for, each once, in the order named.
 
     `all` is every type that is registered.
@@ -44,6 +44,3 @@ def distortion_types(names: str) -> list[str]:
         members = list_distortions() if name == "all" else SETS.get(name) or (find_distortion(name).key,)
         types.update(dict.fromkeys(members))
     return list(types)
-
-
-kinds_of = distortion_types  # until every caller has the new name

@@ -211,7 +211,7 @@ def test_the_page_of_flags_is_that_of_today(tmp_path: Path) -> None:
     page.write_text((ROOT / "docs/flags.md").read_text(encoding="utf-8"), encoding="utf-8")
     write_page(page, Config)
     assert page.read_text(encoding="utf-8") == (ROOT / "docs/flags.md").read_text(encoding="utf-8"), (
-        "run: python config.py"
+        "run: bash z_task_shell/write_flags.sh"
     )
     for flag in flags_of(Config).values():
         assert all(f"`{name}`" in page.read_text(encoding="utf-8") for name in flag.names)
