@@ -77,6 +77,6 @@ def test_script_and_flags_exist(page: str, command: str) -> None:
 
 
 def source_of(script: Path) -> str:
-    """The script and the files of its folder, where its options may stand in a module of their own."""
-    near = [*script.parent.glob("*.py"), *(ROOT / "utils").rglob("options.py")]
+    """The script, the files of its folder, and those of data_tools, where its options may stand."""
+    near = [*script.parent.glob("*.py"), *(ROOT / "data_tools").rglob("*.py")]
     return "\n".join(path.read_text(encoding="utf-8") for path in near)
