@@ -1,4 +1,4 @@
-"""JPEG 2000 sent through a channel that fades."""
+"""Damaged streams: JPEG through a channel that flips bits, JPEG 2000 through one that fades."""
 
 import io
 import math
@@ -6,7 +6,6 @@ import math
 import numpy as np
 from PIL import Image
 
-from distortions.bit_errors import decoded, far_from_markers, flipped
 from distortions.registry import register, steady_generator
 
 SHARES = (0.06, 0.16, 0.32, 0.56, 0.88)
@@ -82,3 +81,75 @@ def _faded(
 
 def _loss(image: np.ndarray, other: np.ndarray) -> float:
     return float(np.square(image.astype(np.int32) - other).sum())
+
+
+RATES = (-4.9, -4.4, -3.9, -3.4, -2.9)  # exponents e of the bit error rate 10^e
+JPEG_ATTEMPTS = 24
+
+
+@register("jpeg_errors", "JPEG_ERRORS", RATES)
+def jpeg_transmission_errors(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """JPEG of quality 75 with a restart marker every 4 blocks and bits flipped at a rate of 10^strength.
+
+    TID2013 type 12 (Ponomarenko et al. 2015). Where bits flip is drawn for the image: a stronger level has
+    the errors of the weaker ones, and more; one error at least.
+    """
+    with io.BytesIO() as file:
+        Image.fromarray(image).save(file, "JPEG", quality=75, subsampling="4:2:0", restart_marker_blocks=4)
+        stream = np.frombuffer(file.getvalue(), np.uint8).copy()
+    payload = _payload(stream)
+    generator = steady_generator(image)
+    flips = max(1, round(8 * payload.size * 10.0**strength))
+    for attempt in range(JPEG_ATTEMPTS):
+        # a decoder may refuse a stream altogether: then other bits are hit, in the end fewer
+        count = max(1, flips >> max(0, attempt - JPEG_ATTEMPTS // 2))
+        damaged = stream.copy()
+        damaged[payload] = flipped(stream[payload], count, 1, generator.spawn(1)[0])
+        received = decoded(damaged, image.shape)
+        if received is not None and not np.array_equal(received, image):
+            return received
+    received = decoded(stream, image.shape)
+    return image.copy() if received is None else received
+
+
+def _payload(stream: np.ndarray) -> np.ndarray:
+    """Positions of entropy-coded bytes, those next to a marker left out."""
+    start = int(np.flatnonzero((stream[:-1] == 0xFF) & (stream[1:] == 0xDA))[-1])
+    start += 2 + int(stream[start + 2]) * 256 + int(stream[start + 3])
+    return far_from_markers(stream, np.arange(start, stream.size - 2))
+
+
+def flipped(values: np.ndarray, count: int, burst: int, rng: np.random.Generator) -> np.ndarray:
+    """A copy of the bytes `values` with `count` bursts of 1 to `burst` flipped bits at drawn places.
+
+    A row is drawn for a burst, so that of two counts the larger one begins with the bursts of the smaller.
+    No byte becomes 255, which begins a marker in JPEG and in JPEG 2000.
+    """
+    places, widths, shifts = rng.random((count, 3)).T
+    at = (places * values.size).astype(np.int64)
+    masks = ((1 << (1 + (widths * burst).astype(np.int64))) - 1) << (8 * shifts).astype(np.int64)
+    hit = values[at] ^ (masks & 255).astype(np.uint8)
+    damaged = values.copy()
+    damaged[at] = np.where(hit == 255, 254, hit)
+    return damaged
+
+
+def decoded(stream: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The image uint8 (H, W, 3) in the bytes `stream`; None where the decoder refuses it."""
+    try:
+        with Image.open(io.BytesIO(stream.tobytes())) as opened:
+            image = np.asarray(opened.convert("RGB"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    return image if image.shape == shape else None
+
+
+def far_from_markers(stream: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Those positions `at` that are not 255 or next to one; all of them if none is."""
+    marks = stream == 0xFF
+    near = marks.copy()
+    near[1:] |= marks[:-1]
+    near[2:] |= marks[:-2]
+    near[:-1] |= marks[1:]
+    kept = at[~near[at]]
+    return kept if kept.size else at
