@@ -1,8 +1,8 @@
 """The formats of `--export`: one row and one file each.
 
 A file `deploy/formats/NAME.py` holds `write(module, spec, path)`, which takes a `deploy.module.ExportModule`;
-that of a format of PyTorch also `open_file(path, device) -> (module, spec)`. This table loads none of them: the
-command line reads it.
+that of a format of PyTorch also `open_file(path, device) -> (module, spec)`. This table loads none of them:
+the command line reads it.
 """
 
 import importlib
