@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from config import Config
 from criterions.emd_loss import EMDLoss, emd
-from criterions.factory import create_criterion
+from criterions.factory import create_criterion, objective_flags, register
 from criterions.ranking_loss import RankingLoss, ranking_loss
 from criterions.regress_loss import RegressLoss, order_loss, regress_loss
 from criterions.score import average_patches, score
+from utils.flags import flags_of
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -176,3 +178,10 @@ def test_extreme_logits_stay_finite():
     assert score(logits).tolist() == [1.0, 3.0]
     EMDLoss()(logits, each(2), torch.full((2, 3), 1 / 3)).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+def test_a_task_has_one_loss_whose_flags_are_those_of_the_command_line():
+    assert set(objective_flags()) == {"margin", "rank_activation", "rank_weight"} <= set(flags_of(Config))
+    with pytest.raises(ValueError, match="rank has a loss already, RankingLoss"):
+        register("rank")(EMDLoss)
+    assert isinstance(create_criterion("emd", margin=3.0), EMDLoss)

@@ -10,6 +10,7 @@ from torch import nn
 
 from models import canonical_arch, create_model, head_of, list_models, normalisation
 from models.families import ENTRIES, register
+from models.registry import SOURCES, register_source
 from models.torchvision_source import torchvision_url
 from rankiqa.spec import HALF, IMAGENET_MEAN, IMAGENET_STD
 from utils.errors import ArchError
@@ -132,3 +133,8 @@ def test_normalisation_is_that_of_torchvisions_weights():
 def test_head_of_a_network_without_one():
     with pytest.raises(ArchError, match="Sequential ends in no single linear layer"):
         head_of(nn.Sequential(nn.Conv2d(3, 3, 1)))
+
+
+def test_a_prefix_is_registered_once():
+    with pytest.raises(ValueError, match="'timm/'"):
+        register_source(SOURCES["timm/"])
