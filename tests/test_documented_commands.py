@@ -83,7 +83,8 @@ def write_checkpoint(path: Path, argv: list[str]) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the code, in which commands with paths relative to the project's root can be run."""
-    for name in ("demos", "deploy", "dataloader", "models", "criterions", "distortions", "utils"):
+    code = "criterions data_tools dataloader demos deploy distortions metrics models rankiqa utils"
+    for name in code.split():
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     write_split(tmp_path, "train", "rank", 1)
     return tmp_path
