@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from applications.continuing import flags_of
 from applications.predict import describe, model_file, open_scorer
+from applications.setup.continuing import flags_of
 from config import Config
 from dataloader.folders import find_images
 from dataloader.image import read_rgb

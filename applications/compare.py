@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from applications.continuing import flags_of
-from applications.evaluation import Predictions, evaluate_logits
-from applications.intervals import measures_of, metrics_of_sums, scene_sums, with_fit
-from applications.manifest import origins_of, scenes_of_rows
-from applications.model_setup import trained_model
-from applications.splits import evaluation_labels
-from applications.tables import comparison_table
+from applications.evaluation.groups import origins_of, scenes_of_rows
+from applications.evaluation.intervals import measures_of, metrics_of_sums, scene_sums, with_fit
+from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.tables import comparison_table
+from applications.setup.continuing import flags_of
+from applications.setup.data import evaluation_labels
+from applications.setup.model import trained_model
 from applications.test import label_logits, objective, warn_of_learned_images
 from config import Config
 from criterions.factory import create_criterion

@@ -1,8 +1,8 @@
 """`--jit`: --resume as a TorchScript file that needs nothing but torch."""
 
-from applications.check_images import real_crops
 from applications.export import described
-from applications.model_setup import trained_model
+from applications.setup.model import trained_model
+from applications.setup.real_images import real_crops
 from config import Config
 from deploy.torchscript import export_torchscript
 from utils.checkpoint import file_arch

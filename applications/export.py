@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import nn
 
-from applications.check_images import CalibrationImages, real_crops
-from applications.model_setup import trained_model
+from applications.setup.model import trained_model
+from applications.setup.real_images import CalibrationImages, real_crops
 from config import Config
 from deploy.names import FORMATS
 from models.spec import ModelSpec

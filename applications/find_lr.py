@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from applications.auto_batch import with_auto_batch
-from applications.continuing import flags_of
-from applications.job import Job, make_job
-from applications.loop import train_step
-from applications.model_setup import new_model, place_to_train
-from applications.plots import rate_plot, save
-from applications.splits import split_labels, usable_workers
+from applications.evaluation.plots import rate_plot, save
+from applications.setup.auto_batch import with_auto_batch
+from applications.setup.continuing import flags_of
+from applications.setup.data import split_labels, usable_workers
+from applications.setup.model import new_model, place_to_train
 from applications.train import freeze
+from applications.training.components import Job, make_job
+from applications.training.loop import train_step
 from config import Config
 from dataloader.datasets import TrainBatch
 from utils.distributed import Process, choose_device

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from applications import test, train
-from applications.continuing import FREE, flags_of
-from applications.fold_data import PARTS, cut, gather_rows, write_fold
-from applications.tables import fold_table
+from applications.evaluation.tables import fold_table
+from applications.setup.continuing import FREE, flags_of
+from applications.setup.fold_data import PARTS, cut, gather_rows, write_fold
 from config import Config
 from models import canonical_arch
 from utils.checkpoint import file_arch

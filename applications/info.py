@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from applications.model_setup import new_model, trained_model
+from applications.setup.model import new_model, trained_model
 from config import Config
 from models import head_of
 from models.normalise import place

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from applications.model_setup import overridden, refuse_other, trained_model
+from applications.setup.model import overridden, refuse_other, trained_model
 from config import Config
 from deploy import names
 from deploy.engines import Scorer, load_scorer

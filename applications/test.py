@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from applications.advice import on_shared_images
-from applications.continuing import flags_of
-from applications.evaluation import Predictions, evaluate_logits
-from applications.intervals import with_intervals
-from applications.manifest import by_group, by_type_and_level, origins_of
-from applications.model_setup import trained_model
-from applications.plots import bars, calibration_plot, save, scatter
-from applications.scoring import predict_logits
-from applications.splits import evaluation_labels, pin_memory, training_labels, usable_workers
-from applications.tables import figure_table, group_table, named_group_table
-from applications.validation import scatter_axes
+from applications.evaluation.groups import by_group, by_type_and_level, origins_of
+from applications.evaluation.intervals import with_intervals
+from applications.evaluation.logits import predict_logits
+from applications.evaluation.plots import bars, calibration_plot, save, scatter
+from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.tables import figure_table, group_table, named_group_table
+from applications.setup.continuing import flags_of
+from applications.setup.data import evaluation_labels, pin_memory, training_labels, usable_workers
+from applications.setup.model import trained_model
+from applications.training.advice import on_shared_images
+from applications.training.validation import scatter_axes
 from config import Config
 from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.labels import Labels

@@ -16,15 +16,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from applications.advice import on_averages, on_epoch, on_labels, on_shared_images
-from applications.auto_batch import with_auto_batch
-from applications.continuing import continued, flags_of, refuse_changed_rows, rows_digest
-from applications.job import Job, make_job, swa_start
-from applications.loop import train_epoch
-from applications.model_setup import model_of_state, new_model, place_to_train
-from applications.splits import split_labels, usable_workers
-from applications.train_state import CheckpointWriter, TrainState, restore_job, restore_process
-from applications.validation import Validator
+from applications.setup.auto_batch import with_auto_batch
+from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_digest
+from applications.setup.data import split_labels, usable_workers
+from applications.setup.model import model_of_state, new_model, place_to_train
+from applications.training.advice import on_averages, on_epoch, on_labels, on_shared_images
+from applications.training.components import Job, make_job, swa_start
+from applications.training.loop import train_epoch
+from applications.training.state import CheckpointWriter, TrainState, restore_job, restore_process
+from applications.training.validation import Validator
 from config import Config
 from dataloader.labels import Labels
 from metrics.task import best_key

@@ -95,9 +95,9 @@ def flags(args: argparse.Namespace, batch: int, *more: str) -> list[str]:
 @contextmanager
 def job_of(argv: list[str], device: str) -> Iterator[Any]:
     """The parts of a training run, ready for its first step."""
-    from applications.job import make_job
-    from applications.model_setup import new_model
-    from applications.splits import split_labels
+    from applications.setup.data import split_labels
+    from applications.setup.model import new_model
+    from applications.training.components import make_job
     from config import parse_config
     from models.normalise import place
     from utils.distributed import Process
@@ -146,7 +146,7 @@ def repeated(batch: Any, count: int) -> Any:
 
 def speed(job: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
     """Images a second of whole steps; the first ones, which choose kernels, are left out."""
-    from applications.loop import train_step
+    from applications.training.loop import train_step
 
     for number in range(3):
         loss = train_step(job, batch, number, last=True)
@@ -163,9 +163,9 @@ def speed(job: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
 def reads(args: argparse.Namespace) -> None:
     import torch
 
-    from applications.loop import train_epoch
-    from applications.step_losses import StepLosses
-    from applications.train_state import TrainState
+    from applications.training.loop import train_epoch
+    from applications.training.state import TrainState
+    from applications.training.step_losses import StepLosses
 
     between: list[str] = []
     own = StepLosses.read
@@ -203,7 +203,7 @@ def checkpoint(args: argparse.Namespace) -> Path:
 
     path = Path("untrained.pth")
     if not path.is_file():
-        from applications.model_setup import new_model
+        from applications.setup.model import new_model
         from utils.checkpoint import save_checkpoint
 
         network, spec = new_model(parse_config(flags(args, 1)))

@@ -154,10 +154,10 @@ def steps(args: argparse.Namespace) -> None:
 
 def training(args: argparse.Namespace, more: list[str], synthetic: bool = False) -> Iterator[int]:
     """Train an epoch at each call; gives its images."""
-    from applications.job import make_job
-    from applications.loop import train_step
-    from applications.model_setup import new_model
-    from applications.splits import split_labels
+    from applications.setup.data import split_labels
+    from applications.setup.model import new_model
+    from applications.training.components import make_job
+    from applications.training.loop import train_step
     from config import parse_config
     from models.normalise import place
     from utils.distributed import Process

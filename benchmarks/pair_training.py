@@ -107,7 +107,7 @@ def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterato
 
 def epoch_steps(job: Any, epoch: int) -> Iterator[tuple[int, int]]:
     """Train for one epoch; gives the rows and the images of each step."""
-    from applications.loop import train_step
+    from applications.training.loop import train_step
 
     job.batches.set_position(epoch)
     for number, batch in enumerate(job.loader):
@@ -117,9 +117,9 @@ def epoch_steps(job: Any, epoch: int) -> Iterator[tuple[int, int]]:
 
 def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
     """The parts of a run on the CPU; both images of every row are decoded anew each time."""
-    from applications.job import make_job
-    from applications.model_setup import new_model
-    from applications.splits import split_labels
+    from applications.setup.data import split_labels
+    from applications.setup.model import new_model
+    from applications.training.components import make_job
     from config import parse_config
     from models.normalise import place
     from utils.distributed import Process

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from applications.head_scale import start_at_labels
+from applications.setup.head_scale import start_at_labels
 from dataloader.image import read_rgb
 from dataloader.views import View
 from deploy.engines import load_scorer

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import applications.auto_batch as auto_batch
+import applications.setup.auto_batch as auto_batch
 from config import parse_config
 from criterions import regress_loss
 from dataloader.batches import RowBatches

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from applications.train_state import TrainState
+from applications.training.state import TrainState
 from dataloader.datasets import TrainBatch
 from dataloader.string_table import StringTable
 from utils.distributed import Process, sum_processes

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from applications.evaluation import Predictions
-from applications.manifest import Origin, scenes_of_rows
+from applications.evaluation.groups import Origin, scenes_of_rows
+from applications.evaluation.predictions import Predictions
 from dataloader.labels import Labels
 from metrics.bootstrap import RESAMPLES, Interval, bootstrap_intervals
 from metrics.task import emd_metrics, fitted_metrics, regress_metrics

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 from torch import nn
 
-from applications.advice import on_scores
-from applications.evaluation import Predictions, evaluate_logits, with_percentiles
-from applications.plots import scatter
-from applications.scoring import predict_logits
-from applications.splits import pin_memory
+from applications.evaluation.logits import predict_logits
+from applications.evaluation.plots import scatter
+from applications.evaluation.predictions import Predictions, evaluate_logits, with_percentiles
+from applications.setup.data import pin_memory
+from applications.training.advice import on_scores
 from config import Config
 from dataloader.cache import ImageCache
 from dataloader.labels import Labels

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import torch
 
-from applications.job import cache_size
-from applications.model_setup import new_model, place_to_train
-from applications.splits import split_labels
+from applications.setup.data import split_labels
+from applications.setup.model import new_model, place_to_train
+from applications.training.components import cache_size
 from config import Config
 from optim.precision import make_precision
 from utils.distributed import choose_device

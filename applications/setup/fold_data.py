@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from applications.manifest import Origin, origins_of
-from applications.splits import split_file, split_labels
+from applications.evaluation.groups import Origin, origins_of
+from applications.setup.data import split_file, split_labels
 from config import Config
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels

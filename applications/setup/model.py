@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from applications.head_scale import start_at_labels
+from applications.setup.head_scale import start_at_labels
 from config import Config
 from models import canonical_arch, create_model, fit_state, load_pretrained, normalisation
 from models.normalise import place

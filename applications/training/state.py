@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from applications.job import Job
+from applications.training.components import Job
 from models.spec import ModelSpec
 from optim.optimizers import load_optimizer_state
 from utils.checkpoint import file_arch, load_checkpoint, save_checkpoint

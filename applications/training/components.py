@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from applications.splits import pin_memory
+from applications.setup.data import pin_memory
 from config import Config
 from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.batches import RowBatches

@@ -16,7 +16,7 @@ from models.spec import ModelSpec
 from utils.errors import DataError, ImageError
 
 IMAGES = 8
-DEMO_IMAGES = Path(__file__).resolve().parent.parent / "demos" / "images"
+DEMO_IMAGES = Path(__file__).resolve().parents[2] / "demos" / "images"
 
 
 def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 import math
 
-from applications.manifest import spread
+from applications.evaluation.groups import spread
 from metrics.bootstrap import Interval
 from metrics.pair_accuracy import PairAccuracy
 from metrics.significance import Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from applications.evaluation import DIVERGED, Predictions
+from applications.evaluation.predictions import DIVERGED, Predictions
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from applications.evaluation import Predictions
+from applications.evaluation.predictions import Predictions
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 from metrics.correlation import plcc, srcc

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from applications.job import Job
-from applications.step_losses import StepLosses
-from applications.train_state import TrainState
+from applications.training.components import Job
+from applications.training.state import TrainState
+from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
 from utils.distributed import sum_processes
@@ -21,7 +21,7 @@ from utils.progress import progress_bar
 def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
     """Train from `state.step` to the end of `state.epoch`, moving `state` along.
 
-    Between two log lines nothing is read from the device (see `applications.step_losses`); an epoch ends, and
+    Between two log lines nothing is read from the device (see `applications.training.step_losses`); an epoch ends, and
     `save` is called, only after a reading that found all losses finite.
 
     Args:
