@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from applications.predict import describe, model_file, open_scorer
 from applications.setup.continuing import flags_of
+from applications.setup.scorer import describe, model_file, open_scorer
 from config import Config
 from dataloader.folders import find_images
 from dataloader.image import read_rgb

@@ -9,10 +9,10 @@ import logging
 import numpy as np
 import torch
 
+from applications.evaluation.logits import label_logits
 from applications.evaluation.predictions import with_percentiles
 from applications.setup.data import split_labels
 from applications.setup.model import trained_model
-from applications.test import label_logits
 from config import Config
 from criterions.score import score
 from utils.checkpoint import file_arch, save_checkpoint

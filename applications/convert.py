@@ -1,7 +1,6 @@
 """`--jit`: --resume as a TorchScript file that needs nothing but torch."""
 
-from applications.export import described
-from applications.setup.model import trained_model
+from applications.setup.model import described, trained_model
 from applications.setup.real_images import real_crops
 from config import Config
 from deploy.torchscript import export_torchscript

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from applications.setup.model import trained_model
+from applications.setup.model import described, trained_model
 from applications.setup.real_images import CalibrationImages, real_crops
 from config import Config
 from deploy.names import FORMATS
@@ -32,12 +32,6 @@ def run(config: Config) -> int:
     if faults and len(faults) == len(formats):
         return 2
     return 1 if faults else 0
-
-
-def described(config: Config, spec: ModelSpec) -> ModelSpec:
-    """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
-    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
-    return spec.with_(**given)
 
 
 def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:

@@ -93,11 +93,11 @@ def flags(args: argparse.Namespace, batch: int, *more: str) -> list[str]:
 
 
 @contextmanager
-def job_of(argv: list[str], device: str) -> Iterator[Any]:
-    """The parts of a training run, ready for its first step."""
+def components_of(argv: list[str], device: str) -> Iterator[Any]:
+    """Components of a training run, ready for its first step."""
     from applications.setup.data import split_labels
     from applications.setup.model import new_model
-    from applications.training.components import make_job
+    from applications.training.components import build_training
     from config import parse_config
     from models.normalise import place
     from utils.distributed import Process
@@ -110,7 +110,7 @@ def job_of(argv: list[str], device: str) -> Iterator[Any]:
     network.train()
     log = RunLog(Path(), active=False)
     labels = split_labels(config, "train")
-    yield make_job(config, Process(device=device), network, spec, labels, log, StopSignals())
+    yield build_training(config, Process(device=device), network, spec, labels, log, StopSignals())
 
 
 def memory(args: argparse.Namespace) -> None:
@@ -119,11 +119,16 @@ def memory(args: argparse.Namespace) -> None:
     print("images per step, precision: images per second as it is | loss read each step | cudnn.benchmark")
     for count in args.batches:
         for amp in ("no", "bf16"):
-            with job_of(flags(args, min(count, args.images), "--amp", amp, "-j", "0"), args.device) as job:
-                batch = repeated(next(iter(job.loader)), count)
-                speeds = [speed(job, batch, args, read=False), speed(job, batch, args, read=True)]
+            with components_of(
+                flags(args, min(count, args.images), "--amp", amp, "-j", "0"), args.device
+            ) as components:
+                batch = repeated(next(iter(components.loader)), count)
+                speeds = [
+                    speed(components, batch, args, read=False),
+                    speed(components, batch, args, read=True),
+                ]
                 torch.backends.cudnn.benchmark = True
-                speeds.append(speed(job, batch, args, read=False))
+                speeds.append(speed(components, batch, args, read=False))
                 torch.backends.cudnn.benchmark = False
             print(f"{count:6} {amp:>5}: {' | '.join(f'{one:8.1f}' for one in speeds)}", flush=True)
 
@@ -135,7 +140,7 @@ def repeated(batch: Any, count: int) -> Any:
     place = torch.arange(count) % len(batch.images)
     parts = {
         "images": batch.images[place],
-        "places": torch.arange(count)[:, None],
+        "pair_index": torch.arange(count)[:, None],
         "targets": batch.targets[place % len(batch.targets)],
         "numbers": batch.numbers[place],
     }
@@ -144,19 +149,19 @@ def repeated(batch: Any, count: int) -> Any:
     return batch._replace(**parts)
 
 
-def speed(job: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
+def speed(components: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
     """Images a second of whole steps; the first ones, which choose kernels, are left out."""
     from applications.training.loop import train_step
 
     for number in range(3):
-        loss = train_step(job, batch, number, last=True)
+        loss = train_step(components, batch, number, last=True)
     float(loss)  # waits for the GPU
     began = time.perf_counter()
     for number in range(args.steps):
-        loss = train_step(job, batch, number, last=True)
+        loss = train_step(components, batch, number, last=True)
         if read:
             float(loss)
-    float(next(job.network.parameters()).detach().sum())
+    float(next(components.network.parameters()).detach().sum())
     return args.steps * len(batch.images) / (time.perf_counter() - began)
 
 
@@ -179,7 +184,7 @@ def reads(args: argparse.Namespace) -> None:
     StepLosses.read = reading  # type: ignore[method-assign, assignment]
     argv = flags(args, max(2, args.images // 16), "--print_freq", "5", "-j", "2", "--ema", "0.99")
     with (
-        job_of([*argv, "--clip_grad", "1"], args.device) as job,
+        components_of([*argv, "--clip_grad", "1"], args.device) as components,
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
@@ -187,7 +192,7 @@ def reads(args: argparse.Namespace) -> None:
             torch.cuda.set_sync_debug_mode("warn")
         caught.clear()  # of torch's own notice on this mode
         state = TrainState()
-        train_epoch(job, state, save=lambda: None)
+        train_epoch(components, state, save=lambda: None)
         if args.device != "cpu":
             torch.cuda.set_sync_debug_mode("default")
     StepLosses.read = own  # type: ignore[method-assign]

@@ -18,10 +18,10 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 PARTS = (  # module, attribute or class.method, name
     ("applications.train", "split_labels", "labels"),
     ("applications.train", "new_model", "network"),
-    ("applications.train", "place", "network to the device"),
-    ("applications.train", "make_job", "optimiser, loss, loader"),
+    ("applications.train", "place_to_train", "network to the device"),
+    ("applications.train", "build_training", "optimiser, loss, loader"),
     ("applications.train", "RunLog.__init__", "log folder, TensorBoard"),
-    ("applications.train", "train_epoch", "training"),
+    ("applications.training.epochs", "train_epoch", "training"),
     ("applications.training.loop", "_next_batch", "  waiting for batches"),
     ("applications.training.loop", "train_step", "  steps, as the CPU sees them"),
     ("applications.training.step_losses", "StepLosses.read", "  readings"),

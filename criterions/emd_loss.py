@@ -34,7 +34,7 @@ class EMDLoss(nn.Module):
         super().__init__()
         self.r = r
 
-    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at (R, 1) places against (R, N) distributions."""
-        rows = logits[places[:, 0]]
+    def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at (R, 1) indices against (R, N) distributions."""
+        rows = logits[pair_index[:, 0]]
         return emd(full_precision(rows).softmax(dim=1), targets, self.r).mean()

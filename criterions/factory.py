@@ -12,7 +12,7 @@ OBJECTIVE = ("margin", "rank_activation", "rank_weight")  # flags that `create_c
 def create_criterion(
     task: str, margin: float = 1.0, rank_activation: str = "none", rank_weight: float = 0.0
 ) -> nn.Module:
-    """A module called as `criterion(logits (M, N), places (R, 2 or 1), targets)` -> scalar.
+    """A module called as `criterion(logits (M, N), pair_index (R, 2 or 1), targets)` -> scalar.
 
     Args:
         task: "rank", "emd" or "regress".

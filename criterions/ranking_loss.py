@@ -30,9 +30,9 @@ class RankingLoss(nn.Module):
         super().__init__()
         self.margin, self.activation = margin, activation
 
-    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at (R, 2) pairs of places (better, worse); `targets` holds nothing."""
+    def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at (R, 2) index pairs (better, worse); `targets` holds nothing."""
         scores = score(logits)
         if self.activation == "sigmoid":
             scores = scores.sigmoid()
-        return ranking_loss(scores[places[:, 0]], scores[places[:, 1]], self.margin)
+        return ranking_loss(scores[pair_index[:, 0]], scores[pair_index[:, 1]], self.margin)

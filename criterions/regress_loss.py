@@ -47,8 +47,8 @@ class RegressLoss(nn.Module):
         super().__init__()
         self.rank_weight = rank_weight
 
-    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at (R, 1) places against (R,) MOS."""
-        scores = score(logits)[places[:, 0]]
+    def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at (R, 1) indices against (R,) MOS."""
+        scores = score(logits)[pair_index[:, 0]]
         loss = regress_loss(scores, targets)
         return loss + self.rank_weight * order_loss(scores, targets) if self.rank_weight else loss

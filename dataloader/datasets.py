@@ -21,7 +21,7 @@ class TrainBatch(NamedTuple):
 
     Attributes:
         images: uint8 (M, 3, H, W), each distinct image of the rows once.
-        places: int64, where each row finds its images in `images`: (R, 2) as (better, worse) for rank,
+        pair_index: int64 indices into `images` of each row's images: (R, 2) as (better, worse) for rank,
             (R, 1) for emd and regress.
         targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
         weight: see `StepRows`.
@@ -30,7 +30,7 @@ class TrainBatch(NamedTuple):
     """
 
     images: Tensor
-    places: Tensor
+    pair_index: Tensor
     targets: Tensor
     weight: float
     faults: list[str]

@@ -1,27 +1,27 @@
-"""Metrics, drawn without a display."""
+"""Plots of predictions and metrics, drawn without a display."""
 
 from typing import Any
 
 import numpy as np
 
-from metrics.emd import calibration
+from applications.evaluation.predictions import Predictions
+from dataloader.labels import Labels
+from metrics.emd import calibration, mean_rating
 from metrics.logistic import fit_logistic
 from metrics.task import METRICS
 
 
-def scatter(task: str, first: np.ndarray, second: np.ndarray) -> Any:
-    """A Matplotlib figure of predictions.
-
-    Args:
-        task: "rank": `first` and `second` are the (R,) scores of the better and the worse image of each pair;
-            otherwise the (R,) predicted scores and the opinions.
-    """
+def scatter(labels: Labels, result: Predictions) -> Any:
+    """Matplotlib figure of predictions: for rank scores of the better against the worse image, else MOS."""
     from matplotlib.figure import Figure
 
+    images = labels.images[result.rows]
+    first = result.scores[images[:, 0]]
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.add_subplot()
     dots: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
-    if task == "rank":
+    if labels.task == "rank":
+        second = result.scores[images[:, 1]]
         right = first > second
         axes.scatter(second[right], first[right], label=f"right order ({right.sum()})", **dots)
         axes.scatter(
@@ -31,6 +31,8 @@ def scatter(task: str, first: np.ndarray, second: np.ndarray) -> Any:
         axes.plot(ends, ends, color="grey", linewidth=1)
         axes.set(xlabel="score of the worse image", ylabel="score of the better image", title="pairs")
     else:
+        opinions = labels.opinions[result.rows]
+        second = mean_rating(opinions) if labels.task == "emd" else opinions
         axes.scatter(first, second, label="images", **dots)
         _draw_fit(axes, first, second)
         axes.set(xlabel="predicted score", ylabel="opinion (MOS)", title="predicted against true")

@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import torch
 
-from applications.setup.data import split_labels
+from applications.setup.data import cache_size, split_labels
 from applications.setup.model import new_model, place_to_train
-from applications.training.components import cache_size
+from applications.setup.objective import new_optimizer
 from config import Config
 from optim.precision import make_precision
 from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
-from utils.memory import available_memory
+from utils.memory import available_memory, keep_freed_memory
 
 STEPS = (4, 32, 128, 512)  # images in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
@@ -45,8 +45,8 @@ def with_auto_batch(config: Config) -> Config:
     a_row = 2 if config.criterion == "rank" else 1
     most = min(len(labels.paths), a_row * len(labels))
     fitting, why = _on_gpu(config, device, most) if device != "cpu" else _on_cpu(config, share)
-    world = (processes or 1) * share
-    useful = max(1, len(labels) // (LEAST_UPDATES * world))
+    world_size = (processes or 1) * share
+    useful = max(1, len(labels) // (LEAST_UPDATES * world_size))
     least = max(a_row, config.rows_together)
     if fitting < least:
         group = "one row fits" if least == a_row else f"the {least} rows of --rows_together fit"
@@ -115,6 +115,7 @@ def _measured(config: Config, images: int) -> float:
 def _child(config: Config, images: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
     import resource
 
+    keep_freed_memory()  # as training does
     trial_step(config, "cpu", images)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     queue.put(peak if sys.platform == "darwin" else peak * 1024)
@@ -122,8 +123,6 @@ def _child(config: Config, images: int, queue: "multiprocessing.queues.SimpleQue
 
 def trial_step(config: Config, device: str, count: int) -> None:
     """Two updates on `count` images of noise: the first makes the optimiser's own memory."""
-    from optim.optimizers import create_optimizer
-
     logging.disable(logging.WARNING)  # what the network's maker says belongs to the run itself
     try:
         network, spec = new_model(config)
@@ -132,15 +131,7 @@ def trial_step(config: Config, device: str, count: int) -> None:
     place_to_train(network, device, config)
     network.train()
     precision = make_precision(config.amp, device)
-    optimizer = create_optimizer(
-        config.optimizer,
-        network.parameters(),
-        lr=1e-9,
-        weight_decay=config.weight_decay,
-        momentum=config.momentum,
-        lookahead=config.lookahead,
-        no_decay_norm=config.no_decay_norm,
-    )
+    optimizer = new_optimizer(config, network, lr=1e-9)
     for _ in range(2):
         images = torch.rand(count, 3, *spec.image_size, device=device)
         with precision.cast():

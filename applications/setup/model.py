@@ -165,3 +165,9 @@ def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
     if spec.criterion == "emd" and spec.num_classes < 2:
         raise ConfigError(f"--criterion emd: {config.resume} gives one number, no distribution of ratings")
     return spec
+
+
+def described(config: Config, spec: ModelSpec) -> ModelSpec:
+    """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
+    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
+    return spec.with_(**given)

@@ -1,33 +1,33 @@
-"""The training loop: learning rate, forward, backward, step, log, in this order."""
+"""The training loop: learning rate, forward, backward, clip, step, log, in this order."""
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from applications.training.components import Job
+from applications.training.components import Components
+from applications.training.row_weights import mean_over_read_rows, weigh
 from applications.training.state import TrainState
 from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
-from utils.distributed import sum_processes
 from utils.errors import ImageError
 from utils.progress import progress_bar
 
 
-def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
+def train_epoch(components: Components, state: TrainState, save: Callable[[], None]) -> bool:
     """Train from `state.step` to the end of `state.epoch`, moving `state` along.
 
-    Between two log lines nothing is read from the device (see `applications.training.step_losses`); an epoch ends, and
-    `save` is called, only after a reading that found all losses finite.
+    Between two log lines nothing is read from the device (see `StepLosses`); an epoch ends, and `save` is
+    called, only after a reading that found all losses finite.
 
     Args:
-        job: the parts of the run.
+        components: of the run.
         state: where it stands.
-        save: called between two steps, every `job.save_every` of them.
+        save: called between two steps, every `components.save_every` of them.
 
     Returns:
         False when the user stopped the run in the middle: one process after the update in progress, several
@@ -37,118 +37,111 @@ def train_epoch(job: Job, state: TrainState, save: Callable[[], None]) -> bool:
         ImageError: an image can't be read.
         TrainingError: the loss is not finite.
     """
-    job.batches.set_position(state.epoch, state.step)
-    losses = StepLosses(state, job.process, job.paths)
-    steps, stop = len(job.batches), False
+    components.batches.set_position(state.epoch, state.step)
+    losses = StepLosses(state, components.process, components.paths)
+    steps, stop = len(components.batches), False
     with progress_bar(total=steps, desc=f"epoch {state.epoch + 1}", unit="step", start=state.step) as bar:
-        for batch in _read(job):
-            lr = _set_lr(job, state.epoch + state.step / steps)
-            last = (state.step + 1) % job.accumulate == 0 or state.step + 1 == steps
-            loss = train_step(job, batch, state.step, last)
+        for batch in _read(components):
+            lr = _set_lr(components, state.epoch + state.step / steps)
+            last = (state.step + 1) % components.accumulate == 0 or state.step + 1 == steps
+            loss = train_step(components, batch, state.step, last)
             state.step += 1
             losses.add(loss, batch, lr)
             bar.update()
-            job.profile.step()
-            log = state.step % job.print_freq == 0 or state.step == steps
-            keep = job.save_every > 0 and state.step % job.save_every == 0 and state.step < steps
-            end = last and (stop or (job.process.world == 1 and job.stopped()))
+            components.profile.step()
+            log = state.step % components.print_freq == 0 or state.step == steps
+            keep = (
+                components.save_every > 0 and state.step % components.save_every == 0 and state.step < steps
+            )
+            end = last and (stop or (components.process.world_size == 1 and components.stopped()))
             if not (log or keep or end):
                 continue
-            metrics, stop = losses.read(job.stopped())
+            metrics, stop = losses.read(components.stopped())
             if log:
                 bar.set_postfix(loss=f"{metrics['loss']:.4f}", lr=f"{lr:.1e}")
-                job.log(state.epoch * steps + state.step, metrics)
+                components.log(state.epoch * steps + state.step, metrics)
             if stop and last:
                 return False
             if keep:
                 save()
-    job.profile.close()
+    components.profile.close()
     return True
 
 
-def train_step(job: Job, batch: TrainBatch, number: int, last: bool) -> Tensor:
-    """One batch, and an update of the weights if it is the last of those that are added up."""
-    if number % job.accumulate == 0:
-        job.optimizer.zero_grad(set_to_none=True)
-        job.rows_read.count = 0.0
-    # Processes need not tell each other of gradients that are only added up.
-    alone = not last and job.process.world > 1
-    with job.network.no_sync() if alone else nullcontext():  # type: ignore[operator]
-        loss = _backward(job, batch, number)
+def train_step(components: Components, batch: TrainBatch, number: int, last: bool) -> Tensor:
+    """Forward and backward of one batch; clip and step if it is the last of an update.
+
+    Args:
+        components: of the run.
+        batch: of this process.
+        number: of the step in its epoch, from 0.
+        last: whether it ends the update, for which the gradients of `components.accumulate` steps are added.
+
+    Returns:
+        The loss (), on the device.
+
+    Raises:
+        ImageError: an image can't be read.
+    """
+    _tell_unread(batch, components.skip_bad)
+    if number % components.accumulate == 0:
+        components.optimizer.zero_grad(set_to_none=True)
+        components.rows_read.count = 0.0
+    batch, weight = weigh(components, batch, number)
+    if len(batch.pair_index):
+        with _exchange(components, last):
+            loss = _forward(components, batch)
+            with record_function("backward"):
+                components.precision.scaler.scale(loss * weight).backward()
+    else:
+        loss = torch.zeros((), device=components.process.device)
     if last:
         with record_function("optimizer"):
-            _update(job, number)
-    return loss
-
-
-def _backward(job: Job, batch: TrainBatch, number: int) -> Tensor:
-    """Add the gradient of a batch, weighed by its share of the rows of the update; its loss."""
-    if batch.faults and not job.skip_bad:
-        raise ImageError(batch.faults[0])
-    for fault in batch.faults:
-        logging.warning("skipped %s", fault)
-    device = job.process.device
-    weight, rows = _weight(job, batch, number)
-    job.rows_read.count += rows
-    share = rows / job.batches.rows(number, job.accumulate) if job.accumulate > 1 else 1.0
-    if not len(batch.places):
-        if job.process.world == 1:
-            return torch.zeros((), device=device)
-        batch = _placeholder(batch)
-    images = batch.images.to(device, non_blocking=True)
-    places = batch.places.to(device, non_blocking=True)
-    targets = batch.targets.to(device, non_blocking=True)
-    with record_function("forward"):
-        with job.precision.cast():
-            logits = job.network(job.normalise(to_unit(images)))
-        loss = job.criterion(logits.float(), places, targets)
-    with record_function("backward"):
-        job.precision.scaler.scale(loss * (weight * share)).backward()
+            _clip_and_step(components, number)
     return loss.detach()
 
 
-def _update(job: Job, number: int) -> None:
-    parameters = [parameter for group in job.optimizer.param_groups for parameter in group["params"]]
-    if all(parameter.grad is None for parameter in parameters):
+def _tell_unread(batch: TrainBatch, skip: bool) -> None:
+    if batch.faults and not skip:
+        raise ImageError(batch.faults[0])
+    for fault in batch.faults:
+        logging.warning("skipped %s", fault)
+
+
+def _exchange(components: Components, last: bool) -> AbstractContextManager[None]:
+    """Processes need not tell each other of gradients that are only added up."""
+    alone = not last and components.process.world_size > 1
+    return components.network.no_sync() if alone else nullcontext()  # type: ignore[operator]
+
+
+def _forward(components: Components, batch: TrainBatch) -> Tensor:
+    device = components.process.device
+    images = batch.images.to(device, non_blocking=True)
+    pair_index = batch.pair_index.to(device, non_blocking=True)
+    targets = batch.targets.to(device, non_blocking=True)
+    with record_function("forward"):
+        with components.precision.cast():
+            logits = components.network(components.normalise(to_unit(images)))
+        return components.criterion(logits.float(), pair_index, targets)
+
+
+def _clip_and_step(components: Components, number: int) -> None:
+    optimizer, scaler = components.optimizer, components.precision.scaler
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
         return  # of none of the rows the images could be read
-    scaler = job.precision.scaler
-    planned = job.batches.rows(number, job.accumulate)
-    if job.accumulate > 1 and job.rows_read.count < planned:  # the mean is over the rows that were read
-        for gradient in (parameter.grad for parameter in parameters if parameter.grad is not None):
-            gradient.mul_(planned / max(job.rows_read.count, 1.0))
-    if job.clip_grad is not None:
-        scaler.unscale_(job.optimizer)
-        torch.nn.utils.clip_grad_norm_(parameters, job.clip_grad)
-    scaler.step(job.optimizer)
+    mean_over_read_rows(components, gradients, number)
+    if components.clip_grad is not None:
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(parameters, components.clip_grad)
+    scaler.step(optimizer)
     scaler.update()
-    job.averages.after_update()
+    components.averages.after_update()
 
 
-def _weight(job: Job, batch: TrainBatch, number: int) -> tuple[float, float]:
-    """(share of this process in the joint mean, rows of all); with rows left out both depend on all."""
-    if not job.skip_bad:
-        return batch.weight, job.batches.rows(number)
-    rows = float(len(batch.places) if batch.weight else 0)
-    if job.process.world == 1:
-        return batch.weight, rows
-    total = sum_processes([rows], job.process)[0]
-    return rows * job.process.world / max(total, 1.0), total
-
-
-def _placeholder(batch: TrainBatch) -> TrainBatch:
-    """A black image against itself: a process without a readable row must take part, with weight 0."""
-    ends = batch.places.shape[1]
-    targets = torch.ones(1, *batch.targets.shape[1:])
-    return batch._replace(
-        images=batch.images.new_zeros(2, *batch.images.shape[1:]),
-        places=torch.zeros(1, ends, dtype=torch.int64),
-        targets=targets,
-        weight=0.0,
-    )
-
-
-def _read(job: Job) -> Iterator[TrainBatch]:
-    batches = iter(job.loader)
+def _read(components: Components) -> Iterator[TrainBatch]:
+    batches = iter(components.loader)
     while (batch := _next_batch(batches)) is not None:
         yield batch
 
@@ -158,8 +151,8 @@ def _next_batch(batches: Iterator[TrainBatch]) -> TrainBatch | None:
         return next(batches, None)
 
 
-def _set_lr(job: Job, progress: float) -> float:
-    lr = job.lr(progress)
-    for group in job.optimizer.param_groups:
+def _set_lr(components: Components, progress: float) -> float:
+    lr = components.lr(progress)
+    for group in components.optimizer.param_groups:
         group["lr"] = lr
     return lr

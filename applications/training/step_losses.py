@@ -58,7 +58,7 @@ class StepLosses:
     def add(self, loss: Tensor, batch: TrainBatch, lr: float) -> None:
         """Keep the loss () of the step that `state` counts as done, without reading it."""
         self._losses.append(loss)
-        rows = len(batch.places) if batch.weight else 0
+        rows = len(batch.pair_index) if batch.weight else 0
         self._steps.append(_Step(self._state.step, lr, rows, batch.numbers))
         self._images += len(batch.images)
 
