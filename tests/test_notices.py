@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from applications.evaluation.predictions import Predictions
-from applications.training.advice import on_averages, on_scores, on_shared_images
+from applications.setup.data import on_shared_images
+from applications.training.advice import on_averages, on_scores
 from dataloader.labels import Labels, load_labels
 from dataloader.string_table import StringTable
 from main import main

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from applications.evaluation.groups import read_origins
+from applications.setup.origins import read_origins
 from utils import prepare_dataset
 from utils.data_generate.manifest import read_manifest
 from utils.errors import DataError

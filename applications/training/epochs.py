@@ -100,7 +100,7 @@ class _Run:
         if components.network is self._network or epoch == config.freeze_backbone:
             wrapped = wrap(self._network, components.process, config.sync_bn)
             ready = torch.compile(wrapped) if config.compile else wrapped
-            self._components = replace(components, network=ready)
+            self._components = replace(components, network=ready)  # type: ignore[arg-type]
 
     def train(self) -> bool:
         """Do the steps that are left of the epoch, and save; False when the user stopped the run in them."""
