@@ -21,17 +21,17 @@ def run(config: Config) -> int:
     network, spec, _ = trained_model(config)
     spec = described(config, spec)
     formats = list(dict.fromkeys(config.export or []))
-    faults: list[RankIQAError] = []
+    errors: list[RankIQAError] = []
     for name in formats:
         path = config.checkpoint_dir / FORMATS[name].format(arch=file_arch(spec.arch))
         try:
             _write(config, network, spec, name, path)
         except RankIQAError as error:
-            faults.append(error)
+            errors.append(error)
             logging.error("%s", error)
-    if faults and len(faults) == len(formats):
+    if errors and len(errors) == len(formats):
         return 2
-    return 1 if faults else 0
+    return 1 if errors else 0
 
 
 def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:

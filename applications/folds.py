@@ -1,7 +1,7 @@
 """`--train --folds K`: K trainings and tests over the scenes of all splits, then mean and deviation.
 
 Each fold is a run of its own in CHECKPOINT_DIR/fold_k, k = 1..K: it tests on part k of the scenes, validates
-on the next part and trains on the others. The same command again skips folds that are done and goes on with
+on the next part and trains on the others. The same command again skips folds that are done and continues
 one that was interrupted.
 """
 

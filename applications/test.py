@@ -10,7 +10,7 @@ from applications.evaluation.intervals import metric_intervals, with_fit
 from applications.evaluation.logits import label_logits
 from applications.evaluation.plots import bars, calibration_plot, save, scatter
 from applications.evaluation.predictions import Predictions, evaluate_logits
-from applications.evaluation.tables import figure_table, group_table, named_group_table
+from applications.evaluation.tables import group_table, metric_table, named_group_table
 from applications.setup.continuing import flags_of
 from applications.setup.data import evaluation_labels, warn_of_learned_images
 from applications.setup.model import trained_model
@@ -75,7 +75,7 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
     drawn = _draw(log, labels, result, named)
     counts = f"{len(result.rows)} rows, {len(labels.paths)} images"
     logging.info("%s on %s: %s", config.resume, labels.source, counts)
-    logging.info("%s", figure_table(metrics, intervals))
+    logging.info("%s", metric_table(metrics, intervals))
     if groups:
         logging.info("%s", group_table(groups))
     for title, metrics_of in named.items():
@@ -100,7 +100,7 @@ def _draw(
 
 
 def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]:
-    """The header, then a line a row of the label file, with enough digits to give back the same float."""
+    """The header, then a line per row of the label file, with enough digits to give back the same float."""
     if labels.task == "rank":
         yield ["better", "worse", "score_better", "score_worse", "right"]
     else:
@@ -120,6 +120,6 @@ def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]
 
 def _nested(groups: dict[tuple[str, int], PairAccuracy]) -> dict[str, dict[str, Any]]:
     nested: dict[str, dict[str, Any]] = {}
-    for (kind, level), counts in groups.items():
-        nested.setdefault(kind, {})[str(level)] = {**counts._asdict(), "accuracy": counts.accuracy}
+    for (name, level), counts in groups.items():
+        nested.setdefault(name, {})[str(level)] = {**counts._asdict(), "accuracy": counts.accuracy}
     return nested

@@ -1,7 +1,7 @@
 """`--train`: learn on DATA/train, validate on DATA/val after every epoch, keep the latest and best weights.
 
 The recipe: labels -> network with weights -> loss, optimiser, batches -> epochs of train, validate, save.
-An interrupt (SIGINT, SIGTERM) saves the run in the middle of an epoch; `--continue` goes on from there, bit
+An interrupt (SIGINT, SIGTERM) saves the run in the middle of an epoch; `--continue` continues from there, bit
 for bit.
 """
 
@@ -126,7 +126,7 @@ def _refuse_other_world_size(state: TrainState, process: Process) -> None:
     if state.in_steps and state.world_size != process.world_size:
         raise ConfigError(
             f"--continue: the run was stopped in the middle of an epoch with {state.world_size} processes; "
-            f"go on with as many, not {process.world_size}"
+            f"continue with as many, not {process.world_size}"
         )
 
 

@@ -25,7 +25,7 @@ class TrainBatch(NamedTuple):
             (R, 1) for emd and regress.
         targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
         weight: see `StepRows`.
-        faults: a message for every image that could not be read; its rows are left out.
+        errors: a message for every image that could not be read; its rows are left out.
         numbers: int64 (M,), which images of the label file these are.
     """
 
@@ -33,7 +33,7 @@ class TrainBatch(NamedTuple):
     pair_index: Tensor
     targets: Tensor
     weight: float
-    faults: list[str]
+    errors: list[str]
     numbers: Tensor
 
 
@@ -43,12 +43,12 @@ class EvalBatch(NamedTuple):
     Attributes:
         numbers: int64 (M,) image numbers.
         images: uint8 (M, P, 3, H, W), P crops per image.
-        faults: a message for every image that could not be read; its number is left out.
+        errors: a message for every image that could not be read; its number is left out.
     """
 
     numbers: Tensor
     images: Tensor
-    faults: list[str]
+    errors: list[str]
 
 
 class TrainDataset(Dataset):
@@ -82,13 +82,13 @@ class TrainDataset(Dataset):
         else:
             numbers, index = np.unique(named, return_inverse=True)
         tensors: list[Tensor] = []
-        faults: list[str] = []
+        errors: list[str] = []
         place = np.full(len(numbers), -1)
         for position, number in enumerate(numbers):
             try:
                 prepared = self._prepared(int(number))
             except ImageError as error:
-                faults.append(str(error))
+                errors.append(str(error))
                 continue
             place[position] = len(tensors)
             tensors.append(self._view.vary(prepared, self._rng(step.epoch, number)))
@@ -97,7 +97,7 @@ class TrainDataset(Dataset):
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
         images = torch.stack(tensors) if tensors else torch.empty((0, 3, *self._view.size), dtype=torch.uint8)
         read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
-        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, faults, read)
+        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, errors, read)
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:
@@ -129,17 +129,17 @@ class EvalDataset(Dataset):
     def __getitem__(self, numbers: np.ndarray) -> EvalBatch:
         tensors: list[Tensor] = []
         read: list[int] = []
-        faults: list[str] = []
+        errors: list[str] = []
         for number in numbers:
             try:
                 tensors.append(self._view.cut(self._prepared(int(number))))
                 read.append(int(number))
             except ImageError as error:
-                faults.append(str(error))
+                errors.append(str(error))
         images = (
             torch.stack(tensors) if tensors else torch.empty((0, 1, 3, *self._view.size), dtype=torch.uint8)
         )
-        return EvalBatch(torch.tensor(read, dtype=torch.int64), images, faults)
+        return EvalBatch(torch.tensor(read, dtype=torch.int64), images, errors)
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:

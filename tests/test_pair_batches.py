@@ -174,7 +174,7 @@ def test_a_batch_holds_each_distinct_image_once_at_the_right_place(rank_labels):
     rows = np.array([7, 3, 3, 25, 12, 0])
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), None)[StepRows(0, rows, 0.5)]
     distinct = {path for row in rows for path in (rank_labels.paths[i] for i in rank_labels.images[row])}
-    assert len(batch.images) == len(distinct) and batch.weight == 0.5 and batch.faults == []
+    assert len(batch.images) == len(distinct) and batch.weight == 0.5 and batch.errors == []
     for row, indices in zip(rows, batch.pair_index, strict=True):
         for number, place in zip(rank_labels.images[row], indices, strict=True):
             assert torch.equal(batch.images[place], pixels_of(rank_labels.paths[number]))
@@ -200,13 +200,13 @@ def test_rows_of_an_unreadable_image_are_left_out_and_told(rank_labels):
     Path("2.png").write_bytes(b"not an image")
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), 1)[StepRows(0, np.arange(10), 1.0)]  # one scene
     assert len(batch.pair_index) == 6 and len(batch.images) == 4  # four of ten pairs hold image 2
-    (fault,) = batch.faults
+    (fault,) = batch.errors
     assert "2.png" in fault and "not an image" in fault
     for number in range(20):
         Path(f"{number}.png").write_bytes(b"")
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), 1)[StepRows(0, np.arange(10), 1.0)]
     assert (
-        batch.images.shape == (0, 3, 12, 16) and batch.pair_index.shape == (0, 2) and len(batch.faults) == 5
+        batch.images.shape == (0, 3, 12, 16) and batch.pair_index.shape == (0, 2) and len(batch.errors) == 5
     )
 
 
@@ -235,7 +235,7 @@ def test_workers_change_nothing(rank_labels):
         runs.append(run)
     assert [len(run) for run in runs] == [6 + 4, 6 + 4]
     for alone, shared in zip(*runs, strict=True):
-        assert alone.weight == shared.weight and alone.faults == shared.faults
+        assert alone.weight == shared.weight and alone.errors == shared.errors
         assert all(torch.equal(a, b) for a, b in zip(alone[:3], shared[:3], strict=True))
 
 
@@ -249,7 +249,7 @@ def test_evaluation_gives_every_image_once(rank_labels, world_size):
             for number, patches in zip(batch.numbers.tolist(), batch.images, strict=True):
                 assert torch.equal(patches, view.evaluate(Image.open(paths[number])))
             numbers += batch.numbers.tolist()
-            faults += batch.faults
+            faults += batch.errors
     assert sorted(numbers) == [n for n in range(20) if n != 4] and len(faults) == 1 and "4.png" in faults[0]
     assert EvalDataset(paths, view)[np.array([4])].images.shape[0] == 0
 

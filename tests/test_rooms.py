@@ -69,3 +69,30 @@ def test_the_shared_parts_of_utils_stand_alone() -> None:
 def test_only_applications_and_main_see_the_config() -> None:
     seeing = {room for room in ALLOWED for path in files(room) if "config" in set(imports(path))}
     assert seeing <= {"applications", "config"}
+
+
+# What the parts of applications import of each other; a recipe, which nothing imports, may import all of them.
+PARTS = {"setup": set(), "evaluation": {"setup"}, "training": {"setup", "evaluation"}}
+
+
+def parts(path: Path) -> Iterator[str]:
+    """The part, or the recipe, of applications behind each import of `path` from there."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{name}" for name in names]
+        yield from (name.split(".")[1] for name in names if name.startswith("applications."))
+
+
+def test_no_recipe_imports_a_recipe_and_parts_import_one_way() -> None:
+    folder = ROOT / "applications"
+    for path in folder.rglob("*.py"):
+        own = path.parent.name
+        allowed = set(PARTS) if path.parent == folder else {own} | PARTS[own]
+        assert set(parts(path)) <= allowed, path.relative_to(ROOT)
+
+
+def test_every_file_beside_the_parts_is_a_recipe() -> None:
+    for path in (ROOT / "applications").glob("*.py"):
+        names = {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+        assert "run" in names or path.name == "__init__.py", path.name

@@ -164,7 +164,7 @@ def _worked(work: Callable[..., int], process: Process, arguments: tuple[Any, ..
         reason = str(error).strip().splitlines()[0]
         raise PeerLostError(
             f"another process ended or can't be reached ({reason}); "
-            "if it was not stopped on purpose, its own messages say why; go on with --continue"
+            "if it was not stopped on purpose, its own messages say why; continue with --continue"
         ) from error
 
 

@@ -94,9 +94,9 @@ def scene_sums(scores: np.ndarray, pairs: np.ndarray, scenes: np.ndarray) -> lis
         scenes: (R,) names or numbers.
     """
     better, worse = scores[pairs[:, 0]].astype(np.float64), scores[pairs[:, 1]]
-    _, place = np.unique(scenes, return_inverse=True)
-    return [np.bincount(place, weights=each) for each in (better > worse, better - worse)] + [
-        np.bincount(place)
+    _, number = np.unique(scenes, return_inverse=True)
+    return [np.bincount(number, weights=each) for each in (better > worse, better - worse)] + [
+        np.bincount(number)
     ]
 
 

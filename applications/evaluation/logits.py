@@ -96,7 +96,7 @@ def predict_logits(
         TrainingError: the network gives scores that are not finite.
     """
     numbers: list[Tensor] = []
-    faults: list[str] = []
+    errors: list[str] = []
     crops = _Crops(network, normalise, process.device)
     with (
         torch.inference_mode(),
@@ -104,16 +104,16 @@ def predict_logits(
     ):
         for batch in loader:
             before_batch()
-            if batch.faults and not skip_bad:
-                raise ImageError(batch.faults[0])
-            faults += batch.faults
+            if batch.errors and not skip_bad:
+                raise ImageError(batch.errors[0])
+            errors += batch.errors
             if len(batch.numbers):
                 numbers.append(batch.numbers)
                 crops.add(batch.images)
-            bar.update(len(batch.numbers) + len(batch.faults))
+            bar.update(len(batch.numbers) + len(batch.errors))
         own = crops.logits().numpy() if numbers else None
-    for fault in faults:
-        logging.warning("skipped %s", fault)
+    for error in errors:
+        logging.warning("skipped %s", error)
     numbers_read = torch.cat(numbers).numpy() if numbers else np.empty(0, int)
     return _joined([share for share in gather((numbers_read, own), process) if share[1] is not None], count)
 

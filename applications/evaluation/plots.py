@@ -53,7 +53,7 @@ def _draw_fit(axes: Any, predicted: np.ndarray, mos: np.ndarray) -> None:
 
 
 def bars(groups: dict[str, dict[str, float]]) -> Any:
-    """A Matplotlib figure with a bar a group, the worst on top; its first figure that is not `rows`."""
+    """Matplotlib figure with a bar per group, the worst on top: its first metric that is not `rows`."""
     from matplotlib.figure import Figure
 
     lead = next(name for name in next(iter(groups.values())) if name != "rows")
@@ -68,7 +68,7 @@ def bars(groups: dict[str, dict[str, float]]) -> Any:
 
 
 def calibration_plot(probs: np.ndarray, hist: np.ndarray) -> Any:
-    """A Matplotlib figure: predicted shares of ratings against the shares that people gave.
+    """Matplotlib figure of predicted shares of ratings against the shares that people gave.
 
     Args:
         probs, hist: (R, N) predicted and rated distributions.
@@ -90,7 +90,7 @@ def calibration_plot(probs: np.ndarray, hist: np.ndarray) -> Any:
 
 
 def rate_plot(rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray, best: float | None) -> Any:
-    """A Matplotlib figure of (T,) losses against the rates they were met at; `best` is the suggested one."""
+    """Matplotlib figure of (T,) losses against the rates they were met at; `best` is the suggested one."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), layout="constrained")

@@ -25,13 +25,13 @@ STEPS = (4, 32, 128, 512)  # images in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
 PATIENCE = 300  # seconds for one step on a CPU
 KEEP_FREE = 0.2  # of the memory: for validation, and what others will want
-LEAST_UPDATES = 10  # an epoch; a batch of all rows would fit, but hardly learn
+LEAST_UPDATES = 10  # per epoch; a batch of all rows would fit, but hardly learn
 
 
 def with_auto_batch(config: Config) -> Config:
     """`config` with the largest --batch_size that fits, of its rows or fewer, and a notice that says why.
 
-    A step is counted with as many images as it can hold: two a row for rank, though rows share them.
+    A step is counted with as many images as it can hold: two per row for rank, though rows share them.
 
     Raises:
         ConfigError: the run spans several machines.

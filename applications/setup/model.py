@@ -84,7 +84,7 @@ def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]
 
 
 def model_of_state(state: dict[str, Any], where: str) -> tuple[nn.Module, ModelSpec]:
-    """The network of a checkpoint that `--continue` goes on with; its weights fit without exception."""
+    """The network of a checkpoint that `--continue` continues; its weights fit without exception."""
     spec = ModelSpec.from_dict(state.get("spec", {}), where)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     fit_state(network, state["state_dict"], where)

@@ -40,14 +40,14 @@ def open_scorer(config: Config, model: Path, threads: int) -> Scorer:
         asked = replace(config, resume=model)
         refuse_other(asked, scorer.spec, ("arch", "num_classes", "image_size"))
         return Scorer(scorer.engine, overridden(asked, scorer.spec))
-    kind = choose_engine(model, device, config.engine)
+    engine = choose_engine(model, device, config.engine)
     network, spec, _ = trained_model(replace(config, resume=model))
     module = export_module(network, spec).to(device)
-    if kind == "torch":
+    if engine == "torch":
         import torch
 
         torch.set_num_threads(threads)
-    return Scorer(engine_of_module(module, spec, device, threads, kind, threads), spec)
+    return Scorer(engine_of_module(module, spec, device, threads, engine, threads), spec)
 
 
 def describe(scorer: Scorer, model: Path) -> str:

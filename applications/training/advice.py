@@ -62,7 +62,7 @@ def on_scores(labels: Labels, result: Predictions) -> Iterator[str]:
         if beyond < -BY_CHANCE and metrics["score_gap"] < 0:  # all equal: ties
             yield (
                 f"validation pair accuracy is {metrics['pair_accuracy']:.3f}, worse than chance: "
-                "are the rows of one of the label files turned round? They are better,worse"
+                "are the rows of one of the label files inverted? They are better,worse"
             )
     elif metrics["srcc"] < -0.1 and metrics["srcc"] * math.sqrt(len(result.rows) - 1) < -BY_CHANCE:
         yield (

@@ -47,24 +47,24 @@ def train_epochs(
     """
     run = _Run(config, components, network, validator, state, log)
     if "TORCHELASTIC_RUN_ID" in os.environ and not (state.epoch or state.step):
-        # what a restart goes on with, be it after the first step: never the file of an earlier run
+        # what a restart continues from, be it after the first step: never the file of an earlier run
         run.save()
     while run.state.epoch < config.epochs:
         began = time.perf_counter()
         run.prepare()
         if not run.train():
-            logging.warning("stopped in epoch %d and saved; go on with --continue", run.state.epoch + 1)
+            logging.warning("stopped in epoch %d and saved; continue with --continue", run.state.epoch + 1)
             return 130
         try:
             averaged, validated = run.validate()
         except StopRequested:
             logging.warning(
-                "stopped in the validation of epoch %d; go on with --continue", run.state.epoch + 1
+                "stopped in the validation of epoch %d; continue with --continue", run.state.epoch + 1
             )
             return 130
         run.finish_epoch(averaged, validated, began)
         if run.state.epoch < config.epochs and _stopped(components):
-            logging.warning("stopped after epoch %d and saved; go on with --continue", run.state.epoch)
+            logging.warning("stopped after epoch %d and saved; continue with --continue", run.state.epoch)
             return 130
     if components.process.is_main:
         logging.info("all %d epochs are done", config.epochs)

@@ -102,10 +102,10 @@ def train_step(components: Components, batch: TrainBatch, number: int, last: boo
 
 
 def _tell_unread(batch: TrainBatch, skip: bool) -> None:
-    if batch.faults and not skip:
-        raise ImageError(batch.faults[0])
-    for fault in batch.faults:
-        logging.warning("skipped %s", fault)
+    if batch.errors and not skip:
+        raise ImageError(batch.errors[0])
+    for error in batch.errors:
+        logging.warning("skipped %s", error)
 
 
 def _exchange(components: Components, last: bool) -> AbstractContextManager[None]:
