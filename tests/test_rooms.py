@@ -71,7 +71,7 @@ def test_only_applications_and_main_see_the_config() -> None:
     assert seeing <= {"applications", "config"}
 
 
-# What the parts of applications import of each other; a recipe, which nothing imports, may import all of them.
+# What the parts of applications import of each other; recipes, which nothing imports, import any of them.
 PARTS = {"setup": set(), "evaluation": {"setup"}, "training": {"setup", "evaluation"}}
 
 

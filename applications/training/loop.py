@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.profiler import record_function
 
 from applications.training.components import Components
@@ -49,10 +49,8 @@ def train_epoch(components: Components, state: TrainState, save: Callable[[], No
             losses.add(loss, batch, lr)
             bar.update()
             components.profile.step()
-            log = state.step % components.print_freq == 0 or state.step == steps
-            keep = (
-                components.save_every > 0 and state.step % components.save_every == 0 and state.step < steps
-            )
+            log = _due(components.print_freq, state.step) or state.step == steps
+            keep = _due(components.save_every, state.step) and state.step < steps
             end = last and (stop or (components.process.world_size == 1 and components.stopped()))
             if not (log or keep or end):
                 continue
@@ -95,9 +93,12 @@ def train_step(components: Components, batch: TrainBatch, number: int, last: boo
                 components.precision.scaler.scale(loss * weight).backward()
     else:
         loss = torch.zeros((), device=components.process.device)
-    if last:
+    # no gradient: no row of the update had images that could be read
+    if last and (gradients := _gradients(components)):
         with record_function("optimizer"):
-            _clip_and_step(components, number)
+            mean_over_read_rows(components, gradients, number)
+            _clip(components)
+            _step(components)
     return loss.detach()
 
 
@@ -125,18 +126,23 @@ def _forward(components: Components, batch: TrainBatch) -> Tensor:
         return components.criterion(logits.float(), pair_index, targets)
 
 
-def _clip_and_step(components: Components, number: int) -> None:
-    optimizer, scaler = components.optimizer, components.precision.scaler
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients:
-        return  # of none of the rows the images could be read
-    mean_over_read_rows(components, gradients, number)
+def _gradients(components: Components) -> list[Tensor]:
+    return [parameter.grad for parameter in _parameters(components) if parameter.grad is not None]
+
+
+def _clip(components: Components) -> None:
     if components.clip_grad is not None:
-        scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(parameters, components.clip_grad)
-    scaler.step(optimizer)
-    scaler.update()
+        components.precision.scaler.unscale_(components.optimizer)
+        torch.nn.utils.clip_grad_norm_(_parameters(components), components.clip_grad)
+
+
+def _parameters(components: Components) -> list[nn.Parameter]:
+    return [parameter for group in components.optimizer.param_groups for parameter in group["params"]]
+
+
+def _step(components: Components) -> None:
+    components.precision.scaler.step(components.optimizer)
+    components.precision.scaler.update()
     components.averages.after_update()
 
 
@@ -149,6 +155,11 @@ def _read(components: Components) -> Iterator[TrainBatch]:
 def _next_batch(batches: Iterator[TrainBatch]) -> TrainBatch | None:
     with record_function("data"):
         return next(batches, None)
+
+
+def _due(every: int, step: int) -> bool:
+    """Whether something that happens every so many steps happens after `step`; 0: never."""
+    return every > 0 and step % every == 0
 
 
 def _set_lr(components: Components, progress: float) -> float:
