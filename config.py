@@ -4,9 +4,11 @@ import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from deploy.names import ENGINES, FORMATS, OUTPUTS, format_name
+from deploy.formats import FORMATS, format_name
+from deploy.names import ENGINES, OUTPUTS
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
-from utils.argument_types import (
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
     criterion_name,
@@ -18,7 +20,6 @@ from utils.argument_types import (
 )
 from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
 from utils.errors import ConfigError
-from utils.image_limits import MAX_PIXELS
 
 _CONVERT = (
     "the workers take it from the file; --export torchscript with this flag writes a file to score with"

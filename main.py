@@ -4,7 +4,7 @@ import importlib
 import sys
 
 from config import Config, parse_config
-from utils.entry import run_program
+from rankiqa.terminal.entry import run_program
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,21 +14,22 @@ import numpy as np
 from PIL import Image
 
 from applications.setup.continuing import flags_of
-from applications.setup.scorer import describe, model_file, open_scorer
+from applications.setup.scorer import open_scorer
 from config import Config
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of
 from distortions.registry import MIN_SIDE
 from distortions.variants import alike, worse
 from metrics.behaviour import TOLERANCE, Behaviour
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.batch.run import describe
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
+from rankiqa.terminal.log import setup_console
+from rankiqa.terminal.progress import progress_bar
+from rankiqa.views import View
 from utils.errors import DataError, ImageError
-from utils.my_logger import setup_console
 from utils.processes import map_in_processes
-from utils.progress import progress_bar
 from utils.run_log import RunLog, new_run_folder
 
 GOAL = 0.95
@@ -48,10 +49,8 @@ class Trial:
 def run(config: Config) -> int:
     """Print the tables and write metrics.json into logs/<run>/; 0."""
     setup_console()
-    model = model_file(config)
     images = _images(config)
-    threads = config.threads or usable_cores()
-    scorer = open_scorer(config, model, threads)
+    scorer, model = open_scorer(config, len(images))
     logging.info("%s", describe(scorer, model))
     behaviour = judge(scorer, images, min(config.workers, usable_cores()), config.seed)
     tables = report(behaviour)
@@ -95,7 +94,7 @@ def scored(
             scores = scorer.score_crops(np.concatenate([crops for _, _, crops in waiting]), pad=True).scores
             ends = np.cumsum([len(crops) for _, _, crops in waiting])
             for (trial, names, _), own in zip(
-                waiting, np.split(scores.double().numpy(), ends[:-1]), strict=True
+                waiting, np.split(scores.astype(float), ends[:-1]), strict=True
             ):
                 yield trial, names, own
             waiting = []
@@ -112,7 +111,7 @@ def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
     else:
         make = partial(_level, np.asarray(image), trial)
         named = [(str(level), make(level)) for level in range(1, LEVELS + 1)]
-    crops = [trial.view.evaluate(version).numpy() for version in (image, *(one for _, one in named))]
+    crops = [trial.view.evaluate(version) for version in (image, *(one for _, one in named))]
     return [name for name, _ in named], np.stack(crops)
 
 

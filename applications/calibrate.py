@@ -15,12 +15,12 @@ from applications.setup.data import split_labels
 from applications.setup.model import trained_model
 from config import Config
 from criterions.score import score
+from rankiqa.files import require_writable
+from rankiqa.terminal.log import setup_console
 from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, choose_device
 from utils.errors import DataError
 from utils.faults import explain_torch_faults
-from utils.files import require_writable
-from utils.my_logger import setup_console
 
 
 def run(config: Config) -> int:

@@ -3,9 +3,10 @@
 from applications.setup.model import described, trained_model
 from applications.setup.real_images import real_crops
 from config import Config
-from deploy.torchscript import export_torchscript
+from deploy.export import export
+from deploy.formats import FORMATS
+from rankiqa.files import require_writable
 from utils.checkpoint import file_arch
-from utils.files import require_writable
 
 
 def run(config: Config) -> int:
@@ -13,10 +14,10 @@ def run(config: Config) -> int:
     require_writable(config.checkpoint_dir, "--checkpoint_dir")
     network, spec, _ = trained_model(config)
     spec = described(config, spec)
-    path = config.checkpoint_dir / f"jit_{file_arch(spec.arch)}.pt"
-    images = real_crops(config.data, spec)
-    worst = export_torchscript(network, spec, path, images)
-    count = 0 if images is None else len(images)
+    path = config.checkpoint_dir / FORMATS["torchscript"].file.format(arch=file_arch(spec.arch))
+    crops = real_crops(config.data, spec)
+    worst = export(network, spec, "torchscript", path, crops)
+    count = 0 if crops is None else len(crops)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, score and logits of {spec.arch}")
     print(f"largest difference from the model: {worst:.1e}, on {count} real crops and on noise")
     return 0

@@ -8,11 +8,11 @@ from torch import nn
 from applications.setup.model import described, trained_model
 from applications.setup.real_images import CalibrationImages, real_crops
 from config import Config
-from deploy.names import FORMATS
-from models.spec import ModelSpec
+from deploy.formats import FORMATS, parts_of
+from rankiqa.files import require_writable
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import file_arch
 from utils.errors import RankIQAError
-from utils.files import require_writable
 
 
 def run(config: Config) -> int:
@@ -23,7 +23,7 @@ def run(config: Config) -> int:
     formats = list(dict.fromkeys(config.export or []))
     errors: list[RankIQAError] = []
     for name in formats:
-        path = config.checkpoint_dir / FORMATS[name].format(arch=file_arch(spec.arch))
+        path = config.checkpoint_dir / FORMATS[name].file.format(arch=file_arch(spec.arch))
         try:
             _write(config, network, spec, name, path)
         except RankIQAError as error:
@@ -35,14 +35,14 @@ def run(config: Config) -> int:
 
 
 def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:
-    from deploy.exporting import export
+    from deploy.export import export
 
-    if "int8" in name:
+    if FORMATS[name].is_quantised:
         _write_int8(config, network, spec, name, path)
         return
-    images = real_crops(config.data, spec)
-    worst = export(network, spec, name, path, images)
-    count = 0 if images is None else len(images)
+    crops = real_crops(config.data, spec)
+    worst = export(network, spec, name, path, crops)
+    count = 0 if crops is None else len(crops)
     print(
         f"{path}: {_mebibytes(path):.1f} MiB; largest difference from the model {worst:.1e}, "
         f"on {count} real crops and on noise"
@@ -65,4 +65,4 @@ def _write_int8(config: Config, network: nn.Module, spec: ModelSpec, name: str, 
 
 
 def _mebibytes(path: Path) -> float:
-    return sum(p.stat().st_size for p in {path, path.with_suffix(".bin")} if p.is_file()) / 2**20
+    return sum(part.stat().st_size for part in parts_of(path) if part.is_file()) / 2**20

@@ -20,15 +20,15 @@ from applications.training.components import Components, build_training, freeze
 from applications.training.loop import train_step
 from config import Config
 from dataloader.datasets import TrainBatch
+from rankiqa.files import require_writable, write_text
+from rankiqa.memory import keep_freed_memory
+from rankiqa.terminal.progress import progress_bar
+from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process, choose_device
 from utils.errors import TrainingError
 from utils.faults import explain_torch_faults
-from utils.files import require_writable, write_text
-from utils.memory import keep_freed_memory
-from utils.progress import progress_bar
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
-from utils.signals import StopSignals
 
 LOWEST, HIGHEST = 1e-6, 1.0
 SMOOTHING = 0.9  # of the loss, an exponential mean without its start-up bias

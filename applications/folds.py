@@ -20,9 +20,9 @@ from applications.setup.continuing import FREE, flags_of
 from applications.setup.fold_data import PARTS, cut, gather_rows, write_fold
 from config import Config
 from models import canonical_arch
+from rankiqa.files import require_writable, write_text
 from utils.checkpoint import file_arch
 from utils.errors import ConfigError
-from utils.files import require_writable, write_text
 from utils.run_log import RunLog, new_run_folder
 
 PLAN, RESULT = "folds.json", "result.json"

@@ -12,10 +12,10 @@ from applications.setup.model import new_model, trained_model
 from config import Config
 from models import head_of
 from models.normalise import place
-from models.spec import ModelSpec
+from rankiqa.memory import keep_freed_memory
+from rankiqa.spec import ModelSpec
 from utils.distributed import choose_device
 from utils.faults import explain_torch_faults
-from utils.memory import keep_freed_memory
 
 RUNS = 10
 

@@ -20,10 +20,10 @@ from config import Config
 from dataloader.labels import Labels
 from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
+from rankiqa.files import atomic_write
+from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
 from utils.faults import explain_torch_faults
-from utils.files import atomic_write
-from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 
 

@@ -25,17 +25,17 @@ from applications.training.state import TrainState, restore_components, restore_
 from applications.training.validation import Validator
 from config import Config
 from dataloader.labels import Labels
-from models.spec import ModelSpec
+from rankiqa.files import require_writable
+from rankiqa.memory import keep_freed_memory
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.log import setup_console
+from rankiqa.terminal.signals import StopSignals
 from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, choose_device, run_processes
 from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
-from utils.files import require_writable
-from utils.memory import keep_freed_memory
-from utils.my_logger import setup_console
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
-from utils.signals import StopSignals
 
 
 def run(config: Config) -> int:

@@ -26,7 +26,7 @@ if __package__ in (None, ""):
 import numpy as np
 
 from benchmarks.measure import resident
-from dataloader.folders import find_images
+from rankiqa.batch.folders import find_images
 from tests.conftest import free_port
 from tests.rest_client import ask, begun, bomb, form, until_up
 

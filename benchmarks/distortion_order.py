@@ -17,11 +17,11 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from distortions import distort, find_distortion, kinds_of, seed_of
 from distortions.registry import LEVELS
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
 
 WIDTH, HEIGHT = 512, 384
 HEADER = ("type", "ordered by", "PSNR 1..5", "SSIM 1..5", "PSNR falls", "SSIM falls", "ms per image")

@@ -29,11 +29,11 @@ import yaml
 
 from distortions.sets import SETS
 from main import main as rankiqa
+from rankiqa.files import write_text
 from utils.data_generate.manifest import read_manifest
 from utils.data_generate.pairs_of_manifest import write_pairs
 from utils.data_generate.pseudo_mos import fit_mapping, rated
 from utils.data_generate.tables import REFERENCE, Record, label_path, ladders_of, write_rows
-from utils.files import write_text
 
 ARCH = "efficientnet_lite0"
 CONFIGURATIONS = Path(__file__).with_suffix(".yaml")

@@ -21,7 +21,7 @@ STEPS = """
 import resource, statistics, sys, time
 import torch
 from models import create_model
-from utils.memory import keep_freed_memory
+from rankiqa.memory import keep_freed_memory
 keep, arch, count = sys.argv[1] == "kept", sys.argv[2], int(sys.argv[3])
 if keep:
     keep_freed_memory()

@@ -24,18 +24,18 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.experiments import LIVE_LIKE
-from dataloader.image import read_rgb
 from dataloader.labels import load_labels
-from dataloader.views import View
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc
 from models import create_model, load_pretrained
 from models.normalise import Normalise, to_unit
-from models.spec import HALF
+from rankiqa.image import read_rgb
+from rankiqa.spec import HALF
+from rankiqa.terminal.progress import progress_bar
+from rankiqa.views import View
 from utils.data_generate.manifest import read_manifest
 from utils.data_generate.pseudo_mos import fit_mapping, rated
 from utils.data_generate.tables import Record, ordered_pairs
-from utils.progress import progress_bar
 
 ARCH = "efficientnet_lite0"
 VIEWS = {
@@ -101,7 +101,7 @@ CHANGES = (
 def backbone(resume: Path | None) -> nn.Module:
     """The network in evaluation mode."""
     if resume is not None:
-        from deploy.engines.torch_modules import open_checkpoint
+        from deploy.formats.half import open_file as open_checkpoint
 
         module, _ = open_checkpoint(resume)
         return module.network.eval()
@@ -131,7 +131,9 @@ class Features:
         rows = []
         with torch.inference_mode(), progress_bar(total=len(paths), desc=name, unit="image") as bar:
             for path in paths:
-                crops = view.evaluate(read_rgb(path)).contiguous(memory_format=torch.channels_last)
+                crops = torch.from_numpy(view.evaluate(read_rgb(path))).contiguous(
+                    memory_format=torch.channels_last
+                )
                 self._found.clear()
                 self._network(self._normalise(to_unit(crops)))
                 last = self._found.pop()  # hooks run in the order of computation: the head's comes last

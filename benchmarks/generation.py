@@ -21,10 +21,10 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from distortions import kinds_of
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
 from utils.data_generate.generate import _one_thread, plan_tasks, run_task
 from utils.data_generate.plan import in_place
 

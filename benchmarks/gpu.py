@@ -100,9 +100,9 @@ def components_of(argv: list[str], device: str) -> Iterator[Any]:
     from applications.training.components import build_training
     from config import parse_config
     from models.normalise import place
+    from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
     from utils.run_log import RunLog
-    from utils.signals import StopSignals
 
     config = parse_config(argv)
     network, spec = new_model(config)
@@ -218,9 +218,9 @@ def checkpoint(args: argparse.Namespace) -> Path:
 
 def predict(args: argparse.Namespace) -> None:
     from deploy.engines import Scorer, load_scorer
-    from deploy.inputs import collect
-    from deploy.pipeline import decode_path, score_paths
-    from utils.cores import usable_cores
+    from rankiqa.batch.inputs import collect
+    from rankiqa.batch.pipeline import decode_path, score_paths
+    from rankiqa.cores import usable_cores
 
     cores = usable_cores()
     loaded = load_scorer(checkpoint(args), args.device, threads=cores, engine="torch")

@@ -29,9 +29,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from benchmarks.measure import spread
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.views import View
 
 SIZE = (224, 224)
 LARGE = (4000, 3000)
@@ -160,10 +160,10 @@ def training(args: argparse.Namespace, more: list[str], synthetic: bool = False)
     from applications.training.loop import train_step
     from config import parse_config
     from models.normalise import place
+    from rankiqa.memory import keep_freed_memory
+    from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
-    from utils.memory import keep_freed_memory
     from utils.run_log import RunLog
-    from utils.signals import StopSignals
 
     argv = ["--train", "--data", str(args.data), "-a", args.arch, "-b", str(args.batch_size)]
     config = parse_config([*argv, "-j", str(args.workers), "-g", "0", "--view", args.view, *more])

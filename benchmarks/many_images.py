@@ -24,10 +24,10 @@ if __package__ in (None, ""):
 import torch
 
 from benchmarks.measure import resident
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import save_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]

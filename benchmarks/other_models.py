@@ -20,11 +20,11 @@ if __package__ in (None, ""):
 
 import numpy as np
 
-from dataloader.image import read_rgb
 from dataloader.labels import load_labels
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc
 from metrics.task import fitted_metrics
+from rankiqa.image import read_rgb
 
 
 def main() -> None:

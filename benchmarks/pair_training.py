@@ -122,10 +122,10 @@ def training_components(arch: str, pairing: str, args: argparse.Namespace) -> An
     from applications.training.components import build_training
     from config import parse_config
     from models.normalise import place
+    from rankiqa.memory import keep_freed_memory
+    from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
-    from utils.memory import keep_freed_memory
     from utils.run_log import RunLog
-    from utils.signals import StopSignals
 
     argv = ["--train", "--data", str(args.data), "-a", arch, "-b", str(args.batch_size), "--pairing", pairing]
     argv += ["--cache", "no"] if pairing == "siamese" and args.epochs else []

@@ -26,20 +26,20 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
 from deploy.engines import load_scorer
-from deploy.engines.scorer import Scorer
-from deploy.engines.torch_modules import open_checkpoint
-from deploy.exporting import export
+from deploy.export import export
+from deploy.formats.half import open_file as open_checkpoint
 from deploy.int8 import export_int8
 from deploy.module import ExportModule
 from models import create_model
 from models.factory import normalisation
 from models.head import head_of
 from models.normalise import Normalise, to_unit
-from models.spec import ModelSpec
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.scorer import Scorer
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from utils.checkpoint import save_checkpoint
 
 FAMILIES = (
@@ -61,7 +61,7 @@ def main() -> None:
     if args.resume:
         module, spec = open_checkpoint(args.resume)
         view = View(spec.view, spec.image_size, spec.patches)
-        crops = np.stack([view.evaluate(photo).numpy() for photo in photos[:JUDGED]])
+        crops = np.stack([view.evaluate(photo) for photo in photos[:JUDGED]])
         cells = differences(module.network, spec, crops)
         print(
             f"| {args.resume.name} | {spec.view} | {' | '.join(f'{cell:.1e}' for cell in cells)} |",
@@ -69,7 +69,7 @@ def main() -> None:
         )
     for arch in args.archs:
         for name, view in VIEWS.items():
-            crops = np.stack([view.evaluate(photo).numpy() for photo in photos[:JUDGED]])
+            crops = np.stack([view.evaluate(photo) for photo in photos[:JUDGED]])
             cells, mark = differences(*network_of(arch, view, crops), crops), ""
             if cells[0] > CHAOS:
                 cells, mark = differences(*network_of(arch, view, crops, statistics=False), crops), "*"
@@ -142,11 +142,11 @@ def in_float64(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> np.nda
 
 
 def scores_of(scorer: Scorer, batches: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([scorer.score_crops(batch).scores.numpy() for batch in batches])
+    return np.concatenate([scorer.score_crops(batch).scores for batch in batches])
 
 
 def quantised(arch: str, view: View, photos: list[Image.Image]) -> str:
-    crops = [view.evaluate(photo).numpy() for photo in photos]
+    crops = [view.evaluate(photo) for photo in photos]
     network, spec = network_of(arch, view, np.stack(crops[:JUDGED]))
     with tempfile.TemporaryDirectory() as folder:
         report = export_int8(network, spec, "openvino-int8", Path(folder) / "a.xml", crops, -1.0)

@@ -22,7 +22,7 @@ from torch import nn
 from benchmarks.measure import spread
 from models import create_model
 from optim.precision import make_precision
-from utils.memory import keep_freed_memory
+from rankiqa.memory import keep_freed_memory
 
 SIZE = (224, 224)
 Step = Callable[[], None]

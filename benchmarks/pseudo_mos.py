@@ -26,16 +26,16 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
 from distortions import distort, kinds_of, seed_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
-from utils.cores import usable_cores
+from rankiqa.batch.folders import find_images
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
+from rankiqa.terminal.progress import progress_bar
 from utils.data_generate.generate import psnr_of
 from utils.data_generate.pseudo_mos import METRICS, Mapping, qualities
 from utils.delimited import read_table
-from utils.progress import progress_bar
 
 WIDTH, HEIGHT = 512, 384
 MIXES = (("vsi", "mdsi", "haarpsi"), ("fsim", "vsi", "mdsi", "haarpsi", "gmsd"), ("vsi", "haarpsi"))

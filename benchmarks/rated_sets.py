@@ -15,8 +15,8 @@ if __package__ in (None, ""):
 
 from PIL import Image
 
+from rankiqa.files import atomic_write, write_text
 from utils.delimited import Row, read_table
-from utils.files import atomic_write, write_text
 
 HEIGHT = 512
 

@@ -22,16 +22,16 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from dataloader.folders import find_images  # noqa: E402
-from dataloader.image import read_rgb  # noqa: E402
-from dataloader.views import View  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
-from deploy.engines.torch_modules import open_checkpoint  # noqa: E402
-from deploy.inputs import collect  # noqa: E402
-from deploy.pipeline import decode_path, score_paths  # noqa: E402
+from deploy.formats.half import open_file as open_checkpoint  # noqa: E402
 from models.normalise import to_unit  # noqa: E402
-from models.spec import ModelSpec  # noqa: E402
-from utils.cores import usable_cores  # noqa: E402
+from rankiqa.batch.folders import find_images  # noqa: E402
+from rankiqa.batch.inputs import collect  # noqa: E402
+from rankiqa.batch.pipeline import decode_path, score_paths  # noqa: E402
+from rankiqa.cores import usable_cores  # noqa: E402
+from rankiqa.image import read_rgb  # noqa: E402
+from rankiqa.spec import ModelSpec  # noqa: E402
+from rankiqa.views import View  # noqa: E402
 
 COUNT = 300
 MEGAPIXELS = (1, 2, 3, 5, 8, 12)
@@ -79,7 +79,7 @@ class Images(torch.utils.data.Dataset):
 
     def __getitem__(self, number: int) -> torch.Tensor:
         """uint8 (P, 3, H, W)."""
-        return self.view.evaluate(read_rgb(self.paths[number]))
+        return torch.from_numpy(self.view.evaluate(read_rgb(self.paths[number])))
 
 
 def by_loader(paths: list[Path], model: Path, workers: int) -> None:
@@ -125,7 +125,7 @@ def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> d
 def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> None:
     cores = usable_cores()
     spec = opened(model)[1]
-    fast = load_scorer(model, threads=cores, engine="auto", streams=cores)
+    fast = load_scorer(model, threads=cores, engine="auto")
     forward_alone(64, fast, cores)  # warms up
     few = paths[:: max(1, len(paths) // 60)]
     every = len(paths)
@@ -143,7 +143,7 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
         "forward alone": (lambda: forward_alone(every, fast, cores), every),
     }
     if int8:
-        quick = load_scorer(int8, threads=cores, streams=cores)
+        quick = load_scorer(int8, threads=cores)
         forward_alone(64, quick, cores)
         works["--predict, INT8"] = (lambda: by_predict(paths, quick, cores), every)
         works["forward alone, INT8"] = (lambda: forward_alone(every, quick, cores), every)

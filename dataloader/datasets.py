@@ -12,7 +12,7 @@ from dataloader.cache import ImageCache
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
-from dataloader.views import View
+from rankiqa.views import View
 from utils.errors import ImageError
 
 
@@ -81,7 +81,7 @@ class TrainDataset(Dataset):
             numbers, index = named.ravel(), np.arange(named.size)
         else:
             numbers, index = np.unique(named, return_inverse=True)
-        tensors: list[Tensor] = []
+        crops: list[np.ndarray] = []
         errors: list[str] = []
         place = np.full(len(numbers), -1)
         for position, number in enumerate(numbers):
@@ -90,12 +90,12 @@ class TrainDataset(Dataset):
             except ImageError as error:
                 errors.append(str(error))
                 continue
-            place[position] = len(tensors)
-            tensors.append(self._view.vary(prepared, self._rng(step.epoch, number)))
+            place[position] = len(crops)
+            crops.append(self._view.vary(prepared, self._rng(step.epoch, number)))
         index = place[index.reshape(len(step.rows), -1)]
         whole = (index >= 0).all(axis=1)
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
-        images = torch.stack(tensors) if tensors else torch.empty((0, 3, *self._view.size), dtype=torch.uint8)
+        images = _stacked(crops, (3, *self._view.size))
         read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
         return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, errors, read)
 
@@ -127,18 +127,16 @@ class EvalDataset(Dataset):
         self._paths, self._view, self._cache, self._first = paths, view, cache, first
 
     def __getitem__(self, numbers: np.ndarray) -> EvalBatch:
-        tensors: list[Tensor] = []
+        crops: list[np.ndarray] = []
         read: list[int] = []
         errors: list[str] = []
         for number in numbers:
             try:
-                tensors.append(self._view.cut(self._prepared(int(number))))
+                crops.append(self._view.cut(self._prepared(int(number))))
                 read.append(int(number))
             except ImageError as error:
                 errors.append(str(error))
-        images = (
-            torch.stack(tensors) if tensors else torch.empty((0, 1, 3, *self._view.size), dtype=torch.uint8)
-        )
+        images = _stacked(crops, (1, 3, *self._view.size))
         return EvalBatch(torch.tensor(read, dtype=torch.int64), images, errors)
 
     def _prepared(self, number: int) -> np.ndarray:
@@ -146,3 +144,8 @@ class EvalDataset(Dataset):
             return self._view.prepare(self._view.read(self._paths[number]))
 
         return decoded() if self._cache is None else self._cache.get(self._first + number, decoded)
+
+
+def _stacked(crops: list[np.ndarray], shape: tuple[int, ...]) -> Tensor:
+    """uint8 (M, *shape of each); `shape` is that of a crop where there is none."""
+    return torch.from_numpy(np.stack(crops) if crops else np.empty((0, *shape), np.uint8))

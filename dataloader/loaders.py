@@ -11,8 +11,8 @@ from dataloader.cache import ImageCache
 from dataloader.datasets import EvalDataset, TrainDataset
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
-from dataloader.views import View
-from utils.signals import leave_to_parent
+from rankiqa.terminal.signals import leave_to_parent
+from rankiqa.views import View
 
 LOW_PRIORITY = 5  # added to their niceness where no GPU computes; with more, a busy machine starves them
 

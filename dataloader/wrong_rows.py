@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from dataloader.folders import has_image_suffix
+from rankiqa.batch.folders import has_image_suffix
 from utils.delimited import DELIMITERS
 from utils.numerals import COMMA, decimal_comma, parse_number, why_no_number
 

@@ -10,13 +10,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from dataloader.folders import find_images  # noqa: E402
-from dataloader.image import read_rgb  # noqa: E402
 from demos.score_sheet import draw_sheet  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
-from utils.entry import run_program  # noqa: E402
+from rankiqa.batch.folders import find_images  # noqa: E402
+from rankiqa.image import read_rgb  # noqa: E402
+from rankiqa.terminal.entry import run_program  # noqa: E402
+from rankiqa.terminal.printable import printable  # noqa: E402
 from utils.errors import ImageError, WeightsError  # noqa: E402
-from utils.printable import printable  # noqa: E402
 
 # Where --jit and the quick start leave their files.
 FOLDERS = (HERE.parent / "checkpoints", HERE.parent / "quick_start" / "checkpoints")

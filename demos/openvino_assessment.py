@@ -14,11 +14,11 @@ sys.path.insert(0, str(HERE.parent))
 from demos.image_assessment import describe, print_scores  # noqa: E402
 from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised  # noqa: E402
 from deploy.engines import Scorer, load_scorer  # noqa: E402
-from utils.entry import run_program  # noqa: E402
+from rankiqa.files import atomic_write, write_text  # noqa: E402
+from rankiqa.terminal.entry import run_program  # noqa: E402
+from rankiqa.terminal.printable import printable  # noqa: E402
+from rankiqa.terminal.progress import progress_bar  # noqa: E402
 from utils.errors import ConfigError, ImageError  # noqa: E402
-from utils.files import atomic_write, write_text  # noqa: E402
-from utils.printable import printable  # noqa: E402
-from utils.progress import progress_bar  # noqa: E402
 
 BATCH = 8  # frames held at once: few, as they may be large
 

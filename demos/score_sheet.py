@@ -16,9 +16,9 @@ def draw_sheet(scored: list[tuple[float, Path]], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    from dataloader.image import read_rgb
-    from utils.files import atomic_write
-    from utils.printable import printable
+    from rankiqa.files import atomic_write
+    from rankiqa.image import read_rgb
+    from rankiqa.terminal.printable import printable
 
     ranked = sorted(scored, key=lambda pair: -pair[0])
     step = max(1, math.ceil(len(ranked) / MOST))

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from deploy.optional import require
+from rankiqa.optional import require
 from utils.errors import ImageError
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm")

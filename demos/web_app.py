@@ -16,10 +16,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # its routes would ask huggingface.co for any client
 
 from deploy import names  # noqa: E402
-from utils.entry import run_program  # noqa: E402
+from rankiqa.optional import require  # noqa: E402
+from rankiqa.serve import command  # noqa: E402
+from rankiqa.terminal.entry import run_program  # noqa: E402
 from utils.errors import WeightsError  # noqa: E402
-
-NEEDS = (("gradio", "gradio"), ("fastapi", "fastapi"), ("python_multipart", "python-multipart"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,53 +28,22 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from deploy.optional import require
-
-    if arguments.model is None and not names.DEFAULT_MODEL.is_file():
-        raise WeightsError(names.no_default_model("--model"))
-    for module, package in NEEDS if not arguments.api_only else NEEDS[1:]:
-        require(module, "the page", package)
-    uvicorn: Any = require("uvicorn", "the page")
-    app = build(arguments)
-    print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
-    serve(uvicorn, app, arguments)
-
-
-def serve(uvicorn: Any, app: Any, arguments: argparse.Namespace) -> None:
-    """Until interrupted. Neither the page nor the API needs websockets, which no limit watches."""
-    from demos.web_connections import BACKLOG, limited_protocol, most_connections
-
-    uvicorn.run(
-        app,
-        host=arguments.host,
-        port=arguments.port,
-        log_level="warning",
-        timeout_keep_alive=15,
-        ws="none",
-        http=limited_protocol(arguments.upload_seconds, most_connections()),
-        backlog=BACKLOG,
-    )
+    if not arguments.api_only:
+        require("gradio", "the page")
+    command.serve(build(arguments), arguments)
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The flags."""
-    parser = argparse.ArgumentParser(description="A page and a REST API that tell how good images look.")
-    add = parser.add_argument
-    add("--model", type=Path, help="any model file (default: pretrained/default.pth)")
-    add("--engine", default="auto", help="auto, native, torch, onnx or openvino (default: auto)")
-    add("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    add("--host", default="127.0.0.1", help="0.0.0.0 lets other machines in (default: 127.0.0.1)")
-    add("--port", type=int, default=7860, help="(default: 7860)")
-    key_help = (
-        "that clients must send as X-API-Key, and the page asks for (user: rankiqa); also RANKIQA_API_KEY"
+    parser = argparse.ArgumentParser(
+        description="A page and a REST API that tell how good images look.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add("--api_key", default=os.environ.get("RANKIQA_API_KEY"), help=key_help)
-    add("--max_megabytes", type=float, default=20, help="of one file (default: 20)")
-    add("--max_megapixels", type=float, default=50, help="of one image (default: 50)")
-    add("--max_files", type=int, default=16, help="of one request (default: 16)")
-    add("--max_requests", type=int, default=64, help="at once; more get status 429 (default: 64)")
-    add("--upload_seconds", type=float, default=30, help="for a request to arrive (default: 30)")
-    add("--score_seconds", type=float, default=60, help="from then to the answer (default: 60)")
+    add = parser.add_argument
+    add("--model", type=Path, help="any model file; pretrained/default.pth, if not given")
+    add("--engine", default="auto", help="auto, native, torch, onnx or openvino")
+    add("--device", default="cpu", help="cpu or cuda")
+    command.add_flags(parser)
     add("--api_only", action="store_true", help="without the page; needs no gradio")
     return parser.parse_args(argv)
 
@@ -85,20 +54,12 @@ def build(arguments: argparse.Namespace) -> Any:
     Raises:
         WeightsError: no model, or one that can't be opened.
     """
-    from deploy.api import create_app
     from deploy.engines import load_scorer
-    from deploy.limits import Limits
 
-    limits = Limits(
-        file_bytes=int(arguments.max_megabytes * 2**20),
-        pixels=int(arguments.max_megapixels * 1e6),
-        files=arguments.max_files,
-        upload_seconds=arguments.upload_seconds,
-        score_seconds=arguments.score_seconds,
-        concurrent=arguments.max_requests,
-    )
+    if arguments.model is None and not names.DEFAULT_MODEL.is_file():
+        raise WeightsError(names.no_default_model("--model"))
     scorer = load_scorer(arguments.model or names.DEFAULT_MODEL, arguments.device, engine=arguments.engine)
-    app = create_app(scorer, limits, arguments.api_key)
+    app = command.create(arguments, scorer)
     if arguments.api_only:
         return app
     from demos.web_page import mount

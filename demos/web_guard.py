@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from deploy.gate import Receive, Send, answer
-from deploy.limits import Refused
+from rankiqa.serve.gate import Receive, Send, answer
+from rankiqa.serve.limits import Refused
 
 
 def is_upload(path: str) -> bool:

@@ -14,8 +14,8 @@ from demos.web_faults import name_of, reason, refusal
 from demos.web_guard import is_upload
 from demos.web_map import map_image
 from demos.web_text import answers
-from deploy.score_scale import score_ends
-from deploy.service import Service
+from rankiqa.score import score_ends
+from rankiqa.serve.service import Service
 from utils.errors import ImageError
 
 ALIKE = 0.01  # of the scale: two scores that are closer say nothing

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from PIL import Image
 
-from deploy.engines.scorer import Scorer, Scores
-from deploy.quality_map import draw_map, quality_map
+from rankiqa.quality_map import draw_map, quality_map
+from rankiqa.scorer import Scorer, Scores
 
 MOST_PIXELS = (2000, 2000)  # "fit" looks at a small copy anyway
 

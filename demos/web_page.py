@@ -10,7 +10,7 @@ from demos.web_cards import STYLE
 from demos.web_guard import NoUrls, UploadsOnly
 from demos.web_judge import Judge
 from demos.web_text import CHINESE, ENGLISH
-from deploy.service import Service
+from rankiqa.serve.service import Service
 
 EXAMPLES = sorted((Path(__file__).resolve().parent / "images").glob("*.png"))
 # Seconds: how often uploads are looked through, and the age at which they are deleted. Who comes back to a
@@ -20,7 +20,7 @@ HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal
 
 
 def mount(app: FastAPI, key: str | None) -> FastAPI:
-    """`app` of `deploy.api` with the page at /; with a key, behind a login of user rankiqa.
+    """`app` of `rankiqa.serve.api` with the page at /; with a key, behind a login of user rankiqa.
 
     The theme's own fonts would come from the network; the system's do not.
     """

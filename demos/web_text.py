@@ -73,7 +73,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "missing": "请再拖入另一张图片。",
         "refused": "无法处理 {}：{}",
         "reason": "文件损坏、不是图片或超出限制（{}）",
-        "reasons": {  # patterns of what `dataloader.image` and `deploy.service` say
+        "reasons": {  # patterns of what `rankiqa.image` and `rankiqa.serve.service` say
             "an empty file": "空文件",
             "not an image.*": "不是可识别的图片格式",
             "damaged image .*": "图片已损坏",

@@ -9,15 +9,15 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from deploy.inputs import collect
-from deploy.optional import require
-from deploy.outputs import writing
-from deploy.part_files import outcomes, parts_in, require_same_model
-from deploy.results import Counts, Row, from_line, to_line, write_rows
+from rankiqa.batch.inputs import collect
+from rankiqa.batch.outputs import writing
+from rankiqa.batch.part_files import outcomes, parts_in, require_same_model
+from rankiqa.batch.results import Counts, Row, from_line, to_line, write_rows
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.files import require_writable
+from rankiqa.optional import require
+from rankiqa.terminal.progress import progress_bar
 from utils.errors import ConfigError
-from utils.files import require_writable
-from utils.image_limits import MAX_PIXELS
-from utils.progress import progress_bar
 
 PART = 2000  # images of a file of the output: what a run that ends in the middle does again
 PIECE = 50  # images that an actor takes at once: what a dead worker's successor does again
@@ -53,12 +53,12 @@ class ScoringActor:
         with tempfile.TemporaryDirectory() as folder:
             for suffix, content in parts.items():
                 (Path(folder) / name).with_suffix(suffix).write_bytes(content)
-            self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine, streams=cores)
+            self._scorer = load_scorer(Path(folder) / name, threads=cores, engine=engine)
         self._cores, self._decoding = cores, (full_decode, max_pixels)
 
     def __call__(self, piece: dict[str, Any]) -> dict[str, Any]:
         """A part's name and some of its paths -> the name and their rows, as lines of JSON."""
-        from deploy.pipeline import score_paths
+        from rankiqa.batch.pipeline import score_paths
 
         paths = (os.fsdecode(path) for path in piece["paths"].split(b"\0"))
         rows = chain.from_iterable(score_paths(paths, self._scorer, self._cores, *self._decoding))

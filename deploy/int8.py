@@ -12,13 +12,15 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from deploy.engines.loading import load_engine
-from deploy.engines.scorer import Engine, Scorer
 from deploy.engines.torch_modules import TorchEngine
-from deploy.exporting import Staged, export_module
-from deploy.onnx_file import save_onnx, write_onnx
-from deploy.openvino_file import convert, save_openvino
-from deploy.optional import require
-from models.spec import ModelSpec
+from deploy.export import Staged, export_module
+from deploy.formats import onnx as onnx_format
+from deploy.formats import parts_of
+from deploy.formats.onnx import save_onnx
+from deploy.formats.openvino import convert, save_openvino
+from rankiqa.optional import require
+from rankiqa.scorer import Engine, Scorer
+from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, RankIQAError
 
 FEWEST = 10  # images: a rank correlation of fewer says nothing
@@ -60,7 +62,7 @@ def export_int8(
     """Quantise `network` and write it to `path`, if its scores rank images as the float model's do.
 
     Args:
-        network, spec: as in `deploy.exporting.export`.
+        network, spec: as in `deploy.export.export`.
         name: "openvino-int8" or "onnx-int8".
         path: of the file, replaced whole.
         images: each uint8 (P, 3, H, W), the crops of one image; indexed several times, so may be lazy.
@@ -83,7 +85,7 @@ def export_int8(
         plain = staged.path.with_name(f"float{path.suffix}")
         _write_both(module, spec, name, plain, staged.path, _Crops(images, calibrating))
         float_scores = _scores(TorchEngine(module), spec, images, judges)
-        engines = [load_engine(file, "cpu", None, "native", None)[0] for file in (staged.path, plain)]
+        engines = [load_engine(file, "cpu", None, "native")[0] for file in (staged.path, plain)]
         scores = _scores(engines[0], spec, images, judges)
         report = Int8Report(
             srcc=float(spearmanr(scores, float_scores).statistic),
@@ -100,7 +102,7 @@ def export_int8(
                 f"{path}: INT8 ranks {report.judged} images with SRCC {report.srcc:.4f} to the model, "
                 f"--min_srcc is {min_srcc:g}; not written (more --calibration images may help)"
             )
-        for part in (plain, plain.with_suffix(".bin")):
+        for part in parts_of(plain):
             part.unlink(missing_ok=True)
         staged.keep()
     return report
@@ -120,7 +122,7 @@ def _write_both(
     if name == "onnx-int8":
         import onnx
 
-        write_onnx(module, spec, plain)
+        onnx_format.write(module, spec, plain)
         dataset = nncf.Dataset(crops, lambda images: {"images": images})
         save_onnx(_quantised(onnx.load(str(plain)), dataset, settings, spec), spec, quantised)
     else:
@@ -162,8 +164,7 @@ def _scores(engine: Engine, spec: ModelSpec, images: Sequence[np.ndarray], chose
 
 
 def _size(path: Path) -> int:
-    parts = {path, path.with_suffix(".bin")}
-    return sum(part.stat().st_size for part in parts if part.is_file())
+    return sum(part.stat().st_size for part in parts_of(path) if part.is_file())
 
 
 def _speed(engine: Engine, spec: ModelSpec) -> float:

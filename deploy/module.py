@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from criterions.score import score
 from models.normalise import Normalise
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 
 
 class ExportModule(nn.Module):

@@ -21,8 +21,8 @@ from models.factory import create_model, normalisation
 from models.head import head_of
 from models.pretrained import load_pretrained
 from models.registry import canonical_arch, list_models
-from models.spec import ModelSpec
 from models.state import fit_state, read_state
+from rankiqa.spec import ModelSpec
 
 __all__ = [
     "ModelSpec",

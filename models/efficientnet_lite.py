@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.registry import register
-from models.spec import HALF
+from rankiqa.spec import HALF
 from utils.errors import WeightsError
 
 if TYPE_CHECKING:

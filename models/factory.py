@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.registry import ENTRIES, TIMM, _nowhere, canonical_arch, entry_of
-from models.spec import HALF, Triple
+from rankiqa.spec import HALF, Triple
 from utils.errors import ArchError
 
 if TYPE_CHECKING:

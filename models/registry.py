@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
+from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
 from utils.errors import ArchError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from models.head import head_of
 from models.reachable import is_reachable
 from models.registry import TIMM
-from models.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
+from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
 from utils.errors import WeightsError
 
 if TYPE_CHECKING:

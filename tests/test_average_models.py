@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils import average_models
 from utils.checkpoint import load_checkpoint, save_checkpoint
 

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from applications import train
-from dataloader.image import read_rgb
-from dataloader.views import View
 from main import main
 from models.normalise import Normalise, to_unit
-from models.spec import ModelSpec
 from optim.averages import Averages
+from rankiqa.image import read_rgb
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from tests.conftest import lively
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
 from utils.checkpoint import load_checkpoint

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from applications.behaviour import judge, report
-from deploy.engines.scorer import Scorer
 from distortions import list_distortions
 from distortions.variants import look_alike
 from main import main
 from metrics.behaviour import Behaviour
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.scorer import Scorer
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from utils.checkpoint import save_checkpoint
 

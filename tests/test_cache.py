@@ -11,8 +11,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from dataloader.cache import ImageCache
-from dataloader.views import View
 from main import main
+from rankiqa.views import View
 from utils.checkpoint import load_checkpoint
 
 ARGS = "--train -a mobilenet_v3_small --image_size 64 64 --epochs 2 --warmup 0 -b 3 -g 0 --deterministic"

@@ -12,17 +12,17 @@ from applications.behaviour import judge
 from applications.evaluation import logits as scoring
 from dataloader.loaders import eval_loader
 from dataloader.string_table import StringTable
-from dataloader.views import View
-from deploy.batching import Batcher
 from deploy.engines import Scorer
-from deploy.engines.onnx_runtime import OnnxEngine
 from deploy.engines.torch_modules import TorchEngine
-from deploy.pipeline import score_paths
-from deploy.quality_map import quality_map
 from models.normalise import Normalise
-from models.spec import ModelSpec
+from rankiqa.batch.pipeline import score_paths
+from rankiqa.chunks import Chunks
+from rankiqa.engines.onnx import OnnxEngine
+from rankiqa.quality_map import quality_map
+from rankiqa.serve.batching import Batcher
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from tests.conftest import texture
-from utils.chunks import Chunks
 from utils.distributed import Process
 
 
@@ -54,7 +54,7 @@ def paths(tmp_path: Path) -> list[str]:
 
 def mean_of(path: str, view: View) -> float:
     image = Image.open(path).convert("RGB")
-    return float(np.mean([crop.double().mean() for crop in view.evaluate(image)]))
+    return float(np.mean([crop.mean(dtype=float) for crop in view.evaluate(image)]))
 
 
 @pytest.mark.parametrize(("view", "crops"), [("fit", 1), ("patches", 5)])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from deploy import cluster
-from deploy.results import Row, read_rows
 from main import main
+from rankiqa.batch.results import Row, read_rows
 from tests.conftest import free_port, texture
 from tests.test_export import write_checkpoint
 

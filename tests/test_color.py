@@ -11,7 +11,7 @@ import pytest
 import skimage
 from PIL import Image, ImageCms
 
-from dataloader.image import read_rgb, read_sized
+from rankiqa.image import read_rgb, read_sized
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8)

@@ -14,7 +14,7 @@ from scipy import stats
 
 from main import main
 from metrics.significance import compare_correlations, compare_scenes
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import ROOT, lively
 from utils.checkpoint import save_checkpoint
 

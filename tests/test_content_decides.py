@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from dataloader.image import decode, read_rgb, read_sized
+from rankiqa.image import decode, read_rgb, read_sized
 from tests.conftest import ROOT, texture
 from utils import check_images
 from utils.errors import ImageError
@@ -104,7 +104,7 @@ class Blocked:
         if name.partition(".")[0] == "pillow_heif":
             raise ImportError("blocked")
 sys.meta_path.insert(0, Blocked())
-from dataloader.image import read_rgb
+from rankiqa.image import read_rgb
 from utils.errors import ImageError
 for path in sys.argv[1:]:
     try:
@@ -163,7 +163,7 @@ RACE = """
 import sys, threading
 from pathlib import Path
 sys.setswitchinterval(1e-6)
-from dataloader.image import read_rgb
+from rankiqa.image import read_rgb
 paths = sys.argv[1:]
 gate, wrong = threading.Barrier(len(paths)), []
 def work(path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from dataloader.image import read_rgb
+from rankiqa.image import read_rgb
 
 LIGHT = np.random.default_rng(0).random((32, 48, 3)) ** 4  # mostly dark, where 8 linear bits are coarse
 PROPHOTO_D50 = [(0.79767, 0.28804, 0.0), (0.13519, 0.71188, 0.0), (0.03134, 0.00009, 0.82491)]

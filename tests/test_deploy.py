@@ -10,9 +10,10 @@ from torch import nn
 
 from demos import image_assessment
 from deploy.engines import load_scorer
-from deploy.torchscript import export_torchscript, open_torchscript
+from deploy.export import export
+from deploy.formats.torchscript import open_file as open_torchscript
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from utils.errors import ExportError, WeightsError
 
@@ -20,7 +21,7 @@ from utils.errors import ExportError, WeightsError
 def make(path: Path, num_classes: int = 1, arch: str = "mobilenet_v3_small") -> ModelSpec:
     spec = ModelSpec(arch, num_classes, image_size=(48, 64), score_range=(-1.0, 2.0))
     torch.manual_seed(0)
-    export_torchscript(create_model(arch, num_classes, spec.image_size), spec, path)
+    export(create_model(arch, num_classes, spec.image_size), spec, "torchscript", path)
     return spec
 
 
@@ -39,7 +40,7 @@ def test_the_file_alone_gives_spec_score_and_logits(tmp_path: Path) -> None:
 def test_the_file_normalises_inside(tmp_path: Path) -> None:
     spec = ModelSpec("resnet18", image_size=(32, 32), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     network = create_model("resnet18").eval()
-    assert export_torchscript(network, spec, tmp_path / "a.pt") <= 1e-4
+    assert export(network, spec, "torchscript", tmp_path / "a.pt") <= 1e-4
     images = torch.rand(2, 3, 32, 32)
     mean, std = torch.tensor(spec.mean).view(3, 1, 1), torch.tensor(spec.std).view(3, 1, 1)
     with torch.no_grad():
@@ -58,7 +59,7 @@ class DependsOnBatch(nn.Module):
 
 def test_a_file_that_differs_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="differs from the model"):
-        export_torchscript(DependsOnBatch(), ModelSpec("x", image_size=(8, 8)), tmp_path / "a.pt")
+        export(DependsOnBatch(), ModelSpec("x", image_size=(8, 8)), "torchscript", tmp_path / "a.pt")
     assert list(tmp_path.iterdir()) == []
 
 

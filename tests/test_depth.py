@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from dataloader.image import read_rgb
+from rankiqa.image import read_rgb
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (48, 64)) / 255

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from applications.evaluation.predictions import score_percentiles
 from main import main
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.run_log import RunLog

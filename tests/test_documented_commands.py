@@ -11,7 +11,7 @@ import pytest
 
 from main import main
 from models import canonical_arch, create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import ROOT, write_split
 from utils.checkpoint import save_checkpoint
 
@@ -117,7 +117,7 @@ def test_shell_runs(command: str, project: Path) -> None:
 
 def write_jit(folder: Path) -> None:
     """A small TorchScript model under the name that the demo looks for."""
-    from deploy.torchscript import export_torchscript
+    from deploy.export import export
 
     spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64))
-    export_torchscript(create_model(spec.arch), spec, folder / "jit_efficientnet_b0.pt")
+    export(create_model(spec.arch), spec, "torchscript", folder / "jit_efficientnet_b0.pt")

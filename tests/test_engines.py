@@ -8,9 +8,9 @@ import torch
 
 from deploy.engines import load_scorer
 from deploy.engines.loading import choose_engine, usable_device
-from deploy.exporting import export
+from deploy.export import export
 from models import create_model
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from tests.test_export import FILES, lively, need
 from utils.checkpoint import save_checkpoint
@@ -48,9 +48,9 @@ def by_hand(network: torch.nn.Module, spec: ModelSpec) -> np.ndarray:
     scores = []
     for image in IMAGES:
         if spec.view == "fit":
-            from dataloader.views import fit
+            from rankiqa.views import fit
 
-            crops = [fit(image, spec.image_size).numpy().transpose(1, 2, 0)]
+            crops = [fit(image, spec.image_size).transpose(1, 2, 0)]
         else:
             pixels = np.asarray(image)
             rows, columns = max(0, 48 - pixels.shape[0]), max(0, 64 - pixels.shape[1])
@@ -77,7 +77,7 @@ def test_deviation_is_that_of_the_distribution(tmp_path: Path) -> None:
     assert result.probs is not None
     assert result.deviations is not None
     rng = np.random.default_rng(0)
-    for shares, deviation in zip(result.probs.double().numpy(), result.deviations, strict=True):
+    for shares, deviation in zip(result.probs.astype(float), result.deviations, strict=True):
         draws = rng.choice([1, 2, 3, 4], 200_000, p=shares / shares.sum())
         assert float(deviation) == pytest.approx(draws.std(), abs=0.01)
 
@@ -87,10 +87,10 @@ def test_padding_keeps_a_score_from_its_company(tmp_path: Path) -> None:
     network = lively(spec.arch, 1, spec.image_size)
     save_checkpoint(tmp_path / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     scorer = load_scorer(tmp_path / "a.pth")
-    crops = np.stack([scorer.view.evaluate(image).numpy() for image in IMAGES])
+    crops = np.stack([scorer.view.evaluate(image) for image in IMAGES])
     together = scorer.score_crops(crops, pad=True).scores
-    alone = torch.cat([scorer.score_crops(one[None], pad=True).scores for one in crops])
-    assert torch.equal(together, alone)
+    alone = np.concatenate([scorer.score_crops(one[None], pad=True).scores for one in crops])
+    assert np.array_equal(together, alone)
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from applications.setup.fold_data import cut, gather_rows, write_fold
 from config import parse_config
 from main import main
 from metrics.emd import calibration
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture, write_split
 from utils.checkpoint import save_checkpoint
 

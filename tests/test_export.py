@@ -11,13 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from deploy.exporting import export
-from deploy.parity import largest_difference
-from deploy.pt2 import open_pt2
-from deploy.torchscript import open_torchscript
+from deploy.export import export, largest_difference
+from deploy.formats.pt2 import open_file as open_pt2
+from deploy.formats.torchscript import open_file as open_torchscript
 from main import main
 from models import head_of
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.errors import ConfigError, ExportError, WeightsError
@@ -51,23 +50,24 @@ def write_checkpoint(path: Path, num_classes: int = 1, view: str = "fit") -> Mod
 def test_a_format_gives_the_score_of_the_formula(name: str, num_classes: int, tmp_path: Path) -> None:
     """The oracle is written out here: normalise, run the bare network, take the mean rating."""
     need(name)
-    from deploy.exporting import opened
+    from deploy.export import opened
 
     spec = ModelSpec("resnet18", num_classes, image_size=(32, 40), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
     network = lively(spec.arch, num_classes, spec.image_size)
     path = tmp_path / FILES[name].format("x")
     assert export(network, spec, name, path) <= 1e-4
     for batch in (1, 3):
-        images = torch.rand(batch, 3, 32, 40)
+        crops = np.random.default_rng(batch).integers(0, 256, (batch, 3, 32, 40), dtype=np.uint8)
+        images = torch.from_numpy(crops) / 255
         with torch.no_grad():
             logits = network(
                 (images - torch.tensor(spec.mean).view(3, 1, 1)) / torch.tensor(spec.std).view(3, 1, 1)
             )
         shares = torch.exp(logits) / torch.exp(logits).sum(1, keepdim=True)
         expected = logits[:, 0] if num_classes == 1 else (shares * torch.arange(1.0, 6.0)).sum(1)
-        score, mine = opened(path, spec)(images)
-        torch.testing.assert_close(score, expected, atol=1e-4, rtol=0)
-        torch.testing.assert_close(mine, logits, atol=1e-4, rtol=0)
+        score, mine = opened(path, spec)(crops)
+        np.testing.assert_allclose(score, expected, atol=1e-4, rtol=0)
+        np.testing.assert_allclose(mine, logits, atol=1e-4, rtol=0)
 
 
 class DependsOnBatch(nn.Module):
@@ -88,12 +88,15 @@ def test_a_file_that_differs_is_not_left(name: str, tmp_path: Path) -> None:
 
 
 def test_what_is_not_finite_or_misshapen_differs() -> None:
-    batches, wanted = [torch.zeros(2, 3, 4, 4)], [(torch.zeros(2), torch.zeros(2, 1))]
-    assert largest_difference(lambda x: (torch.zeros(2) / 0, torch.zeros(2, 1)), batches, wanted) == float(
-        "inf"
-    )
-    assert largest_difference(lambda x: (torch.zeros(1), torch.zeros(2, 1)), batches, wanted) == float("inf")
-    assert largest_difference(lambda x: (torch.zeros(2) - 0.5, torch.zeros(2, 1)), batches, wanted) == 0.5
+    batches = [np.zeros((2, 3, 4, 4), np.uint8)]
+
+    def wanted(crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(2), np.zeros((2, 1))
+
+    nowhere = np.full(2, np.nan), np.zeros((2, 1))
+    assert largest_difference(lambda _: nowhere, wanted, batches) == float("inf")
+    assert largest_difference(lambda _: (np.zeros(1), np.zeros((2, 1))), wanted, batches) == float("inf")
+    assert largest_difference(lambda _: (np.zeros(2) - 0.5, np.zeros((2, 1))), wanted, batches) == 0.5
 
 
 def test_the_command_writes_several_at_once(
@@ -111,7 +114,7 @@ def test_the_command_writes_several_at_once(
     assert out.count("largest difference") == 3
     assert "3 real crops" in out
     _, spec = open_pt2(root / "checkpoints" / f"{arch}.pt2")
-    assert (spec.licence, spec.provenance, spec.mean) == ("CC0-1.0", "a test", (0.4, 0.5, 0.6))
+    assert (spec.license, spec.provenance, spec.mean) == ("CC0-1.0", "a test", (0.4, 0.5, 0.6))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +168,7 @@ def test_jit_stores_what_is_said_of_the_weights(workplace: Callable[..., Path]) 
     write_checkpoint(Path("a.pth"))
     assert main("--jit --resume a.pth --licence CC0-1.0 --provenance here".split()) == 0
     _, spec = open_torchscript("checkpoints/jit_mobilenet_v3_small.pt")
-    assert (spec.licence, spec.provenance, spec.mean) == ("CC0-1.0", "here", (0.4, 0.5, 0.6))
+    assert (spec.license, spec.provenance, spec.mean) == ("CC0-1.0", "here", (0.4, 0.5, 0.6))
 
 
 class Bomb:

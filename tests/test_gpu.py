@@ -15,7 +15,7 @@ from applications import train
 from applications.training.step_losses import StepLosses
 from deploy.engines import load_scorer
 from main import main
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
 from tests.test_continue import StopAfter
 from utils.checkpoint import load_checkpoint, save_checkpoint
@@ -177,7 +177,7 @@ def test_tf32_moves_no_score_that_counts(model: Callable[..., Path], images: Pat
     file = model(1)
     scorers = [load_scorer(file, device) for device in ("cuda", "cpu")]
     shown = [texture(number, number / 20) for number in range(30)]
-    gpu, cpu = (scorer.score(shown).scores.numpy() for scorer in scorers)
+    gpu, cpu = (scorer.score(shown).scores for scorer in scorers)
     assert np.abs(gpu - cpu).max() < 0.02 * np.ptp(cpu) + 0.002 * np.abs(cpu).max()
 
 
@@ -191,8 +191,8 @@ def test_converted_files_run_on_the_gpu(
     assert main(argv) == 0
     [written] = (tmp_path / "out").glob(f"*{suffix}")
     shown = [texture(number, number / 5) for number in range(9)]
-    cpu = load_scorer(written).score(shown).scores.numpy()
-    gpu = load_scorer(written, "cuda").score(shown).scores.numpy()
+    cpu = load_scorer(written).score(shown).scores
+    gpu = load_scorer(written, "cuda").score(shown).scores
     np.testing.assert_allclose(gpu, cpu, rtol=1e-3, atol=1e-3 * np.ptp(cpu))
 
 

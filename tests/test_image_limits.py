@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from config import parse_config
-from dataloader.image import decode, read_sized
-from dataloader.views import View
 from main import main
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.image import decode, read_sized
+from rankiqa.views import View
 from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils import check_images
 from utils.errors import ConfigError, ImageError, OversizedError
-from utils.image_limits import MAX_PIXELS
 
 
 def png_claiming(width: int, height: int) -> bytes:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
 from utils.errors import ImageError
 
 RNG = np.random.default_rng(0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.image import decode
 from main import main
+from rankiqa.image import decode
 from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils import check_images

@@ -10,8 +10,8 @@ from torch import nn
 
 from models import canonical_arch, create_model, head_of, list_models, normalisation
 from models.registry import ENTRIES, TIMM, register
-from models.spec import HALF, IMAGENET_MEAN, IMAGENET_STD
 from models.torchvision_source import torchvision_url
+from rankiqa.spec import HALF, IMAGENET_MEAN, IMAGENET_STD
 from utils.errors import ArchError
 
 ROOT = Path(__file__).parents[1]

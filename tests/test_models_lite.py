@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor, nn
 
 from models import create_model, load_pretrained, normalisation
-from models.spec import IMAGENET_MEAN, IMAGENET_STD
+from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD
 
 REPEATS = (1, 2, 2, 3, 3, 4, 1)  # blocks a stage of B0 and Lite0
 LAYERS = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dataloader.folders import LeftOut, find_images, image_suffixes
-from dataloader.image import read_rgb
-from deploy.inputs import PathQueue, collect
-from deploy.results import Row, read_rows, write_rows
+from rankiqa.batch.folders import LeftOut, find_images, image_suffixes
+from rankiqa.batch.inputs import PathQueue, collect
+from rankiqa.batch.results import Row, read_rows, write_rows
+from rankiqa.image import read_rgb
 from utils.check_images import main as check_images
 from utils.data_generate.plan import find_references
 from utils.errors import DataError, ImageError

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataloader.image import decode, read_rgb
 from main import main
+from rankiqa.image import decode, read_rgb
 from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils import check_images

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from test_depth import COLOUR, GREY, close, stored, tiff
 
-from dataloader.image import decode, read_rgb, read_sized
+from rankiqa.image import decode, read_rgb, read_sized
 from utils.errors import ImageError
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from deploy import pt2
-from deploy.exporting import export
-from deploy.pt2 import open_pt2
-from deploy.torchscript import open_torchscript
-from models.spec import ModelSpec
+from deploy.export import export
+from deploy.formats import pt2
+from deploy.formats.pt2 import open_file as open_pt2
+from deploy.formats.torchscript import open_file as open_torchscript
 from optim.optimizers import create_optimizer, load_optimizer_state
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively
 from utils.errors import WeightsError
 

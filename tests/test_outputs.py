@@ -10,13 +10,13 @@ import pytest
 from PIL import UnidentifiedImageError
 
 from deploy.engines import load_scorer
-from deploy.results import read_rows
 from main import main
-from models.spec import ModelSpec
+from rankiqa.batch.results import read_rows
+from rankiqa.files import atomic_write
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.entry import run_program
 from tests.conftest import ROOT, texture, write_split
 from tests.test_export import write_checkpoint
-from utils.entry import run_program
-from utils.files import atomic_write
 
 FAST = ["--engine", "torch", "--threads", "1"]
 MAIN, CHECK = str(ROOT / "main.py"), str(ROOT / "utils" / "check_images.py")
@@ -284,7 +284,7 @@ def spec_of_calibrated(model: Path, place: Path, capsys: pytest.CaptureFixture[s
 def test_a_spec_keeps_what_is_still_true() -> None:
     spec = ModelSpec("x", view="fit", score_range=(0.0, 1.0), score_percentiles=(0.0, 1.0))
     assert spec.with_(patches=9).score_range == (0.0, 1.0)  # the view `fit` has no patches
-    assert spec.with_(licence="CC0", arch="y").score_percentiles == (0.0, 1.0)
+    assert spec.with_(license="CC0", arch="y").score_percentiles == (0.0, 1.0)
     assert spec.with_(view="patches").score_range is None
     assert spec.with_(image_size=(9, 9)).score_percentiles is None
     assert spec.with_(mean=(0.0, 0.0, 0.0)).score_range is None

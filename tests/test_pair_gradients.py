@@ -12,8 +12,8 @@ from criterions.factory import create_criterion
 from dataloader.batches import StepRows
 from dataloader.datasets import TrainDataset
 from dataloader.labels import load_labels
-from dataloader.views import View
 from models import create_model
+from rankiqa.views import View
 from tests.test_pair_batches import chains, random_graph, stars
 
 GRAPHS = {

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dataloader.image import read_rgb, read_sized
 from deploy.engines import load_scorer
-from deploy.inputs import collect
-from deploy.journal import Journal
-from deploy.results import COLUMNS, Row, read_rows, write_rows
 from main import main
+from rankiqa.batch.inputs import collect
+from rankiqa.batch.journal import Journal
+from rankiqa.batch.results import COLUMNS, Row, read_rows, write_rows
+from rankiqa.image import read_rgb, read_sized
 from tests.conftest import ROOT, texture
 from tests.test_export import write_checkpoint
 from utils.errors import DataError
@@ -71,7 +71,7 @@ def test_a_folder_becomes_rows(place: Path, capsys: pytest.CaptureFixture[str]) 
         result = scorer.score([image])
         assert float(row["score"]) == pytest.approx(float(result.scores[0]), abs=1e-4)
         assert result.probs is not None
-        shares = result.probs[0].numpy()
+        shares = result.probs[0]
         spread = np.sqrt(np.cov([1, 2, 3], aweights=shares, ddof=0))
         assert float(row["std"]) == pytest.approx(float(spread), abs=1e-4)
         assert float(row["percentile"]) == pytest.approx(
@@ -261,8 +261,8 @@ def test_quality_maps_are_images(view: str, place: Path) -> None:
 def test_the_map_finds_the_spoilt_half() -> None:
     """A model that counts dark pixels as bad: the dark half must be the low half of the map."""
     from deploy.engines import Scorer
-    from deploy.quality_map import quality_map
-    from models.spec import ModelSpec
+    from rankiqa.quality_map import quality_map
+    from rankiqa.spec import ModelSpec
 
     class Brightness:
         name = "brightness"

@@ -14,7 +14,7 @@ from dataloader.labels import load_labels
 from main import main
 from metrics.emd import mean_rating, rating_deviation
 from metrics.task import emd_metrics
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from tests.conftest import lively
 from utils.checkpoint import load_checkpoint, save_checkpoint
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy.report import SHOWN, Summary, write_report
-from deploy.results import Row
-from models.spec import ModelSpec
+from rankiqa.batch.results import Row
+from rankiqa.report import SHOWN, Summary, write_report
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -33,12 +33,15 @@ def some_rows(folder: Path, count: int) -> list[Row]:
 @pytest.mark.parametrize("count", [0, 1, 300])
 def test_summary_counts_what_numpy_counts(count: int, tmp_path: Path) -> None:
     rows = some_rows(tmp_path, count)
-    summary = Summary(lambda: iter(rows))
+    summary = Summary()
+    summary.add(rows)
     assert (summary.good, summary.bad) == (count, 1)
-    assert int(summary.counts.sum()) == count
+    counts, edges = summary.histogram()
+    assert int(counts.sum()) == count
     if count > 1:
         scores = np.array([row.score for row in rows if row.score is not None])
-        np.testing.assert_array_equal(summary.counts, np.histogram(scores, summary.edges)[0])
+        np.testing.assert_array_equal(counts, np.histogram(scores, edges)[0])
+        assert (edges[0], edges[-1]) == (scores.min(), scores.max())
         assert [row.score for row in summary.best] == sorted(scores, reverse=True)[:SHOWN]
         assert [row.score for row in summary.worst] == sorted(scores)[:SHOWN]
         assert summary.mean == pytest.approx(scores.mean())
@@ -48,7 +51,9 @@ def test_summary_counts_what_numpy_counts(count: int, tmp_path: Path) -> None:
 def page(tmp_path: Path) -> Path:
     rows = some_rows(tmp_path, 10_000)
     path = tmp_path / "report.html"
-    write_report(path, lambda: iter(rows), ModelSpec("x", licence="<b>CC0"))
+    summary = Summary()
+    summary.add(rows)
+    write_report(path, summary, ModelSpec("x", license="<b>CC0"))
     return path
 
 

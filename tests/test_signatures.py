@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from main import main
+from rankiqa.engines.file_kinds import describe, what_is
 from utils.checkpoint import load_checkpoint
 from utils.errors import WeightsError
-from utils.signatures import describe, what_is
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d7a2146" * 8 + b"\nsize 12345678\n"
 

@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from applications.setup.head_scale import start_at_labels
-from dataloader.image import read_rgb
-from dataloader.views import View
 from deploy.engines import load_scorer
 from main import main
 from models import create_model
 from models.normalise import Normalise, to_unit
-from models.spec import ModelSpec
+from rankiqa.image import read_rgb
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from tests.conftest import ROOT, lively, write_split
 from utils.checkpoint import load_checkpoint
 
@@ -76,7 +76,7 @@ def plain_score(checkpoint: str, name: str) -> float:
     network.load_state_dict(state["state_dict"])
     crops = View(spec.view, spec.image_size, spec.patches).evaluate(read_rgb(name))
     with torch.inference_mode():
-        logits = network.eval()(Normalise(spec.mean, spec.std)(to_unit(crops)))
+        logits = network.eval()(Normalise(spec.mean, spec.std)(to_unit(torch.from_numpy(crops))))
     if spec.num_classes == 1:
         return float(logits.mean())
     ratings = torch.arange(1.0, spec.num_classes + 1)

@@ -150,7 +150,7 @@ def test_they_belong_to_training(flag: str, capsys: pytest.CaptureFixture[str]) 
 def constant_model(score: float) -> None:
     """A network whose last layer ignores the image."""
     from models import create_model, head_of
-    from models.spec import ModelSpec
+    from rankiqa.spec import ModelSpec
 
     network = create_model("mobilenet_v3_small", 1, (64, 64))
     head = head_of(network)[1]

@@ -13,8 +13,8 @@ from criterions import regress_loss
 from dataloader.batches import RowBatches
 from dataloader.loaders import eval_loader
 from dataloader.string_table import StringTable
-from dataloader.views import View
 from main import main
+from rankiqa.views import View
 from tests.test_bad_data import truncate
 from utils.checkpoint import load_checkpoint
 

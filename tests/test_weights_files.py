@@ -10,13 +10,13 @@ from torch import Tensor
 from torchvision.models import swin_transformer as torchvision_swin
 
 from deploy.engines import load_scorer
-from deploy.exporting import export
-from deploy.operators import is_known
-from deploy.torchscript import SPEC_ENTRY
+from deploy.export import export
+from deploy.formats.operators import is_known
+from deploy.formats.torchscript import SPEC_ENTRY
 from main import main
 from models import create_model
-from models.spec import ModelSpec
 from models.vit_any_size import AnySizeViT
+from rankiqa.spec import ModelSpec
 from tests.conftest import texture
 from tests.test_export import FILES, rewritten
 

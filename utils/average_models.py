@@ -18,7 +18,7 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from utils.entry import run_program
+from rankiqa.terminal.entry import run_program
 from utils.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from utils.entry import run_program
+from rankiqa.files import write_text
+from rankiqa.terminal.entry import run_program
+from rankiqa.terminal.printable import printable
 from utils.errors import LabelError
-from utils.files import write_text
 from utils.image_checks.collection import Images, collect
 from utils.image_checks.faults import NOT_READ, ROW_GOES, Finding
 from utils.image_checks.options import parse_options
@@ -28,7 +29,6 @@ from utils.image_checks.pool import inspect_all
 from utils.image_checks.relations import duplicates, unlabelled
 from utils.image_checks.repair import drop_lines
 from utils.image_checks.report import counts, write_report
-from utils.printable import printable
 
 SHOWN = 100  # lines of one fault on the terminal; the table has them all
 
@@ -63,7 +63,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _findings(images: Images, workers: int, max_pixels: int) -> Iterator[Finding]:
-    from utils.progress import progress_bar
+    from rankiqa.terminal.progress import progress_bar
 
     digests: dict[str, bytes] = {}
     unread: set[str] = set()

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from rankiqa.engines.file_kinds import what_is
+from rankiqa.files import atomic_write, remove_abandoned
 from utils.errors import WeightsError
-from utils.files import atomic_write, remove_abandoned
-from utils.signatures import what_is
 
 FORMAT = 1
 

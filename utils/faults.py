@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from rankiqa.files import NO_ROOM
 from utils.errors import TrainingError
-from utils.files import NO_ROOM
 
 
 @contextmanager

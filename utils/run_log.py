@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from rankiqa.files import write_text
+from rankiqa.terminal.log import add_file, remove
 from utils.errors import ConfigError
-from utils.files import write_text
-from utils.my_logger import add_file, remove
 
 # the bins of TensorBoard reach to 1e20, and values outside of all of them are an error there
 HISTOGRAM_END = 9e19

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from utils.files import write_text
+from rankiqa.files import write_text
 
 PARTS = ("data", "forward", "backward", "optimizer")
 

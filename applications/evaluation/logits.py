@@ -14,14 +14,14 @@ from criterions.score import average_patches
 from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
-from dataloader.views import View
 from models.normalise import Normalise, place, to_unit
-from models.spec import ModelSpec
-from utils.chunks import GPU, Chunks
+from rankiqa.chunks import GPU, Chunks
+from rankiqa.memory import keep_freed_memory
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.progress import progress_bar
+from rankiqa.views import View
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
-from utils.memory import keep_freed_memory
-from utils.progress import progress_bar
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on an image's company.
 CHUNK = {"cpu": 8, "cuda": GPU}

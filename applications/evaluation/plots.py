@@ -110,7 +110,7 @@ def rate_plot(rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray, best: f
 
 def save(figure: Any, path: Any) -> None:
     """Write a figure as PNG, atomically."""
-    from utils.files import atomic_write
+    from rankiqa.files import atomic_write
 
     with atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=120)

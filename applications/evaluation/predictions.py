@@ -9,7 +9,7 @@ from torch import nn
 from criterions.score import score
 from dataloader.labels import Labels
 from metrics.task import emd_metrics, rank_metrics, regress_metrics
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.errors import DataError
 
 DIVERGED = 1e20  # no scale of ratings reaches so far, and no network that learns

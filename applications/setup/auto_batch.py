@@ -17,9 +17,9 @@ from applications.setup.model import new_model, place_to_train
 from applications.setup.objective import new_optimizer
 from config import Config
 from optim.precision import make_precision
+from rankiqa.memory import available_memory, keep_freed_memory
 from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
-from utils.memory import available_memory, keep_freed_memory
 
 STEPS = (4, 32, 128, 512)  # images in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that

@@ -8,11 +8,11 @@ from typing import Any
 
 from config import Config
 from dataloader.labels import Labels, load_labels
-from models.spec import ModelSpec
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
+from rankiqa.memory import available_memory
+from rankiqa.spec import ModelSpec
 from utils.distributed import Process
 from utils.errors import LabelError
-from utils.memory import available_memory
 
 MOST_CACHE = 8 * 2**30  # bytes, unless --cache_size says otherwise
 

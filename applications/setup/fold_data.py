@@ -13,8 +13,8 @@ from applications.setup.origins import Origin, origins_of
 from config import Config
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
+from rankiqa.files import atomic_write
 from utils.errors import DataError
-from utils.files import atomic_write
 
 PARTS = "test: part k; val: part k + 1; train: the others"
 SPLITS = ("train", "val", "test")

@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from models import head_of
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 
 ALIKE = 2.0  # times: spreads that differ by less are left to training
 TELLS_NOTHING = 0.1  # a deviation of scores that is noise: stretched, it would stay noise, but a large one

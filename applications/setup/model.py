@@ -11,8 +11,8 @@ from applications.setup.head_scale import start_at_labels
 from config import Config
 from models import canonical_arch, create_model, fit_state, load_pretrained, normalisation
 from models.normalise import place
-from models.spec import ModelSpec
 from optim.names import CONTIGUOUS
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import find_file, load_checkpoint
 from utils.errors import ConfigError, WeightsError
 from utils.versions import package_versions

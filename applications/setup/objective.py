@@ -7,8 +7,8 @@ from torch import nn
 
 from config import Config
 from criterions.factory import OBJECTIVE, create_criterion
-from models.spec import ModelSpec
 from optim.optimizers import create_optimizer
+from rankiqa.spec import ModelSpec
 
 
 def new_criterion(config: Config) -> nn.Module:

@@ -5,30 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from dataloader.folders import find_images
-from dataloader.image import read_rgb
-from dataloader.views import View
-from models.normalise import to_unit
-from models.spec import ModelSpec
+from rankiqa.batch.folders import find_images
+from rankiqa.image import read_rgb
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from utils.errors import DataError, ImageError
 
 IMAGES = 8
 DEMO_IMAGES = Path(__file__).resolve().parents[2] / "demos" / "images"
 
 
-def real_crops(data: Path, spec: ModelSpec) -> Tensor | None:
-    """Crops of a few images of DATA, or of the demo's: (M, 3, H, W) in [0, 1]; None when there are none."""
+def real_crops(data: Path, spec: ModelSpec) -> np.ndarray | None:
+    """Crops of a few images of DATA, or of the demo's: uint8 (M, 3, H, W); None when there are none."""
     view = View(spec.view, spec.image_size, spec.patches)
-    crops: list[Tensor] = []
+    crops: list[np.ndarray] = []
     for path in _candidates(data):
         try:
             crops.append(view.evaluate(read_rgb(path)))
         except ImageError as error:
             logging.warning("%s", error)
-    return to_unit(torch.cat(crops)) if crops else None
+    return np.concatenate(crops) if crops else None
 
 
 def _candidates(data: Path) -> list[Path]:
@@ -67,7 +64,7 @@ class CalibrationImages(Sequence[np.ndarray]):
 
     def __getitem__(self, number):  # type: ignore[no-untyped-def]
         """The crops of one image."""
-        return self._view.evaluate(read_rgb(self._paths[number])).numpy()
+        return self._view.evaluate(read_rgb(self._paths[number]))
 
 
 def _readable(path: Path) -> bool:

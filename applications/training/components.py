@@ -15,16 +15,16 @@ from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
-from dataloader.views import View
 from models import head_of
 from models.normalise import Normalise
-from models.spec import ModelSpec
 from optim.averages import Averages
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.signals import StopSignals
+from rankiqa.views import View
 from utils.distributed import Process
 from utils.run_log import RunLog
-from utils.signals import StopSignals
 from utils.step_profile import StepProfile
 
 

@@ -19,9 +19,9 @@ from applications.training.validation import Validator
 from config import Config
 from metrics.task import best_key
 from models.normalise import to_unit
+from rankiqa.terminal.signals import StopRequested
 from utils.distributed import sum_processes, sync_buffers, wrap
 from utils.run_log import RunLog
-from utils.signals import StopRequested
 
 
 def train_epochs(

@@ -14,8 +14,8 @@ from applications.training.state import TrainState
 from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
+from rankiqa.terminal.progress import progress_bar
 from utils.errors import ImageError
-from utils.progress import progress_bar
 
 
 def train_epoch(components: Components, state: TrainState, save: Callable[[], None]) -> bool:

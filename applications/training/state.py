@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from applications.training.components import Components
-from models.spec import ModelSpec
 from optim.optimizers import load_optimizer_state
+from rankiqa.spec import ModelSpec
 from utils.checkpoint import file_arch, load_checkpoint, save_checkpoint
 from utils.distributed import Process, gather
 from utils.errors import WeightsError

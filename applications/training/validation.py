@@ -12,7 +12,7 @@ from applications.training.advice import on_scores
 from applications.training.components import Components
 from config import Config
 from dataloader.labels import Labels
-from models.spec import ModelSpec
+from rankiqa.spec import ModelSpec
 from utils.run_log import RunLog
 
 

@@ -1,27 +1,30 @@
 """From a file to a scorer, by its suffix."""
 
+import importlib
 import logging
 from pathlib import Path
 
 import torch
 
-from deploy.engines.onnx_runtime import OnnxEngine, open_onnx, runs_on_gpus
-from deploy.engines.openvino_runtime import OpenVinoEngine
-from deploy.engines.scorer import Engine, Scorer
-from deploy.engines.torch_modules import TorchEngine, open_checkpoint, require_device
-from deploy.optional import installed
-from deploy.pt2 import open_pt2
-from deploy.torchscript import open_torchscript
-from models.spec import ModelSpec
+from deploy.engines.torch_modules import TorchEngine, require_device
+from deploy.formats import OPENED_BY_TORCH
+from rankiqa.cores import usable_cores
+from rankiqa.engines import RUNS as RUNTIME
+from rankiqa.engines import open_model
+from rankiqa.engines.onnx import runs_on_gpus
+from rankiqa.engines.openvino import OpenVinoEngine
+from rankiqa.optional import installed
+from rankiqa.scorer import Engine, Scorer
+from rankiqa.spec import ModelSpec
 from utils.errors import ConfigError, WeightsError
 
+WORTH_CONVERTING = 150  # images, from which on OpenVINO makes up for the seconds of its conversion
 # suffix -> the engines that can run such a file, its own first
 RUNS = {
     ".pth": ("torch", "openvino"),
     ".pt": ("torch", "openvino"),
     ".pt2": ("torch",),
-    ".onnx": ("onnx", "openvino"),
-    ".xml": ("openvino",),
+    **RUNTIME,
 }
 
 
@@ -30,58 +33,48 @@ def load_scorer(
     device: str = "cpu",
     threads: int | None = None,
     engine: str = "native",
-    streams: int | None = None,
 ) -> Scorer:
     """A scorer from a model file alone.
 
     Args:
         path: .pth (a checkpoint), .pt (TorchScript), .pt2 (torch.export), .onnx, or .xml (OpenVINO).
         device: "cpu" or "cuda"; see `usable_device` on the latter with "auto".
-        threads: of the CPU; None leaves the choice to the engine.
+        threads: of the CPU; None: all cores.
         engine: "native" for the file's own, or one of deploy.names.ENGINES, of which "auto" is the fastest
             that is installed.
-        streams: threads that will call the scorer side by side, for engines that plan for it.
 
     Raises:
         ConfigError: an engine that is not installed or can't run such a file, or a device that is not there.
         WeightsError: the file is not there, damaged, without a ModelSpec, or of a kind that no engine opens.
     """
-    loaded, spec = load_engine(Path(path), device, threads, engine, streams)
+    loaded, spec = load_engine(Path(path), device, threads, engine)
     return Scorer(loaded, spec)
 
 
-def load_engine(
-    path: Path, device: str, threads: int | None, engine: str, streams: int | None
-) -> tuple[Engine, ModelSpec]:
+def load_engine(path: Path, device: str, threads: int | None, engine: str) -> tuple[Engine, ModelSpec]:
     """The engine and the spec of `load_scorer`, which says what the arguments are and what is raised."""
     require_device(device)
     device = usable_device(path, device, engine)
     kind = choose_engine(path, device, engine)
-    if threads is not None and kind == "torch":
+    if kind == "torch" and device != "cpu":
+        torch.set_num_threads(1)  # it only packs pixels, in several threads of ours
+    elif kind == "torch" and threads is not None:
         torch.set_num_threads(threads)
-    if path.suffix == ".onnx" and kind == "onnx":
-        session, spec = open_onnx(path, device, threads)
-        return OnnxEngine(session, device), spec
-    if path.suffix in (".onnx", ".xml"):
-        from deploy.openvino_file import read_openvino
-
-        if not path.is_file():
-            raise WeightsError(f"{path}: no such file")
-        model, spec = read_openvino(path)
-        return OpenVinoEngine(model, threads, streams), spec
-    opening = {".pth": open_checkpoint, ".pt": open_torchscript, ".pt2": open_pt2}[path.suffix]
-    module, spec = opening(path, device)
-    return engine_of_module(module, spec, device, threads, kind, streams), spec
+    if path.suffix in RUNTIME:
+        return open_model(path, kind, device, threads)
+    home = importlib.import_module(f"deploy.formats.{OPENED_BY_TORCH[path.suffix]}")
+    module, spec = home.open_file(path, device)
+    return engine_of_module(module, spec, device, threads, kind), spec
 
 
 def engine_of_module(
-    module: torch.nn.Module, spec: ModelSpec, device: str, threads: int | None, kind: str, streams: int | None
+    module: torch.nn.Module, spec: ModelSpec, device: str, threads: int | None, kind: str
 ) -> Engine:
     """The engine `kind`, "torch" or "openvino", for a module that maps pixels to (score, logits)."""
     if kind == "openvino":
-        from deploy.openvino_file import convert
+        from deploy.formats.openvino import convert
 
-        return OpenVinoEngine(convert(module, spec), threads, streams)
+        return OpenVinoEngine(convert(module, spec), threads or usable_cores())
     return TorchEngine(module, device)
 
 
@@ -93,8 +86,14 @@ def usable_device(path: Path, device: str, engine: str) -> str:
     return "cpu"
 
 
-def choose_engine(path: Path, device: str, engine: str) -> str:
+def choose_engine(path: Path, device: str, engine: str, count: int | None = None) -> str:
     """The name of the engine that will run `path`.
+
+    Args:
+        path: of the model.
+        device: "cpu" or "cuda".
+        engine: "native", "auto", or a name.
+        count: of images, where that is known: for a few, "auto" does not convert a file of PyTorch.
 
     Raises:
         ConfigError: `engine` is unknown, can't run such a file, or not on `device`.
@@ -109,8 +108,10 @@ def choose_engine(path: Path, device: str, engine: str) -> str:
     if engine == "native":
         return able[0]
     if engine == "auto":
-        fast = device == "cpu" and "openvino" in able and installed("openvino")
-        return "openvino" if fast else able[0]
+        worth = (
+            device == "cpu" and path.suffix not in RUNTIME and (count is None or count >= WORTH_CONVERTING)
+        )
+        return "openvino" if worth and "openvino" in able and installed("openvino") else able[0]
     if engine not in able:
         raise ConfigError(f"--engine {engine} can't run {path}; {' and '.join(able)} can")
     if engine == "openvino" and device != "cpu":

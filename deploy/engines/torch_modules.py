@@ -1,17 +1,15 @@
 """PyTorch as an engine: checkpoints, TorchScript and torch.export files."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from deploy.engines.scorer import CHUNK
-from deploy.module import ExportModule
 from models.normalise import to_unit
-from models.spec import ModelSpec
-from utils.chunks import GPU
-from utils.errors import ConfigError, WeightsError
+from rankiqa.chunks import GPU
+from utils.errors import ConfigError
+
+CHUNK = 4  # crops per forward: on CPUs more than this gains nothing, and a last chunk wastes less
 
 
 class TorchEngine:
@@ -25,7 +23,7 @@ class TorchEngine:
 
     def __init__(self, module: Any, device: str = "cpu", name: str = "torch") -> None:
         self.module, self.name, self.device = module, name, device
-        self.chunk = CHUNK if device == "cpu" else GPU
+        self.chunk, self.streams = CHUNK if device == "cpu" else GPU, 1
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
@@ -33,8 +31,16 @@ class TorchEngine:
         if self.device != "cpu":
             pixels = pixels.pin_memory()  # bytes travel, and only page-locked ones beside the work
         with torch.inference_mode():
-            images = to_unit(pixels.to(self.device, non_blocking=True))
-            return self.module(images)[1].float().cpu().numpy()
+            return self._outputs(pixels)[1].float().cpu().numpy()
+
+    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), both as the file gives them."""
+        with torch.inference_mode():
+            score, logits = self._outputs(torch.from_numpy(np.ascontiguousarray(crops)))
+            return score.cpu().numpy(), logits.float().cpu().numpy()
+
+    def _outputs(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.module(to_unit(pixels.to(self.device, non_blocking=True)))
 
 
 def require_device(device: str) -> None:
@@ -44,25 +50,3 @@ def require_device(device: str) -> None:
         raise ConfigError(f"device {device!r} is neither cpu nor cuda")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device cuda: there is no GPU that this torch can use; take device cpu")
-
-
-def open_checkpoint(path: Path, device: str = "cpu") -> tuple[ExportModule, ModelSpec]:
-    """The network of a checkpoint and its spec, from the file alone.
-
-    Raises:
-        WeightsError: not there, damaged, or without a ModelSpec.
-    """
-    from models import create_model, fit_state
-    from utils.checkpoint import load_checkpoint
-
-    state = load_checkpoint(path)
-    if "spec" not in state:
-        raise WeightsError(
-            f"{path}: holds weights without a ModelSpec; name the model by main.py --arch ... --resume {path}"
-        )
-    spec = ModelSpec.from_dict(state["spec"], str(path))
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
-    misfits = fit_state(network, state["state_dict"], str(path))
-    if misfits:
-        raise WeightsError(f"{misfits[0]}; the file contradicts its own ModelSpec")
-    return ExportModule(network.eval(), spec).eval().to(device), spec

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rankiqa.files import atomic_write
 from utils.data_generate.tables import REFERENCE, Record
-from utils.files import atomic_write
 
 NAME = "contact_sheet.png"
 CELL, GAP, MARGIN = 176, 4, 150

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dataloader.image import read_rgb
 from distortions import distort, find_distortion, level_of, seed_of
 from distortions.registry import MIN_SIDE
+from rankiqa.files import atomic_write
+from rankiqa.image import read_rgb
 from utils.data_generate.plan import Scene
 from utils.data_generate.tables import REFERENCE, Record
 from utils.errors import ImageError
-from utils.files import atomic_write
 from utils.processes import map_in_processes
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.image import read_rgb
 from distortions import seed_of
 from distortions.variants import look_alike
+from rankiqa.files import is_newer
+from rankiqa.image import read_rgb
+from rankiqa.terminal.progress import progress_bar
 from utils.data_generate.generate import write_image
 from utils.data_generate.manifest import read_manifest, relabel
 from utils.data_generate.pseudo_mos import LOW, MAPPING, load_mapping, rated
 from utils.data_generate.tables import MANIFEST, Record, label_path, ladders_of
-from utils.files import is_newer
 from utils.processes import map_in_processes
-from utils.progress import progress_bar
 
 LEAST_SIDE = 224  # pixels: what training crops from an image
 

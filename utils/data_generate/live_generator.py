@@ -15,6 +15,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from distortions import find_distortion, kinds_of
+from rankiqa.terminal.entry import run_program
 from utils.data_generate.contact_sheet import NAME as SHEET
 from utils.data_generate.contact_sheet import write_contact_sheet
 from utils.data_generate.generate import contradicting, plan_tasks, run_tasks
@@ -35,7 +36,6 @@ from utils.data_generate.tables import (
     write_rows,
     write_tables,
 )
-from utils.entry import run_program
 
 RECIPE_VERSION = 3  # count up when the same parameters give other pixels or rows
 DEFAULT_TYPES = "jp2k,jpeg,wn,gblur"

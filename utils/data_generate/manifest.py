@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from rankiqa.files import write_text
 from utils.data_generate.tables import COLUMNS, LABELS, MANIFEST, Record, write_rows
 from utils.delimited import Row, read_table
-from utils.files import write_text
 from utils.text_lines import read_text
 
 

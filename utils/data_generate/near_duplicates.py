@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.image import read_rgb
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
+from rankiqa.image import read_rgb
 
 # Of 64 bits. Unrelated photographs differ in about 32, re-encoded or resized copies in a few.
 MAX_DISTANCE = 8

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from utils.argument_types import positive_int, share
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
+from rankiqa.terminal.argument_types import positive_int, share
 
 MAX_LEVELS = 10  # beyond, neighbouring JPEG qualities round to the same number
 

@@ -18,7 +18,7 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.entry import run_program
+from rankiqa.terminal.entry import run_program
 from utils.errors import DataError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def copy_photos(out: Path) -> list[Path]:
         DataError: no package has any of them.
         ImageError: a photograph is damaged.
     """
-    from utils.files import write_text
+    from rankiqa.files import write_text
 
     written: list[Path] = []
     rows = [("file", "package", "version", "licence", "processing")]
@@ -126,8 +126,8 @@ def _copy(source: Path, target: Path, scale: float) -> str:
     """Write `source` to `target`; returns what was done to it, in words."""
     from PIL import Image
 
-    from dataloader.image import read_rgb
-    from utils.files import atomic_write
+    from rankiqa.files import atomic_write
+    from rankiqa.image import read_rgb
 
     image = _from_array(source) if source.suffix == ".npz" else read_rgb(source)
     before = f"{image.width}x{image.height} {source.suffix[1:]}"

@@ -20,14 +20,14 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.argument_types import bounded_float, positive_int, share
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
+from rankiqa.terminal.argument_types import bounded_float, positive_int, share
+from rankiqa.terminal.entry import run_program
 from utils.data_generate.ladders import write_ladders, write_scores
 from utils.data_generate.manifest import read_manifest, relabel
 from utils.data_generate.plan import SPLITS
 from utils.data_generate.pseudo_mos import MAPPING, load_mapping, pairs_across_types
 from utils.data_generate.tables import MANIFEST, label_path, ordered_pairs
-from utils.entry import run_program
 from utils.errors import DataError
 
 

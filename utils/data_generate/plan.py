@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.folders import find_images
 from distortions import Distortion
+from rankiqa.batch.folders import find_images
+from rankiqa.terminal.printable import printable
 from utils.data_generate.near_duplicates import group_look_alikes
 from utils.errors import ConfigError, DataError
-from utils.printable import printable
 
 SPLITS = ("train", "val", "test")
 REFERENCES = "refimgs"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rankiqa.files import write_text
 from utils.data_generate.tables import REFERENCE, Record
 from utils.errors import ConfigError, DataError, ImageError
-from utils.files import write_text
 
 # Functions of piq, and whether a higher value is a better image.
 METRICS = {

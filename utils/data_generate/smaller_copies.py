@@ -17,8 +17,8 @@ if __package__ in (None, ""):
 
 import numpy as np
 
-from utils.argument_types import share
-from utils.entry import run_program
+from rankiqa.terminal.argument_types import share
+from rankiqa.terminal.entry import run_program
 from utils.errors import ConfigError
 
 
@@ -48,13 +48,13 @@ def write_both(refs: Path, out: Path, low: float, high: float) -> int:
         ConfigError: `out` is `refs`, or not 0 < low <= high.
         DataError, ImageError: no images, or one that can't be read.
     """
-    from dataloader.image import read_rgb
     from distortions import seed_of
     from distortions.variants import scaled
+    from rankiqa.files import is_newer
+    from rankiqa.image import read_rgb
+    from rankiqa.terminal.progress import progress_bar
     from utils.data_generate.generate import write_image
     from utils.data_generate.plan import find_references
-    from utils.files import is_newer
-    from utils.progress import progress_bar
 
     if out.resolve() == refs.resolve():
         raise ConfigError(f"--out {out} is --refs; the copies would be taken for photographs of their own")

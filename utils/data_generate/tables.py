@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.csv_rows import write_csv
+from rankiqa.batch.csv_rows import write_csv
+from rankiqa.files import write_text
 from utils.delimited import read_table
 from utils.errors import DataError
-from utils.files import write_text
 
 LABELS, MANIFEST = "label.txt", "manifest.csv"
 PAIRS, SCORES = "better,worse", "path,mos"  # what a row holds

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.folders import find_images
+from rankiqa.batch.folders import find_images
 from utils.errors import DataError
 from utils.image_checks.label_files import LabelFile, find_label_files
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
 
-from dataloader.image import read_rgb
-from dataloader.image_files import open_file
-from dataloader.opening import open_image
+from rankiqa.decoding.image_files import open_file
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.decoding.opening import open_image
+from rankiqa.image import read_rgb
 from utils.errors import ImageError, OversizedError
 from utils.image_checks.truncation import ends_early
-from utils.image_limits import MAX_PIXELS
 
 MIN_SIDE = 16  # pixels: the smallest image that the distortions take
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}  # what cameras write into .jpg, and the headless form of BMP

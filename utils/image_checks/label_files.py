@@ -5,9 +5,9 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-from dataloader.folders import LeftOut, has_image_suffix, walk_files
 from dataloader.label_rows import FaultList, Interner, read_rows
 from dataloader.wrong_rows import wrong_delimiter
+from rankiqa.batch.folders import LeftOut, has_image_suffix, walk_files
 from utils.numerals import parse_number
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}

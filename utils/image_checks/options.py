@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from utils.argument_types import pixel_count, positive_int
-from utils.cores import usable_cores
+from rankiqa.cores import usable_cores
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.terminal.argument_types import pixel_count, positive_int
 from utils.image_checks.faults import FAULTS
-from utils.image_limits import MAX_PIXELS
 
 
 def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:

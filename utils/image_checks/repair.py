@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from rankiqa.files import atomic_write
 from utils.errors import LabelError
-from utils.files import atomic_write
 
 
 def drop_lines(file: Path, lines: Collection[int]) -> Path:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from utils.files import atomic_write
+from rankiqa.files import atomic_write
+from rankiqa.terminal.printable import printable
 from utils.image_checks.faults import FAULTS, Finding
-from utils.printable import printable
 
 COLUMNS = ("path", "fault", "detail", "label_file", "lines")
 

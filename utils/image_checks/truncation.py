@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dataloader.boxes import boxes_end
+from rankiqa.decoding.boxes import boxes_end
 
 _TAIL = 64
 

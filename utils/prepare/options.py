@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from public_datasets.registry import plain
-from utils.argument_types import bounded_float, criterion_name, positive_int
+from rankiqa.terminal.argument_types import bounded_float, criterion_name, positive_int
 
 
 def parse_options(argv: list[str] | None, description: str) -> argparse.Namespace:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from public_datasets.table import SPLIT_NAMES, RatingTable
-from utils.csv_rows import write_csv
+from rankiqa.batch.csv_rows import write_csv
+from rankiqa.files import atomic_write, write_text
+from rankiqa.terminal.progress import progress_bar
 from utils.data_generate.tables import label_path
 from utils.errors import DataError
-from utils.files import atomic_write, write_text
 from utils.prepare.folder import LABELS, LEFT, MARK, SUMMARY, TABLE, copy_image, make_way
 from utils.prepare.label_text import target_fields
-from utils.progress import progress_bar
 
 COLUMNS = ("path", "split", "scene", "mos", "std", "votes", "reference", "type", "level", "histogram_made")
 

@@ -1,0 +1,44 @@
+"""Scores of images without a reference, by a model file alone.
+
+    import rankiqa
+
+    scorer = rankiqa.load()
+    scorer.score(["holiday.jpg", "portrait.heic"]).scores
+
+Importing it loads NumPy and Pillow; ONNX Runtime is loaded with the first model, and PyTorch never.
+"""
+
+from pathlib import Path
+
+from rankiqa.errors import ImageError, RankIQAError
+from rankiqa.scorer import Scorer, Scores
+from rankiqa.spec import ModelSpec
+
+__version__ = "2.0.0"
+__all__ = ["ImageError", "ModelSpec", "RankIQAError", "Scorer", "Scores", "__version__", "load"]
+
+DEFAULT_MODEL = Path(__file__).resolve().parent / "default.onnx"
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    engine: str = "auto",
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Scorer:
+    """A scorer from a model file alone.
+
+    Args:
+        model: .onnx, or .xml of OpenVINO; None: the default model, for photographs.
+        engine: "auto", "onnx" or "openvino".
+        device: "cpu", or "cuda" with the package onnxruntime-gpu.
+        threads: cores that compute; None: all that this process may use.
+
+    Raises:
+        ConfigError: an engine that is not installed, or can't run such a file.
+        WeightsError: the file is not there, damaged, or carries no ModelSpec.
+    """
+    from rankiqa.engines import open_model
+
+    return Scorer(*open_model(Path(model or DEFAULT_MODEL), engine, device, threads))

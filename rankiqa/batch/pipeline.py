@@ -1,0 +1,113 @@
+"""Images on disk to rows of scores: decoding, resizing and the network overlap, in a constant space."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rankiqa.batch.results import Row
+from rankiqa.batch.storage import read_image
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.errors import ImageError
+from rankiqa.memory import keep_freed_memory
+from rankiqa.score import percentile
+from rankiqa.scorer import Scorer
+from rankiqa.spec import ModelSpec
+
+AHEAD = 16  # images that are decoded before they are needed, for each thread that decodes
+FORWARDS = 2  # groups in the network at once: when the forwards of one run out, those of the next begin
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image as crops uint8 (P, 3, H, W), or the reason why not."""
+
+    path: str
+    crops: np.ndarray | None
+    width: int | None = None
+    height: int | None = None
+    error: str = ""
+
+
+def score_paths(
+    paths: Iterable[str],
+    scorer: Scorer,
+    decoders: int,
+    full_decode: bool = False,
+    max_pixels: int = MAX_PIXELS,
+) -> Iterator[list[Row]]:
+    """Rows of `paths`, in their order, a few at a time.
+
+    Pillow and the engines leave Python's lock while they work, so threads use all cores. At most a window of
+    images is held, whatever the number of paths.
+
+    Args:
+        paths: any iterable, read as the work goes on.
+        scorer: says how many images are scored together.
+        decoders: threads that decode and resize.
+        full_decode: never decode at a reduced scale; see `rankiqa.image.read_sized`.
+        max_pixels: larger images get an error.
+    """
+    keep_freed_memory()  # large images decode 1.6 times as fast
+    fit = None if full_decode else scorer.view.needs
+    window = max(AHEAD * decoders, 3 * scorer.group)
+    source = iter(paths)
+    decoding: deque[Future[Decoded]] = deque()
+    running: deque[Future[list[Row]]] = deque()
+    with (
+        ThreadPoolExecutor(decoders, "decode") as decode_pool,
+        ThreadPoolExecutor(FORWARDS, "group") as forward_pool,
+    ):
+        try:
+            while True:
+                while len(decoding) < window and (path := next(source, None)) is not None:
+                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit, max_pixels))
+                if not decoding:
+                    break
+                group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
+                running.append(forward_pool.submit(score_group, group, scorer))
+                while len(running) > 2 * FORWARDS:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            for future in decoding:
+                future.cancel()
+
+
+def decode_path(
+    path: str, scorer: Scorer, fit: tuple[int, int] | None, max_pixels: int = MAX_PIXELS
+) -> Decoded:
+    """The crops of the image in `path`; any fault of the file's becomes an `error`."""
+    try:
+        image, (width, height) = read_image(path, fit, max_pixels)
+    except ImageError as error:
+        return Decoded(path, None, error=_reason(error, path))
+    return Decoded(path, scorer.view.evaluate(image), width, height)
+
+
+def _reason(error: ImageError, path: str) -> str:
+    """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
+
+
+def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
+    """A row for each image of a group."""
+    good = [one for one in group if one.crops is not None]
+    rows = {}
+    if good:
+        result = scorer.score_crops(np.stack([one.crops for one in good if one.crops is not None]), pad=True)
+        scores = result.scores.tolist()
+        spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
+        for one, score, std in zip(good, scores, spreads, strict=True):
+            rows[id(one)] = _row(one, score, std, scorer.spec)
+    return [rows[id(one)] if id(one) in rows else Row(one.path, error=one.error) for one in group]
+
+
+def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec) -> Row:
+    if not np.isfinite(score):
+        return Row(one.path, None, None, None, one.width, one.height, "the model's score is not finite")
+    return Row(one.path, score, percentile(score, spec), std, one.width, one.height)

@@ -1,0 +1,158 @@
+"""The console script `rankiqa`: score, info, serve."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rankiqa import DEFAULT_MODEL, __version__, load
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.scorer import Scorer
+from rankiqa.terminal.argument_types import pixel_count, positive_int
+from rankiqa.terminal.entry import run_program
+from rankiqa.terminal.log import setup_console
+
+TABLES = (".csv", ".jsonl", ".parquet")
+ENGINES = ("auto", "onnx", "openvino")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command line and return its exit status.
+
+    Returns:
+        0; 1 when an image could not be read; 2 after an expected error (one line on stderr); 130 after an
+        interrupt; 141 when the reader of standard output has stopped.
+    """
+    return run_program(lambda: _run(sys.argv[1:] if argv is None else argv))
+
+
+def _run(argv: list[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    return {"score": _score, "info": _info, "serve": _serve}[arguments.command](arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rankiqa",
+        description="Tell how good images look, without a reference. Higher scores are better.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"rankiqa {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:],
+            formatter_class=formatter,
+            allow_abbrev=False,
+        )
+
+    _add_score(command("score", "score images; print them or write a table, a page, or maps"))
+    _add_info(command("info", "show what a model file says of itself"))
+    _add_serve(command("serve", "answer over HTTP; needs rankiqa[serve]"))
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", type=Path, default=DEFAULT_MODEL, metavar="FILE",
+        help=".onnx file of main.py --export onnx, or .xml of OpenVINO")  # fmt: skip
+    add("--engine", choices=ENGINES, default="auto", help="library that computes")
+    add("--threads", type=positive_int, metavar="N", help="cores that decode and compute; all, if not given")
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH",
+        help="image, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, file://), "
+        "or - for paths on standard input")  # fmt: skip
+    _add_model(parser)
+    add("--output", type=_table, metavar="FILE", help="table of all rows: .csv, .jsonl or .parquet")
+    add("--report", type=Path, metavar="FILE", help="page (.html) with the best, the worst and all images")
+    add(
+        "--quality_map",
+        type=Path,
+        metavar="DIR",
+        help="folder for a map of each image: where quality is lost",
+    )
+    add(
+        "--skip_done",
+        action="store_true",
+        help="leave out images that --output has already, or a run that was cut",
+    )
+    add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
+    add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
+        help="images of more pixels get an error; such as 500M")  # fmt: skip
+
+
+def _add_info(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", type=Path, nargs="?", default=DEFAULT_MODEL, metavar="MODEL", help="model file"
+    )
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.serve.command import add_flags
+
+    _add_model(parser)
+    add_flags(parser)
+
+
+def _table(text: str) -> Path:
+    """A file of a known format; a type for argparse."""
+    path = Path(text)
+    if path.suffix.lower() not in TABLES:
+        raise argparse.ArgumentTypeError(f"{text!r} ends in none of {', '.join(TABLES)}")
+    return path
+
+
+def _load(arguments: argparse.Namespace) -> Scorer:
+    return load(arguments.model, engine=arguments.engine, threads=arguments.threads)
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from rankiqa.batch.run import Request, score_request
+
+    setup_console()
+    request = Request(
+        arguments.paths,
+        arguments.output,
+        arguments.report,
+        arguments.quality_map,
+        arguments.skip_done,
+        arguments.full_decode,
+        arguments.max_pixels,
+        arguments.threads,
+    )
+    return score_request(request, lambda count: (_load(arguments), arguments.model))
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from rankiqa.score import scale_in_words
+
+    scorer = load(arguments.model)
+    spec = scorer.spec
+    size = f"{spec.image_size[0]} x {spec.image_size[1]} pixels"
+    versions = ", ".join(f"{name} {version}" for name, version in spec.versions.items())
+    lines = {
+        "file": arguments.model,
+        "architecture": spec.arch,
+        "trained as": spec.criterion,
+        "score": f"higher is better, {scale_in_words(spec)}",
+        "view": f"{spec.view}, {size}, {scorer.view.crops} per image",
+        "license": spec.license or "not stated",
+        "provenance": spec.provenance or "not stated",
+        "made with": versions or "not stated",
+    }
+    for name, text in lines.items():
+        print(f"{name + ':':<14}{text}")
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from rankiqa.serve.command import create, serve
+
+    serve(create(arguments, _load(arguments)), arguments)
+    return 0

@@ -1,0 +1,140 @@
+"""Reading images: whatever the file holds becomes 8-bit RGB, or one typed error."""
+
+import struct
+import warnings
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+
+from rankiqa.decoding.bare_files import without_metadata
+from rankiqa.decoding.content import OTHER_CONTENT, content_name
+from rankiqa.decoding.deep_tiff import UnsupportedImageError
+from rankiqa.decoding.image_files import open_file
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.decoding.opening import load_pixels, open_image, turn_of
+from rankiqa.decoding.pixels import to_srgb
+from rankiqa.errors import ImageError
+
+# What Pillow raises on damaged files, beside OSError: RuntimeError by AVIF, TypeError by EXIF, and so on.
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ArithmeticError, struct.error, zlib.error),
+)
+
+_SIDEWAYS = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+SPARE = 3  # times the needed size that a reduced decoding keeps, so that the resize still averages
+
+
+def read_rgb(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The image in `path` as 8-bit RGB, turned upright.
+
+    The content decides about the format, not the name; odd metadata does no harm. Grey, palette and bilevel
+    images are expanded; alpha is laid over white; CMYK is converted; 16 bits are scaled to 8; EXIF
+    orientation is applied; of an animation the first frame counts.
+
+    Raises:
+        ImageError: not there, not an image, truncated, damaged, or of more than `max_pixels` pixels.
+    """
+    return read_sized(path, max_pixels=max_pixels)[0]
+
+
+def read_sized(
+    path: str | Path, fit: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[Image.Image, tuple[int, int]]:
+    """As `read_rgb`, with (width, height) of the whole upright image.
+
+    Args:
+        path: of the image.
+        fit: (height, width) that the image will be cropped and reduced to. A JPEG of at least six times
+            that is then decoded at 1/2, 1/4 or 1/8, at least three times the size that is needed.
+        max_pixels: larger images are refused.
+
+    Raises:
+        ImageError: as `read_rgb`.
+    """
+    path = Path(path)
+    # By a handle, not by its name, so that Pillow doesn't map the file into memory: 13.0 maps
+    # uncompressed TIFFs that lie on their side (orientation 5-8) with width and height exchanged.
+    with open_file(path) as file:
+        return decode(file, str(path), fit, max_pixels)
+
+
+def decode(
+    file: IO[bytes],
+    name: str,
+    fit: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    formats: tuple[str, ...] | None = None,
+) -> tuple[Image.Image, tuple[int, int]]:
+    """As `read_sized`, from an open file.
+
+    Args:
+        file: at its beginning.
+        name: opens the messages.
+        fit: as in `read_sized`.
+        max_pixels: larger images are refused by their header, before anything is decoded.
+        formats: Pillow's names of those that are tried; None: all.
+
+    Raises:
+        ImageError: not an image, truncated, damaged, or too large.
+    """
+    try:
+        return _decode(file, name, fit, max_pixels, formats)
+    except UnsupportedImageError as error:
+        raise ImageError(f"{name}: {error}") from error
+    except _DAMAGE as error:
+        damage = error
+    try:
+        bare = without_metadata(file)
+        if bare is not None:
+            with suppress(*_DAMAGE):
+                return _decode(bare, name, fit, max_pixels, formats)
+        reason = _reason(file, damage)
+    except OSError as error:  # not of a decoder: a bad sector, or a server that is gone
+        reason = f"can't be read ({error.strerror or error})"
+    raise ImageError(f"{name}: {reason}") from damage
+
+
+def _decode(
+    file: IO[bytes],
+    name: str,
+    fit: tuple[int, int] | None,
+    max_pixels: int,
+    formats: tuple[str, ...] | None,
+) -> tuple[Image.Image, tuple[int, int]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd metadata does no harm
+        with open_image(file, name, max_pixels, formats) as image:
+            turn = turn_of(image)
+            size = (image.height, image.width) if turn in _SIDEWAYS else image.size
+            if fit is not None:
+                _reduce(image, size, fit)
+            load_pixels(image)
+            return to_srgb(image if turn is None else image.transpose(turn)), size
+
+
+def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> None:
+    """Have libjpeg leave out what the resize would: its scaled inverse DCT gives 1/2, 1/4 or 1/8."""
+    factor = int(min(size[0] / fit[1], size[1] / fit[0]) / SPARE)
+    if factor >= 2 and isinstance(image, JpegImageFile):  # also that of a container of several, MPO
+        image.draft(None, (image.width // factor, image.height // factor))
+
+
+def _reason(file: IO[bytes], damage: BaseException) -> str:
+    content = content_name(file)
+    if content in ("an empty file", "nothing but zero bytes"):
+        return content
+    if content:
+        return f"{OTHER_CONTENT} {content}"
+    if isinstance(damage, UnidentifiedImageError):
+        return "not an image in any format that Pillow knows"
+    return f"damaged image ({damage or type(damage).__name__})"

@@ -1,0 +1,32 @@
+"""Libraries that only some formats and engines need."""
+
+import importlib
+import importlib.util
+from types import ModuleType
+
+from rankiqa.errors import ConfigError
+
+
+def require(module: str, purpose: str, package: str | None = None) -> ModuleType:
+    """Import `module`.
+
+    Args:
+        module: as it is imported.
+        purpose: what needs it; opens the message.
+        package: as it is installed, where that is another name.
+
+    Raises:
+        ConfigError: it is not installed; the message says how to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = package or module.split(".")[0]
+        raise ConfigError(
+            f"{purpose} needs the package {name}: pip install {name} (or -r requirements-deploy.txt)"
+        ) from error
+
+
+def installed(module: str) -> bool:
+    """Whether `module` can be imported, without importing it."""
+    return importlib.util.find_spec(module) is not None

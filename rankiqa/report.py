@@ -1,0 +1,179 @@
+"""The page of --report: one file that opens from disk, with thumbnails, a histogram and a table."""
+
+import base64
+import heapq
+import io
+import json
+import logging
+import os
+import random
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankiqa.batch.results import Row
+from rankiqa.batch.storage import is_url, read_image
+from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.errors import ImageError
+from rankiqa.files import write_text
+from rankiqa.optional import require
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.printable import one_line
+
+SHOWN = 24  # images at each end
+SIDE = 220  # pixels of a thumbnail
+BINS = 50
+MOST_ROWS = 50_000  # of the table: what a browser still sorts at once
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+class Summary:
+    """What a page needs of any number of rows: eight bytes of each, and no more than MOST_ROWS whole.
+
+    Attributes:
+        good, bad: numbers of rows.
+        best, worst: rows, the extreme one first.
+        table: every row up to MOST_ROWS; of more, an even sample.
+    """
+
+    def __init__(self) -> None:
+        self.bad = 0
+        self.table: list[Row] = []
+        self._scores = array("d")
+        self._ends: dict[int, list[tuple[float, int, Row]]] = {
+            1: [],
+            -1: [],
+        }  # heaps
+        self._rng = random.Random(0)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take in some rows."""
+        for row in rows:
+            count = len(self._scores) + self.bad
+            if len(self.table) < MOST_ROWS:
+                self.table.append(row)
+            elif (place := self._rng.randrange(count + 1)) < MOST_ROWS:
+                self.table[place] = row
+            if row.score is None:
+                self.bad += 1
+                continue
+            self._scores.append(row.score)
+            for sign, heap in self._ends.items():
+                entry = (sign * row.score, -count, row)  # of equal scores the first ones are kept
+                (heapq.heappush if len(heap) < SHOWN else heapq.heappushpop)(heap, entry)
+
+    @property
+    def good(self) -> int:
+        """Rows with a score."""
+        return len(self._scores)
+
+    @property
+    def mean(self) -> float:
+        """Of the scores; NaN where there is none."""
+        return float(np.mean(self._scores)) if self.good else float("nan")
+
+    @property
+    def best(self) -> list[Row]:
+        """The highest scores, the best first."""
+        return [row for *_, row in sorted(self._ends[1], reverse=True)]
+
+    @property
+    def worst(self) -> list[Row]:
+        """The lowest scores, the worst first."""
+        return [row for *_, row in sorted(self._ends[-1], reverse=True)]
+
+    def histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """(counts, edges) of the scores."""
+        scores = np.asarray(self._scores)
+        if not self.good:
+            return np.zeros(1, int), np.arange(2.0)
+        low, high = float(scores.min()), float(scores.max())
+        return np.histogram(scores, np.linspace(low, high if high > low else low + 1, BINS + 1))
+
+
+def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
+    """Write the page.
+
+    Args:
+        path: of the HTML file.
+        summary: of all rows.
+        spec: of the model that scored.
+
+    Raises:
+        ConfigError: jinja2 or plotly is not installed.
+    """
+    jinja2 = require("jinja2", "--report")
+    plotly = require("plotly.offline", "--report", "plotly")
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    template = jinja2.Environment(loader=loader, autoescape=True).get_template("report.html")
+    parent = path.resolve().parent
+    counts, edges = summary.histogram()
+    facts = {
+        "scores": counts.tolist(),
+        "edges": [round(float(edge), 6) for edge in edges],
+        "rows": [_table_row(row, parent) for row in summary.table],
+    }
+    text = template.render(
+        spec=spec,
+        meaning=_meaning(spec),
+        summary=summary,
+        total=summary.good + summary.bad,
+        ends=[("Best", _cards(summary.best, parent)), ("Worst", _cards(summary.worst, parent))],
+        facts=_script_safe(facts),
+        plotly=plotly.get_plotlyjs(),
+    )
+    write_text(path, text.encode(errors="replace").decode())
+
+
+def _meaning(spec: ModelSpec) -> str:
+    if spec.num_classes > 1:
+        return f"Scores are expected ratings in 1..{spec.num_classes}, higher is better."
+    if spec.score_range:
+        low, high = spec.score_range
+        return f"Higher is better; the validation scores of this model went from {low:.3f} to {high:.3f}."
+    return "Higher is better; the scale of this model has no fixed ends."
+
+
+def _script_safe(value: Any) -> str:
+    """JSON that can stand inside <script>: a file may be called </script>."""
+    return json.dumps(value).replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _table_row(row: Row, parent: Path) -> list[Any]:
+    rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
+    return [one_line(row.path), *rounded, row.width, row.height, row.error, _link(row.path, parent)]
+
+
+def _link(path: str, parent: Path) -> str:
+    """Where the page finds the image: relative, so that folder and page can move together."""
+    from urllib.parse import quote
+
+    if is_url(path):
+        return path
+    try:
+        return quote(os.fsencode(os.path.relpath(path, parent)))
+    except ValueError:  # another drive
+        return quote(os.fsencode(Path(path).resolve().as_uri()))
+
+
+def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
+    cards = []
+    for row in rows:
+        try:
+            # as many pixels as were scored: --max_pixels has let it pass
+            scored = (row.width or 0) * (row.height or 0)
+            image, _ = read_image(row.path, (SIDE, SIDE), max(MAX_PIXELS, scored))
+        except ImageError as error:  # it was there when it was scored
+            logging.warning("no thumbnail: %s", error)
+            continue
+        image.thumbnail((SIDE, SIDE))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=82)
+        data = base64.b64encode(buffer.getvalue()).decode()
+        title = one_line(row.path)
+        cards.append({"row": row, "title": title, "name": one_line(Path(row.path).name), "data": data})
+        cards[-1]["link"] = _link(row.path, parent)
+    return cards

@@ -1,0 +1,153 @@
+"""From images to scores by any engine."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from rankiqa.batch.storage import read_image
+from rankiqa.chunks import Chunks
+from rankiqa.cores import usable_cores
+from rankiqa.score import average_crops, deviation, distribution, score
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
+
+WINDOW = 16  # images for each stream that are in memory at once in `Scorer.score`
+
+
+class Engine(Protocol):
+    """What runs a network. Several threads may call it at once.
+
+    Attributes:
+        name: of the kind.
+        device: "cpu" or "cuda".
+        chunk: crops per forward, at which it is fastest.
+        streams: forwards that run side by side, each on a core of its own; 1 for engines that use all cores.
+    """
+
+    name: str
+    device: str
+    chunk: int
+    streams: int
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """uint8 RGB (B, 3, H, W) -> float32 logits (B, N)."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a scorer says of M images.
+
+    Attributes:
+        scores: float32 (M,), higher = better.
+        probs: float32 (M, N), the distribution over the ratings 1..N; None for N = 1.
+    """
+
+    scores: np.ndarray
+    probs: np.ndarray | None
+
+    @property
+    def deviations(self) -> np.ndarray | None:
+        """float32 (M,), the standard deviation of each distribution, in ratings; None for N = 1."""
+        return None if self.probs is None else deviation(self.probs)
+
+
+class Scorer:
+    """Turns images into scores by the view that the file carries.
+
+    Args:
+        engine: runs the network.
+        spec: from the same file.
+        chunk: crops per forward; None: what suits the engine.
+    """
+
+    def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
+        self.engine, self.spec = engine, spec
+        self._chunks = Chunks(chunk or engine.chunk)
+        self._pool = ThreadPoolExecutor(engine.streams, "forward") if engine.streams > 1 else None
+        self.view = View(spec.view, spec.image_size, spec.patches)
+
+    @property
+    def chunk(self) -> int:
+        """Crops per forward."""
+        return self._chunks.size
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a GPU computes."""
+        return self.engine.device != "cpu"
+
+    @property
+    def group(self) -> int:
+        """Images that are best scored together: as many as keep all cores, or a GPU, busy."""
+        if self.on_gpu:
+            return max(1, self.chunk // self.view.crops)
+        return self.chunk * self.engine.streams
+
+    def score(self, images: Image.Image | str | Path | Sequence[Image.Image | str | Path]) -> Scores:
+        """The scores of images of any size, or of the files that hold them.
+
+        Args:
+            images: one, or M; 8-bit RGB images of Pillow, or paths and URLs, which are decoded in threads.
+
+        Raises:
+            ImageError: a file that can't be read.
+        """
+        several = [images] if isinstance(images, Image.Image | str | Path) else list(images)
+        window = WINDOW * max(self.engine.streams, 1)
+        parts = [
+            self._score_some(several[start : start + window]) for start in range(0, len(several), window)
+        ]
+        if not parts:
+            return Scores(np.empty(0, np.float32), None)
+        probs = [part.probs for part in parts if part.probs is not None]
+        return Scores(
+            np.concatenate([part.scores for part in parts]), np.concatenate(probs) if probs else None
+        )
+
+    def _score_some(self, images: Sequence[Image.Image | str | Path]) -> Scores:
+        with ThreadPoolExecutor(usable_cores(), "decode") as pool:
+            crops = list(pool.map(self._crops_of, images))
+        return self.score_crops(np.stack(crops))
+
+    def _crops_of(self, image: Image.Image | str | Path) -> np.ndarray:
+        if not isinstance(image, Image.Image):
+            image = read_image(str(image), self.view.needs)[0]
+        return self.view.evaluate(image if image.mode == "RGB" else image.convert("RGB"))
+
+    def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
+        """The scores of images that are crops already.
+
+        Args:
+            crops: uint8 (M, P, 3, H, W), P crops per image.
+            pad: on a CPU, fill the last forward up to `chunk` crops. Kernels round differently for each batch
+                shape; with one shape an image's score does not depend on its company. A GPU, whose chunks
+                are large, fills it up to the next power of two: there a score depends on it by rounding.
+        """
+        logits = average_crops(self.logits(crops, pad))
+        return Scores(score(logits), distribution(logits))
+
+    def logits(self, crops: np.ndarray, pad: bool = False) -> np.ndarray:
+        """uint8 (M, P, 3, H, W) -> float32 (M, P, N); see `score_crops`."""
+        flat = crops.reshape(-1, *crops.shape[2:])
+
+        def forward(place: slice, size: int) -> np.ndarray:
+            part = flat[place]
+            count = len(part)
+            whole = min(size, 1 << (count - 1).bit_length()) if self.on_gpu else size
+            if pad and count < whole:
+                part = np.concatenate([part, np.repeat(part[:1], whole - count, axis=0)])
+            return self.engine(part)[:count]
+
+        if self._pool is None:
+            parts = self._chunks.run(forward, len(flat))
+        else:
+            size = self.chunk
+            parts = list(
+                self._pool.map(lambda at: forward(slice(at, at + size), size), range(0, len(flat), size))
+            )
+        return np.concatenate(parts).reshape(*crops.shape[:2], -1)

@@ -1,0 +1,73 @@
+"""What the REST API answers, as OpenAPI describes it."""
+
+from pydantic import BaseModel, Field
+
+from rankiqa.scorer import Scorer
+
+
+class Fault(BaseModel):
+    """Why a request was refused."""
+
+    detail: str = Field(description="one sentence", examples=["4 files, at most 3 are taken"])
+
+
+class Health(BaseModel):
+    """The server answers."""
+
+    status: str = Field(examples=["ok"])
+
+
+class ImageScore(BaseModel):
+    """What is said of one image; `error` where it could not be read."""
+
+    name: str = Field(description="the last part of the file name that was sent")
+    score: float | None = Field(default=None, description="higher = better; /v1/model says on which scale")
+    percentile: float | None = Field(
+        default=None,
+        description="of the score among those of the images the model was validated with, 0 to 100",
+    )
+    std: float | None = Field(default=None, description="standard deviation of the distribution, in ratings")
+    distribution: list[float] | None = Field(
+        default=None, description="share of each rating, 1 first; null for a model that gives one number"
+    )
+    width: int | None = Field(default=None, description="pixels, as shown: turned by EXIF")
+    height: int | None = None
+    error: str | None = Field(default=None, description="why there is no score")
+
+
+class Answer(BaseModel):
+    """A row for each image, in the order of the request."""
+
+    results: list[ImageScore]
+
+
+class Model(BaseModel):
+    """What scores, and what its scores mean."""
+
+    arch: str
+    engine: str
+    num_classes: int = Field(description="1: one number; more: a distribution over the ratings 1..N")
+    image_size: list[int] = Field(description="height, width of what the network sees")
+    view: str = Field(description="fit: the whole image, resized; patches: crops at native resolution")
+    criterion: str = Field(description="what it was trained by: rank, emd or regress")
+    score_range: list[float] | None = Field(
+        default=None, description="lowest and highest score in validation"
+    )
+    licence: str | None = None
+    provenance: str | None = None
+
+
+def about(scorer: Scorer) -> Model:
+    """What stands in the model's file."""
+    spec = scorer.spec
+    return Model(
+        arch=spec.arch,
+        engine=scorer.engine.name,
+        num_classes=spec.num_classes,
+        image_size=list(spec.image_size),
+        view=spec.view,
+        criterion=spec.criterion,
+        score_range=list(spec.score_range) if spec.score_range else None,
+        licence=spec.license,
+        provenance=spec.provenance,
+    )

@@ -1,0 +1,74 @@
+"""`rankiqa serve`: the REST API as a command."""
+
+import argparse
+import os
+from typing import Any
+
+from rankiqa.optional import require
+from rankiqa.scorer import Scorer
+from rankiqa.serve.limits import Limits
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a server."""
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
+    add("--port", type=int, default=7860, help="port to listen at")
+    add("--api_key", metavar="KEY", default=os.environ.get("RANKIQA_API_KEY"),
+        help="key that clients must send as X-API-Key; also taken from RANKIQA_API_KEY")  # fmt: skip
+    add("--max_megabytes", type=float, default=20, metavar="N", help="largest file, in MB")
+    add("--max_megapixels", type=float, default=50, metavar="N", help="largest image, in megapixels")
+    add("--max_files", type=int, default=16, metavar="N", help="most files per request")
+    add("--max_requests", type=int, default=64, metavar="N",
+        help="most requests at once; further ones get status 429")  # fmt: skip
+    add(
+        "--upload_seconds",
+        type=float,
+        default=30,
+        metavar="N",
+        help="longest arrival of a request",
+    )
+    add("--score_seconds", type=float, default=60, metavar="N", help="longest time from then to the answer")
+
+
+def create(arguments: argparse.Namespace, scorer: Scorer) -> Any:
+    """The application by the flags of `add_flags`.
+
+    Raises:
+        ConfigError: a package of rankiqa[serve] is not installed.
+    """
+    for module, package in (("fastapi", "fastapi"), ("python_multipart", "python-multipart")):
+        require(module, "the server", package)
+    from rankiqa.serve.api import create_app
+
+    limits = Limits(
+        file_bytes=int(arguments.max_megabytes * 2**20),
+        pixels=int(arguments.max_megapixels * 1e6),
+        files=arguments.max_files,
+        upload_seconds=arguments.upload_seconds,
+        score_seconds=arguments.score_seconds,
+        concurrent=arguments.max_requests,
+    )
+    return create_app(scorer, limits, arguments.api_key)
+
+
+def serve(app: Any, arguments: argparse.Namespace) -> None:
+    """Serve until interrupted. Neither page nor API needs websockets, which no limit watches.
+
+    Raises:
+        ConfigError: uvicorn is not installed.
+    """
+    uvicorn: Any = require("uvicorn", "the server")
+    from rankiqa.serve.connections import BACKLOG, limited_protocol, most_connections
+
+    print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
+    uvicorn.run(
+        app,
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        timeout_keep_alive=15,
+        ws="none",
+        http=limited_protocol(arguments.upload_seconds, most_connections()),
+        backlog=BACKLOG,
+    )

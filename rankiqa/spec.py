@@ -1,0 +1,106 @@
+"""ModelSpec: what makes a weights file usable alone."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from rankiqa.errors import WeightsError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
+
+Triple = tuple[float, float, float]
+_IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
+MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How an image becomes the input of these weights, and what their output means.
+
+    Attributes:
+        arch: canonical architecture name, such as "resnet18" or "timm/resnet10t".
+        num_classes: N, the width of the logits; the score is the raw logit for N = 1, else it lies in [1, N].
+        image_size: (height, width) of the network's input.
+        view: "fit" or "patches".
+        patches: crops per image in evaluation, for the view "patches".
+        mean, std: of RGB in [0, 1].
+        criterion: "rank", "emd" or "regress".
+        score_range: (lowest, highest) score seen in validation.
+        score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
+        versions: of the packages that made the weights.
+        license, provenance: of the weights, in words, where they were given; files spell the key "licence".
+    """
+
+    arch: str
+    num_classes: int = 1
+    image_size: tuple[int, int] = (224, 224)
+    view: str = "fit"
+    patches: int = 5
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    criterion: str = "rank"
+    score_range: tuple[float, float] | None = None
+    score_percentiles: tuple[float, ...] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    license: str | None = None
+    provenance: str | None = None
+
+    def with_(self, **changes: Any) -> "ModelSpec":
+        """A copy with some fields changed; what validation measured in another view is left out of it."""
+        changed = replace(self, **changes)
+        lost = {name: changes.get(name) for name in MEASURED} if changed.sees != self.sees else {}
+        return replace(changed, **lost)  # type: ignore[arg-type]
+
+    @property
+    def sees(self) -> tuple[Any, ...]:
+        """What decides about the pixels that the network gets; scores are comparable where it is equal."""
+        patches = self.patches if self.view == "patches" else None
+        return self.image_size, self.view, patches, self.mean, self.std
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the spec knows something of the scores of validation."""
+        return any(getattr(self, name) is not None for name in MEASURED)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, numbers and strings, fit for JSON and for `torch.load(weights_only=True)`."""
+        return {
+            _IN_FILES.get(key, key): list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    def to_json(self) -> str:
+        """The spec as one line of JSON."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = "ModelSpec") -> "ModelSpec":
+        """The inverse of `to_dict`; unknown keys, of a later version, are left out.
+
+        Raises:
+            WeightsError: `values` names no architecture.
+        """
+        if "arch" not in values:
+            raise WeightsError(f"{where}: holds no ModelSpec with an 'arch'")
+        known = {item.name for item in fields(cls)}
+        names = {old: new for new, old in _IN_FILES.items()}
+        tuples: dict[str, Any] = {
+            names.get(key, key): tuple(value) if isinstance(value, list) else value
+            for key, value in values.items()
+        }
+        return cls(**{key: value for key, value in tuples.items() if key in known})
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "ModelSpec") -> "ModelSpec":
+        """The inverse of `to_json`.
+
+        Raises:
+            WeightsError: `text` is not the JSON of a spec.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise WeightsError(f"{where}: its ModelSpec is not JSON ({error})") from error
+        return cls.from_dict(values, where)
