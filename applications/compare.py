@@ -20,7 +20,7 @@ from dataloader.labels import Labels
 from metrics.bootstrap import Interval
 from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
-from metrics.significance import Verdict, compare_correlations, compare_scenes
+from metrics.significance import Verdict, compare_scenes, meng_rosenthal_rubin_test
 from utils.distributed import Process, choose_device
 from utils.errors import ConfigError
 from utils.run_log import RunLog, new_run_folder
@@ -92,7 +92,7 @@ def _tests(labels: Labels, rows: np.ndarray, first: Predictions, second: Predict
     else:
         scores = [one.scores[images] for one in (first, second)]
     return {
-        name: compare_correlations(
+        name: meng_rosenthal_rubin_test(
             measure(scores[0], opinions), measure(scores[1], opinions), measure(*scores), len(opinions)
         )
         for name, measure in (("srcc", srcc), ("plcc", plcc))

@@ -17,7 +17,7 @@ from torch import nn
 from applications.setup.auto_batch import with_auto_batch
 from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_digest
 from applications.setup.data import on_shared_images, split_labels, usable_workers
-from applications.setup.model import model_of_state, new_model, place_to_train
+from applications.setup.model import new_model, place_to_train
 from applications.training.advice import on_averages, on_labels
 from applications.training.components import Components, build_training, swa_start
 from applications.training.epochs import train_epochs, warn
@@ -25,6 +25,7 @@ from applications.training.state import TrainState, restore_components, restore_
 from applications.training.validation import Validator
 from config import Config
 from dataloader.labels import Labels
+from models import load_model
 from rankiqa.files import require_writable
 from rankiqa.memory import keep_freed_memory
 from rankiqa.spec import ModelSpec
@@ -113,7 +114,7 @@ def _start(
         folder = new_run_folder(config.logdir, "train", spec.arch, config.criterion)
         state = TrainState(run_folder=str(folder))
     else:
-        network, spec = model_of_state(checkpoint, str(config.continue_from))
+        network, spec = load_model(checkpoint, str(config.continue_from))
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world_size(state, process)
         refuse_changed_rows(state.rows_of, labels, state.in_steps)

@@ -17,7 +17,7 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from distortions import distort, find_distortion, kinds_of, seed_of
+from distortions import distort, find_distortion, seed_of, types_of
 from distortions.registry import LEVELS
 from rankiqa.batch.folders import find_images
 from rankiqa.cores import usable_cores
@@ -29,7 +29,7 @@ HEADER = ("type", "ordered by", "PSNR 1..5", "SSIM 1..5", "PSNR falls", "SSIM fa
 
 def main() -> None:
     args = _options()
-    kinds = kinds_of(args.types)
+    kinds = types_of(args.types)
     paths = sorted(find_images(args.refs))[: args.count]
     print(f"{len(paths)} images, {len(paths) * (LEVELS - 1)} steps per type\n")
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
@@ -46,7 +46,7 @@ def main() -> None:
 
 def judge(path: Path, kind: str) -> list[list[float]]:
     """PSNR, SSIM and seconds, each for the five levels of `kind` on one image."""
-    from utils.data_generate.generate import psnr_of, ssim_of
+    from data_tools.generate.full_reference import psnr_of, ssim_of
 
     image = np.ascontiguousarray(np.asarray(read_rgb(path))[:HEIGHT, :WIDTH])
     rows: list[list[float]] = [[], [], []]

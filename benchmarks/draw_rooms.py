@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (  # from the top: what people start, then what that is made of
     ("main", "demos"),
     ("config", "applications"),
-    ("deploy", "public_datasets", "distortions"),
-    ("dataloader", "models", "criterions", "metrics", "optim"),
+    ("deploy", "data_tools"),
+    ("dataloader", "models", "criterions", "metrics", "optim", "distortions", "public_datasets"),
     ("utils",),
+    ("rankiqa",),
 )
 
 
@@ -41,9 +42,15 @@ def imports() -> Counter[tuple[str, str]]:
         folder = ROOT / room
         files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
         for file in files:
+            if room not in LAYERS[0] and _is_program(file):  # entry points in utils call the rooms above
+                continue
             names = {name for name in _imported(file) if name in rooms and name != room}
             found.update((room, name) for name in names)
     return found
+
+
+def _is_program(file: Path) -> bool:
+    return '\nif __name__ == "__main__":' in file.read_text(encoding="utf-8")
 
 
 def _imported(file: Path) -> list[str]:
@@ -59,7 +66,7 @@ def _imported(file: Path) -> list[str]:
 def _draw(edges: Counter[tuple[str, str]], target: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = Figure(figsize=(11, 7), layout="constrained")
     axes = figure.add_subplot()
     axes.set(xlim=(-0.6, 4.6), ylim=(-0.5, len(LAYERS) - 0.5))
     axes.axis("off")
@@ -78,13 +85,11 @@ def _draw(edges: Counter[tuple[str, str]], target: Path) -> None:
 
 
 def _arrow(axes: Any, start: tuple[float, float], end: tuple[float, float], count: int) -> None:
-    back = end[1] > start[1]  # the command-line tools of utils use the rooms above
     style = {
         "arrowstyle": "-|>",
         "mutation_scale": 10,
         "linewidth": min(0.6 + 0.25 * count, 3.0),
-        "color": "#c08030" if back else "#8a96a8",
-        "linestyle": "--" if back else "-",
+        "color": "#8a96a8",
         "shrinkA": 18,
         "shrinkB": 18,
         "connectionstyle": "arc3,rad=0.12",

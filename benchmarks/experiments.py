@@ -27,13 +27,13 @@ if __package__ in (None, ""):
 
 import yaml
 
+from data_tools.generate.manifest import REFERENCE, Record, ladders_of, read_manifest
+from data_tools.generate.pairs_of_manifest import write_pairs
+from data_tools.generate.pseudo_mos import fit_mapping, rated
+from data_tools.label_file import csv_text, label_path
 from distortions.sets import SETS
 from main import main as rankiqa
 from rankiqa.files import write_text
-from utils.data_generate.manifest import read_manifest
-from utils.data_generate.pairs_of_manifest import write_pairs
-from utils.data_generate.pseudo_mos import fit_mapping, rated
-from utils.data_generate.tables import REFERENCE, Record, label_path, ladders_of, write_rows
 
 ARCH = "efficientnet_lite0"
 CONFIGURATIONS = Path(__file__).with_suffix(".yaml")
@@ -86,7 +86,7 @@ def prepare(data: Path, out: Path, scenes: int) -> None:
     validating, judging = unseen[: scenes // 8], unseen[scenes // 8 :]
     with (data / "train/manifest.csv").open(encoding="utf-8", newline="") as file:
         metrics = (next(csv.reader(file)))[8:]
-    live = [record for record in few if record.kind in LIVE_LIKE]
+    live = [record for record in few if record.distortion_type in LIVE_LIKE]
     whole = fit_mapping(metrics, few)
     for name, own in {"mos": few, "live": live}.items():
         write_mos(out / name / "train", ((record.path, mos) for record, mos in rated(own, whole)))
@@ -119,14 +119,14 @@ def write_subset(source: Path, target: Path, scenes: list[str], gap: float | Non
     target.mkdir(parents=True, exist_ok=True)
     with (source / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    write_rows(target / "manifest.csv", [rows[0], *(row for row in rows[1:] if row[2] in scenes)])
+    write_text(target / "manifest.csv", csv_text([rows[0], *(row for row in rows[1:] if row[2] in scenes)]))
     write_text(target / "pseudo_mos.json", (source / "pseudo_mos.json").read_text(encoding="utf-8"))
     write_pairs(target, target, gap)
 
 
 def write_mos(folder: Path, rows: Iterable[tuple[Path, float]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    write_rows(folder / "label.txt", ((label_path(path), f"{mos:.4f}") for path, mos in rows))
+    write_text(folder / "label.txt", csv_text((label_path(path), f"{mos:.4f}") for path, mos in rows))
 
 
 def row(name: str, stages: list[str], out: Path, rated_sets: Path, common: str) -> str:

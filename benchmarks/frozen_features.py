@@ -24,6 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.experiments import LIVE_LIKE
+from data_tools.generate.manifest import Record, ordered_pairs, read_manifest
+from data_tools.generate.pseudo_mos import fit_mapping, rated
 from dataloader.labels import load_labels
 from metrics.bootstrap import bootstrap_intervals
 from metrics.correlation import srcc
@@ -33,9 +35,6 @@ from rankiqa.image import read_rgb
 from rankiqa.spec import HALF
 from rankiqa.terminal.progress import progress_bar
 from rankiqa.views import View
-from utils.data_generate.manifest import read_manifest
-from utils.data_generate.pseudo_mos import fit_mapping, rated
-from utils.data_generate.tables import Record, ordered_pairs
 
 ARCH = "efficientnet_lite0"
 VIEWS = {
@@ -159,7 +158,9 @@ class Table:
     def row(self, layers: str, types: str, metrics: str) -> str:
         """The cells of one configuration."""
         chosen = self._features[:, :WIDTH] if layers == "last layer" else self._features
-        known = np.array([types == "all types" or record.kind in LIVE_LIKE for record in self._known])
+        known = np.array(
+            [types == "all types" or record.distortion_type in LIVE_LIKE for record in self._known]
+        )
         end = len(self._known) + len(self._unseen)
         learn, judge, rest = chosen[: len(known)][known], chosen[len(known) : end], chosen[end:]
         targets = labels_of(self._known, metrics)[known]

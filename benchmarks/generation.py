@@ -21,12 +21,12 @@ from pathlib import Path
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from distortions import kinds_of
+from data_tools.generate.plan import in_place
+from data_tools.generate.tasks import plan_tasks, run_task, use_one_thread
+from distortions import types_of
 from rankiqa.batch.folders import find_images
 from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
-from utils.data_generate.generate import _one_thread, plan_tasks, run_task
-from utils.data_generate.plan import in_place
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 512, 384
@@ -66,13 +66,15 @@ def _command(refs: Path, types: str, workers: int) -> tuple[int, float, float]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     scenes = sum(1 for _ in find_images(refs))
-    return scenes * len(kinds_of(types)) * 5, seconds, used / seconds
+    return scenes * len(types_of(types)) * 5, seconds, used / seconds
 
 
 def _profile(refs: Path, types: str) -> tuple[float, dict[str, float]]:
     """The share of time inside libraries, and the share of each of `PARTS` with all it calls."""
-    tasks = [task for task in plan_tasks(in_place(refs, ".png"), kinds_of(types), 5, 1) if task.kind]
-    _one_thread()
+    tasks = [
+        task for task in plan_tasks(in_place(refs, ".png"), types_of(types), 5, 1) if task.distortion_type
+    ]
+    use_one_thread()
     run_task(tasks[0])  # imports
     profiler = cProfile.Profile()
     profiler.enable()

@@ -26,15 +26,15 @@ import numpy as np
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from distortions import distort, kinds_of, seed_of
+from data_tools.generate.full_reference import METRICS, psnr_of, qualities
+from data_tools.generate.pseudo_mos import Mapping
+from distortions import distort, seed_of, types_of
 from distortions.registry import LEVELS
 from metrics.bootstrap import bootstrap_intervals
 from rankiqa.batch.folders import find_images
 from rankiqa.cores import usable_cores
 from rankiqa.image import read_rgb
 from rankiqa.terminal.progress import progress_bar
-from utils.data_generate.generate import psnr_of
-from utils.data_generate.pseudo_mos import METRICS, Mapping, qualities
 from utils.delimited import read_table
 
 WIDTH, HEIGHT = 512, 384
@@ -73,7 +73,7 @@ def people(args: argparse.Namespace) -> None:
 
 
 def agreement(args: argparse.Namespace) -> None:
-    kinds = kinds_of(args.types)
+    kinds = types_of(args.types)
     paths = sorted(find_images(args.refs))[: args.count]
     work = [(path, kind) for path in paths for kind in kinds]
     with ProcessPoolExecutor(args.workers, initializer=_one_thread) as pool:

@@ -1,35 +1,33 @@
 """Score images and videos by OpenVINO: python openvino_assessment.py --model FILE IMAGE|FOLDER|VIDEO ...
 
-Of a video one frame a second is scored; --plot draws the scores over time, --output lists them.
+Of a video one frame per second is scored; --plot draws the scores over time, --output lists them.
 """
 
-import argparse
 import sys
 from itertools import islice
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+if __package__ in (None, ""):
+    # run as a file, Python puts this folder first, where the project's packages are not
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from demos.image_assessment import describe, print_scores  # noqa: E402
-from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised  # noqa: E402
-from deploy.engines import Scorer, load_scorer  # noqa: E402
-from rankiqa.files import atomic_write, write_text  # noqa: E402
-from rankiqa.terminal.entry import run_program  # noqa: E402
-from rankiqa.terminal.printable import printable  # noqa: E402
-from rankiqa.terminal.progress import progress_bar  # noqa: E402
-from utils.errors import ConfigError, ImageError  # noqa: E402
+from demos.scores import describe, print_scores
+from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised
+from deploy.engines import load_scorer
+from rankiqa.files import atomic_write, write_text
+from rankiqa.scorer import Scorer
+from rankiqa.terminal.entry import program, program_parser
+from rankiqa.terminal.printable import printable
+from rankiqa.terminal.progress import progress_bar
+from utils.errors import ConfigError, ImageError
 
 BATCH = 8  # frames held at once: few, as they may be large
 
 
+@program()
 def main(argv: list[str] | None = None) -> int:
     """Print the scores of images and of a video's seconds; 1 when an image could not be read."""
-    return run_program(lambda: _run(argv))
-
-
-def _run(argv: list[str] | None) -> int:
-    parser = argparse.ArgumentParser(description="Tell by OpenVINO how good images and videos look.")
+    parser = program_parser("Tell by OpenVINO how good images and videos look.")
     parser.add_argument("paths", nargs="+", type=Path, help=f"images, folders of them, {' '.join(VIDEOS)}")
     parser.add_argument("--model", type=Path, required=True, help=".xml, .onnx, .pt or .pth")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw a video's scores over its seconds")
@@ -41,7 +39,7 @@ def _run(argv: list[str] | None) -> int:
         raise ConfigError(f"--plot and --output are for one video, not for {len(videos)}")
     scorer = load_scorer(arguments.model, engine="openvino")
     print(describe(scorer, arguments.model))
-    faults = print_scores(scorer, images)[1] if images else 0
+    failed = print_scores(scorer, images)[1] if images else 0
     for video in videos:
         rows = score_video(scorer, video)
         print_rows(rows, video)
@@ -49,7 +47,7 @@ def _run(argv: list[str] | None) -> int:
             write_text(arguments.output, table(rows))
         if arguments.plot:
             draw_plot(rows, video.name, arguments.plot)
-    return 1 if faults else 0
+    return 1 if failed else 0
 
 
 def score_video(scorer: Scorer, path: Path) -> list[tuple[int, float]]:

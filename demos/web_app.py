@@ -10,24 +10,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+if __package__ in (None, ""):
+    # run as a file, Python puts this folder first, where the project's packages are not
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from deploy import names
+from rankiqa.optional import require
+from rankiqa.serve import command
+from rankiqa.terminal.entry import program
+from utils.errors import WeightsError
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_RUN_HISTORY", "False")  # its routes would ask huggingface.co for any client
 
-from deploy import names  # noqa: E402
-from rankiqa.optional import require  # noqa: E402
-from rankiqa.serve import command  # noqa: E402
-from rankiqa.terminal.entry import run_program  # noqa: E402
-from utils.errors import WeightsError  # noqa: E402
 
-
-def main(argv: list[str] | None = None) -> int:
+@program()
+def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""
-    return run_program(lambda: _run(parse(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> None:
+    arguments = parse(argv)
     if not arguments.api_only:
         require("gradio", "the page")
     command.serve(build(arguments), arguments)
@@ -38,13 +38,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="A page and a REST API that tell how good images look.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--model", type=Path, help="any model file; pretrained/default.pth, if not given")
-    add("--engine", default="auto", help="auto, native, torch, onnx or openvino")
-    add("--device", default="cpu", help="cpu or cuda")
+    add("--model", type=Path, help="model file of any format; pretrained/default.pth, if not given")
+    add("--engine", default="auto", help="library that computes: auto, native, torch, onnx or openvino")
+    add("--device", default="cpu", help="device that computes: cpu or cuda")
     command.add_flags(parser)
-    add("--api_only", action="store_true", help="without the page; needs no gradio")
+    add("--api_only", action="store_true", help="serve the API without the page; needs no gradio")
     return parser.parse_args(argv)
 
 

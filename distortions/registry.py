@@ -76,13 +76,13 @@ def find_distortion(key: str) -> Distortion:
 
 
 def distort(
-    image: np.ndarray, kind: str, level: float, seed: int | np.random.Generator | None = 0
+    image: np.ndarray, distortion_type: str, level: float, seed: int | np.random.Generator | None = 0
 ) -> np.ndarray:
     """A distorted copy of `image`.
 
     Args:
         image: uint8 RGB, (H, W, 3), at least 16 pixels high and wide. It is left as it is.
-        kind: one of `list_distortions()`.
+        distortion_type: one of `list_distortions()`.
         level: 1 (mildest) to 5 (strongest); fractions lie in between.
         seed: what the random types draw from. The same seed gives the same bytes.
 
@@ -93,7 +93,7 @@ def distort(
         ConfigError: an unknown type, or a level outside [1, 5].
         ValueError: an array of another shape or type.
     """
-    found = find_distortion(kind)
+    found = find_distortion(distortion_type)
     if not 1 <= level <= LEVELS:
         raise ConfigError(f"{found.key}: level {level} is outside 1 to {LEVELS}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -121,9 +121,9 @@ def level_of(step: int, steps: int) -> float:
     return (1 + LEVELS) / 2 if steps == 1 else 1 + (LEVELS - 1) * (step - 1) / (steps - 1)
 
 
-def seed_of(name: str, kind: str, level: int, seed: int) -> int:
+def seed_of(name: str, distortion_type: str, level: int, seed: int) -> int:
     """A 48-bit seed (exact in a float64 too) from these four alone: not from order, process or machine."""
-    text = "\0".join((name, kind, str(level), str(seed)))
+    text = "\0".join((name, distortion_type, str(level), str(seed)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
 
 

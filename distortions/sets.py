@@ -31,7 +31,7 @@ SETS: dict[str, tuple[str, ...]] = {
 }
 
 
-def kinds_of(names: str) -> list[str]:
+def types_of(names: str) -> list[str]:
     """The types that a comma list of sets and types stands for, each once, in the order named.
 
     `all` is every type that is registered.
@@ -39,8 +39,8 @@ def kinds_of(names: str) -> list[str]:
     Raises:
         ConfigError: a name that is neither a set nor a type.
     """
-    kinds: dict[str, None] = {}
+    types: dict[str, None] = {}
     for name in (part.strip().lower() for part in names.split(",")):
         members = list_distortions() if name == "all" else SETS.get(name) or (find_distortion(name).key,)
-        kinds.update(dict.fromkeys(members))
-    return list(kinds)
+        types.update(dict.fromkeys(members))
+    return list(types)

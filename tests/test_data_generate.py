@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.data_generate import live_generator, package_photos
-from utils.data_generate.plan import split_scenes
+from data_tools.generate import package_photos
+from data_tools.splits import split_scenes
+from utils.data_generate import live_generator
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,16 +16,16 @@ from distortions import (
     Distortion,
     distort,
     find_distortion,
-    kinds_of,
     level_of,
     list_distortions,
     seed_of,
+    types_of,
 )
 from distortions.quantization import otsu_quantization
 from distortions.registry import register, to_uint8
 from utils.errors import ConfigError
 
-KINDS = ("gblur", "jp2k", "jpeg", "wn")
+TYPES = ("gblur", "jp2k", "jpeg", "wn")
 ALL = list_distortions()
 SKIMAGE = Path(find_spec("skimage").submodule_search_locations[0]) / "data"
 
@@ -43,8 +43,8 @@ def textured(height: int, width: int) -> np.ndarray:
 
 
 def test_the_four_types_of_live_are_there():
-    assert set(KINDS) < set(ALL)
-    assert [find_distortion(kind).folder for kind in KINDS] == ["GBLUR", "JP2K", "JPEG", "WN"]
+    assert set(TYPES) < set(ALL)
+    assert [find_distortion(distortion).folder for distortion in TYPES] == ["GBLUR", "JP2K", "JPEG", "WN"]
 
 
 @pytest.mark.parametrize("level", range(1, 6))
@@ -101,32 +101,32 @@ def test_jpeg2000_is_pillows_at_the_rate_of_the_ladder():
         assert file.tell() == pytest.approx(bits * 400 * 600 / 8 + 200, rel=0.1)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("distortion", TYPES)
 @pytest.mark.parametrize("name", ["astronaut.png", "camera.png", "chelsea.png", "coffee.png", "gravel.png"])
-def test_psnr_falls_from_level_to_level(kind, name):
+def test_psnr_falls_from_level_to_level(distortion, name):
     image = photo(name)[:300, :300]
-    values = [psnr(image, distort(image, kind, level)) for level in range(1, 6)]
+    values = [psnr(image, distort(image, distortion, level)) for level in range(1, 6)]
     assert all(mild > strong + 0.5 for mild, strong in zip(values, values[1:], strict=False)), values
     assert values[0] > 22 and values[4] < 28
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("distortion", TYPES)
 @pytest.mark.parametrize("size", [(16, 16), (16, 300), (33, 17), (64, 65)])
-def test_every_size_from_16_pixels(kind, size):
+def test_every_size_from_16_pixels(distortion, size):
     image = textured(*size)
     before = image.copy()
-    outputs = [distort(image, kind, level) for level in range(1, 6)]
+    outputs = [distort(image, distortion, level) for level in range(1, 6)]
     assert all(output.shape == image.shape and output.dtype == np.uint8 for output in outputs)
     assert len({output.tobytes() for output in outputs}) == 5
     assert np.array_equal(image, before)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_seed_alone_decides(kind):
+@pytest.mark.parametrize("distortion", TYPES)
+def test_the_seed_alone_decides(distortion):
     image = textured(48, 48)
-    assert np.array_equal(distort(image, kind, 2, seed=9), distort(image, kind, 2, seed=9))
-    same = np.array_equal(distort(image, kind, 2, seed=9), distort(image, kind, 2, seed=10))
-    assert same == (kind != "wn")
+    assert np.array_equal(distort(image, distortion, 2, seed=9), distort(image, distortion, 2, seed=9))
+    same = np.array_equal(distort(image, distortion, 2, seed=9), distort(image, distortion, 2, seed=10))
+    assert same == (distortion != "wn")
 
 
 def test_seed_of_is_fixed_and_tells_its_parts_apart():
@@ -169,42 +169,44 @@ def test_errors_name_the_value():
 
 
 def test_sets_have_the_size_of_their_publications():
-    sizes = {name: len(set(kinds)) for name, kinds in SETS.items()}
+    sizes = {name: len(set(types)) for name, types in SETS.items()}
     assert sizes == {"live": 5, "tid2013": 24, "waterloo": 4, "mlive": 2, "kadid": 25}
-    assert set(kinds_of("all")) == {kind for kinds in SETS.values() for kind in kinds}
+    assert set(types_of("all")) == {distortion for types in SETS.values() for distortion in types}
 
 
 def test_sets_and_types_mix_and_stand_once():
-    assert kinds_of("mlive, WN,blur_noise") == ["blur_jpeg", "blur_noise", "wn"]
+    assert types_of("mlive, WN,blur_noise") == ["blur_jpeg", "blur_noise", "wn"]
     with pytest.raises(ConfigError, match="tid2014"):
-        kinds_of("tid2014")
+        types_of("tid2014")
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 40)])
-@pytest.mark.parametrize("kind", ALL)
-def test_every_type_takes_small_images(kind, size):
+@pytest.mark.parametrize("distortion", ALL)
+def test_every_type_takes_small_images(distortion, size):
     image = textured(*size)
     before = image.copy()
     for level in (1, 2.5, 5):
-        worse = distort(image, kind, level, seed=3)
+        worse = distort(image, distortion, level, seed=3)
         assert worse.shape == image.shape
         assert worse.dtype == np.uint8
-        assert np.array_equal(worse, distort(image, kind, level, seed=3))
+        assert np.array_equal(worse, distort(image, distortion, level, seed=3))
     assert np.array_equal(image, before)
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_every_type_gets_stronger_from_level_to_level(kind):
+@pytest.mark.parametrize("distortion", ALL)
+def test_every_type_gets_stronger_from_level_to_level(distortion):
     image = photo("chelsea.png")
-    ladder = [psnr(image, distort(image, kind, level, seed=level)) for level in range(1, 6)]
+    ladder = [psnr(image, distort(image, distortion, level, seed=level)) for level in range(1, 6)]
     assert all(np.diff(ladder) < 0), ladder
 
 
-@pytest.mark.parametrize("kind", ["gauss", "chroma_noise", "correlated_noise", "masked_noise", "high_noise"])
-def test_noises_of_tid2013_meet_its_psnr(kind):
+@pytest.mark.parametrize(
+    "distortion", ["gauss", "chroma_noise", "correlated_noise", "masked_noise", "high_noise"]
+)
+def test_noises_of_tid2013_meet_its_psnr(distortion):
     image = (photo("chelsea.png") * 0.5 + 64).astype(np.uint8)  # so that hardly anything clips
     for level, decibels in enumerate((33, 30, 27, 24, 21), start=1):
-        assert psnr(image, distort(image, kind, level)) == pytest.approx(decibels, abs=0.35)
+        assert psnr(image, distort(image, distortion, level)) == pytest.approx(decibels, abs=0.35)
 
 
 def test_impulses_are_as_many_as_the_ladder_says():

@@ -121,7 +121,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(photos):
         file.write(b'{"scene": "sce')  # what a kill in the middle of a line leaves
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     done = subprocess.run(program, capture_output=True, text=True, check=True)
-    assert "going on: " in done.stdout
+    assert "resuming: " in done.stdout
     assert tree(out) == whole
     assert any(path.stat().st_mtime_ns == then for path, then in kept.items())
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from data_tools.check.collection import collect as collect_checks
+from data_tools.generate.plan import find_references
 from rankiqa.batch.folders import LeftOut, find_images, image_suffixes
 from rankiqa.batch.inputs import PathQueue, collect
 from rankiqa.batch.results import Row, read_rows, write_rows
 from rankiqa.image import read_rgb
 from utils.check_images import main as check_images
-from utils.data_generate.plan import find_references
 from utils.errors import DataError, ImageError
-from utils.image_checks.collection import collect as collect_checks
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links, pipes and names of any bytes are POSIX's")
 SAVED = {

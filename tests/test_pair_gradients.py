@@ -57,7 +57,7 @@ def test_loss_and_gradients_equal_those_of_the_siamese_batch(
     network = (
         create_model(arch).double().eval()
     )  # statistics frozen: they depend on how often an image counts
-    criterion = create_criterion("rank", 1.0)
+    criterion = create_criterion("rank", margin=1.0)
     found = []
     for siamese in (False, True):
         batch = TrainDataset(labels, View("fit", (40, 48)), None, siamese)[step]

@@ -9,10 +9,11 @@ import pytest
 import yaml
 from scipy.optimize import minimize
 
+from data_tools.prepare import compare_indexes
+from data_tools.prepare.max_entropy import max_entropy
 from dataloader.labels import load_labels
 from public_datasets.table import Provenance, make_table
-from utils import compare_indexes, prepare_dataset
-from utils.prepare.max_entropy import max_entropy
+from utils import prepare_dataset
 
 SPLITS = ("train", "val", "test")
 

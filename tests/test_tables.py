@@ -6,8 +6,8 @@ import pytest
 from openpyxl import Workbook
 
 from applications.setup.origins import read_origins
+from data_tools.generate.manifest import read_manifest
 from utils import prepare_dataset
-from utils.data_generate.manifest import read_manifest
 from utils.errors import DataError
 
 SPLITS = ("train", "val", "test")

@@ -51,7 +51,7 @@ def test_groups_are_whole_and_rows_come_once(rows: int, world_size: int, togethe
 def test_a_batch_that_would_cut_groups_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--train", "--criterion", "regress", "--rows_together", "6"]
     assert main([*argv, "-b", "20"]) == 2
-    assert "-b 20 must be a multiple of --rows_together 6" in capsys.readouterr().err
+    assert "-b 20 must be a multiple of --group_size 6" in capsys.readouterr().err
     assert parse_config([*argv, "-b", "24"]).batch_size == 24
     assert parse_config([*argv, "--auto_batch"]).auto_batch
 
@@ -65,7 +65,7 @@ def test_auto_batch_takes_whole_groups(
     monkeypatch.setattr(auto_batch, "_on_cpu", lambda config, share: (fits, "so much fits"))
     assert auto_batch.with_auto_batch(parse_config(argv)).batch_size == rows
     monkeypatch.setattr(auto_batch, "_on_cpu", lambda config, share: (5, "so much fits"))
-    with pytest.raises(auto_batch.TrainingError, match="not even the 6 rows of --rows_together fit"):
+    with pytest.raises(auto_batch.TrainingError, match="not even the 6 rows of --group_size fit"):
         auto_batch.with_auto_batch(parse_config(argv))
 
 

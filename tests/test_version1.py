@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from main import main
-from models import registry
+from models import families
 from tests.conftest import ROOT
-from tests.version1_files import ARCH, RUNS, computer, register_tiny, write_data
+from tests.version1_files import ARCH, RUNS, build_tiny, computer, write_data
 from utils.checkpoint import load_checkpoint
 
 FILES = ROOT / "tests/data/version1"
@@ -29,9 +29,9 @@ def tiny() -> Iterator[None]:
     """The network of the files, and one thread, as more of them also sum in another order."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    register_tiny()
+    families.register(ARCH)(build_tiny)
     yield
-    registry.ENTRIES.pop(ARCH)
+    families.ENTRIES.pop(ARCH)
     torch.set_num_threads(threads)
 
 

@@ -8,6 +8,7 @@ They were made once, by the last code of version 1 (commit ab3797e):
 """
 
 import csv
+import importlib
 import json
 import os
 import shutil
@@ -69,11 +70,9 @@ class Tiny(nn.Module):
         return self.head(self.features(images))
 
 
-def register_tiny() -> None:
-    """Make ARCH an architecture of the program that is running."""
-    from models.registry import register
-
-    register(ARCH)(lambda _arch, num_classes, _size: Tiny(num_classes))
+def build_tiny(_arch: str, num_classes: int, _size: tuple[int, int]) -> nn.Module:
+    """The builder of ARCH."""
+    return Tiny(num_classes)
 
 
 def write_data(root: Path, task: str) -> None:
@@ -101,9 +100,9 @@ def computer() -> dict[str, str]:
 
 
 def _stopped_run(run: list[str]) -> None:
-    from applications import loop  # of version 1
     from main import main
 
+    loop = importlib.import_module("applications.loop")  # of version 1
     step, done = loop.train_step, 0
 
     def counted(*arguments: Any) -> Any:
@@ -156,7 +155,8 @@ def _copy_without_paths(source: str, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    register_tiny()
+    # of version 1
+    importlib.import_module("models.registry").register(ARCH)(build_tiny)
     torch.set_num_threads(1)
     target = Path(sys.argv[1]).resolve()
     target.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ in one valley of the loss; their mean then generalises better than each, at the 
 takes the percentiles anew.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from rankiqa.terminal.entry import run_program
+from rankiqa.terminal.entry import program, program_parser
 from utils.errors import ConfigError, WeightsError
 
 if TYPE_CHECKING:
@@ -27,18 +26,19 @@ if TYPE_CHECKING:
 ALIKE = ("arch", "num_classes", "image_size", "view", "mean", "std", "criterion")
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write the mean; 0, or 2 after a fault that the user can mend (told in one line)."""
-    return run_program(lambda: _run(argv))
-
-
-def _run(argv: list[str] | None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+@program()
+def main(argv: list[str] | None = None) -> None:
+    """Write the mean."""
+    parser = program_parser(__doc__)
     add = parser.add_argument
-    add("models", type=Path, nargs="+", metavar="MODEL.pth", help="two or more, as --resume takes them")
-    add("--out", type=Path, required=True, metavar="FILE.pth", help="the mean, in float32")
+    add(
+        "models",
+        type=Path,
+        nargs="+",
+        metavar="MODEL.pth",
+        help="two or more checkpoints",
+    )
+    add("--out", type=Path, required=True, metavar="FILE.pth", help="file for the averaged model, in float32")
     args = parser.parse_args(argv)
     write_mean(args.models, args.out)
     print(f"{args.out}: the mean of {len(args.models)} models; take its percentiles by main.py --calibrate")
@@ -68,9 +68,15 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
 
 
 def _check_alike(first_path: Path, first: dict[str, Any], path: Path, other: dict[str, Any]) -> None:
+    from utils.checkpoint import arch_of_today
+
     for name in ALIKE:
         wanted, found = first["spec"].get(name), other["spec"].get(name)
-        if found != wanted:
+        if name == "arch":
+            differ = arch_of_today(found) != arch_of_today(wanted)
+        else:
+            differ = found != wanted
+        if differ:
             raise ConfigError(f"{path}: its {name} is {found}, that of {first_path} is {wanted}")
     shapes = [{name: value.shape for name, value in file["state_dict"].items()} for file in (first, other)]
     if shapes[0] != shapes[1]:

@@ -19,6 +19,11 @@ def file_arch(arch: str) -> str:
     return arch.replace("/", "_")
 
 
+def arch_of_today(arch: str) -> str:
+    """The name of an architecture, or of a file named after it, that version 1 called otherwise."""
+    return arch.replace("_every_block", "_multi_level")
+
+
 def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
     """Write `state`, made of tensors and plain values, to `path` atomically.
 
@@ -118,4 +123,4 @@ def find_file(path: str | Path) -> Path:
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return arch_of_today(name.lower().replace("-", "_"))

@@ -47,12 +47,12 @@ def with_auto_batch(config: Config) -> Config:
     fitting, why = _on_gpu(config, device, most) if device != "cpu" else _on_cpu(config, share)
     world_size = (processes or 1) * share
     useful = max(1, len(labels) // (LEAST_UPDATES * world_size))
-    least = max(a_row, config.rows_together)
+    least = max(a_row, config.group_size)
     if fitting < least:
-        group = "one row fits" if least == a_row else f"the {least} rows of --rows_together fit"
+        group = "one row fits" if least == a_row else f"the {least} rows of --group_size fit"
         raise TrainingError(f"--auto_batch: not even {group} ({why}); lower --image_size")
     rows = max(1, min(fitting // a_row, useful))
-    rows = max(rows - rows % config.rows_together, config.rows_together)  # whole groups
+    rows = max(rows - rows % config.group_size, config.group_size)  # whole groups
     capped = f"; {fitting // a_row} rows would fit, but leave fewer than {LEAST_UPDATES} steps per epoch"
     logging.warning("--auto_batch: -b %d (%s)%s", rows, why, capped if fitting // a_row > useful else "")
     return replace(config, batch_size=rows)

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,15 @@ from dataloader.labels import Labels
 from models import canonical_arch
 from utils.checkpoint import file_arch, load_checkpoint
 from utils.errors import ConfigError, WeightsError
+from utils.flags import flags_of as declared
+from utils.flags import may_change
 
-# Where and how fast a run computes may change between its parts; what it computes may not.
-FREE = {"epochs", "workers", "gpus", "nodes", "rank", "init_method", "procs_per_node", "cuda", "print_freq"}
-FREE |= {"save_every", "profile", "cache", "cache_size", "use_margin"}
-# those that training does not look at
-FREE |= {"calibration", "min_srcc", "licence", "provenance", "output", "report", "quality_map", "engine"}
-FREE |= {"skip_done", "threads", "cluster", "behaviour", "compare", "jit", "calibrate", "export", "predict"}
-FREE |= {
-    "train",
-    "folds",
-    "find_lr",
-    "auto_batch",
-    "evaluate",
-    "list_models",
-    "list_optimizers",
-    "continue_from",
-    "config",
-    "checkpoint_dir",
-    "logdir",
-    "data",
-}
+FREE = may_change(Config)
 
 
 def flags_of(config: Config) -> dict[str, Any]:
     """The resolved flags of a run as plain values, for checkpoints and config.yaml."""
-    names = [item.name for item in fields(config) if item.name not in ("given", "continue_from", "config")]
+    names = [name for name in declared(Config) if name not in ("continue_from", "config")]
     return {name: _plain(getattr(config, name)) for name in names}
 
 
@@ -113,13 +96,14 @@ def refuse_changed_rows(held: dict[str, str], labels: dict[str, Labels], in_step
 def _config_of(flags: dict[str, Any], config: Config) -> Config:
     """The stored flags over those of this command line, which fill in what a newer version added."""
     values: dict[str, Any] = {}
-    for name in flags_of(config):
-        value, default = flags.get(name), getattr(config, name)
-        if name not in flags:
-            value = default
-        elif isinstance(value, list):
+    for name, flag in declared(Config).items():
+        stored = next((spelling for spelling in (name, *flag.keys) if spelling in flags), None)
+        if stored is None or name in ("continue_from", "config"):
+            continue
+        value = flags[stored]
+        if isinstance(value, list):
             value = tuple(value)
-        elif name in ("data", "resume", "checkpoint_dir", "logdir", "config") and value is not None:
+        elif flag.options.get("type") is Path and value is not None:
             value = Path(value)
         values[name] = value
     return replace(config, **values)

@@ -9,12 +9,12 @@ from torch import nn
 
 from applications.setup.head_scale import start_at_labels
 from config import Config
-from models import canonical_arch, create_model, fit_state, load_pretrained, normalisation
+from models import canonical_arch, create_model, fit_state, load_model, load_pretrained, normalisation
 from models.normalise import place
 from optim.names import CONTIGUOUS
 from rankiqa.spec import ModelSpec
 from utils.checkpoint import find_file, load_checkpoint
-from utils.errors import ConfigError, WeightsError
+from utils.errors import ConfigError
 from utils.versions import package_versions
 
 
@@ -34,7 +34,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
     if stored is not None:
         refuse_other(config, stored, ("arch",))
         _notice_other(config, stored, ("view", "image_size"))
-        spec = spec.with_(arch=stored.arch, mean=stored.mean, std=stored.std)
+        spec = spec.with_(arch=canonical_arch(stored.arch), mean=stored.mean, std=stored.std)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     new_head = True
     if state is not None:
@@ -76,19 +76,8 @@ def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]
     else:
         refuse_other(config, spec, ("arch", "num_classes"))
         spec = overridden(config, spec)
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
-    misfits = fit_state(network, state["state_dict"], where)
-    if misfits:
-        raise WeightsError(f"{misfits[0]}; give the --num_classes of the file")
+    network, spec = load_model(state, where, spec, advice="give the --num_classes of the file")
     return network.eval(), spec, state.get("config", {})
-
-
-def model_of_state(state: dict[str, Any], where: str) -> tuple[nn.Module, ModelSpec]:
-    """The network of a checkpoint that `--continue` continues; its weights fit without exception."""
-    spec = ModelSpec.from_dict(state.get("spec", {}), where)
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
-    fit_state(network, state["state_dict"], where)
-    return network, spec
 
 
 def place_to_train(network: nn.Module, device: str, config: Config) -> nn.Module:
@@ -128,9 +117,9 @@ def refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> N
     for name in names:
         if name not in config.given:
             continue
-        asked = canonical_arch(config.arch) if name == "arch" else getattr(config, name)
-        held = getattr(stored, name)
-        if asked != held:
+        asked, held = getattr(config, name), getattr(stored, name)
+        differ = canonical_arch(asked) != canonical_arch(held) if name == "arch" else asked != held
+        if differ:
             raise ConfigError(f"--{name} {asked} was asked for, but {config.resume} holds {held}")
 
 
@@ -168,6 +157,6 @@ def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
 
 
 def described(config: Config, spec: ModelSpec) -> ModelSpec:
-    """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
-    given = {name: getattr(config, name) for name in ("licence", "provenance") if name in config.given}
+    """`spec` with the --license and --provenance that were given; the others stay as the file has them."""
+    given = {name: getattr(config, name) for name in ("license", "provenance") if name in config.given}
     return spec.with_(**given)

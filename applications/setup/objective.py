@@ -6,14 +6,14 @@ import torch
 from torch import nn
 
 from config import Config
-from criterions.factory import OBJECTIVE, create_criterion
+from criterions.factory import create_criterion, objective_flags
 from optim.optimizers import create_optimizer
 from rankiqa.spec import ModelSpec
 
 
 def new_criterion(config: Config) -> nn.Module:
     """Criterion to train with: `criterion(logits (M, N), pair_index (R, 2 or 1), targets)` -> scalar."""
-    return create_criterion(config.criterion, **{name: getattr(config, name) for name in OBJECTIVE})
+    return create_criterion(config.criterion, **{name: getattr(config, name) for name in objective_flags()})
 
 
 def trained_criterion(config: Config, spec: ModelSpec, flags: dict[str, Any]) -> nn.Module:
@@ -26,7 +26,7 @@ def trained_criterion(config: Config, spec: ModelSpec, flags: dict[str, Any]) ->
     """
     values = {
         name: getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
-        for name in OBJECTIVE
+        for name in objective_flags()
     }
     return create_criterion(spec.criterion, **values)
 

@@ -138,7 +138,7 @@ def _batches(
         process.world_size,
         process.rank,
         grouped=not siamese,
-        together=config.rows_together,
+        together=config.group_size,
     )
     loader = train_loader(
         labels,

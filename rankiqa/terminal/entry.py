@@ -1,7 +1,10 @@
-"""How every program of the project ends: its exit status, and one line for what was to be expected."""
+"""The frame of every program: its parser, its exit status, and one line for an expected error."""
 
+import argparse
+import functools
 import sys
 from collections.abc import Callable
+from typing import ParamSpec
 
 from rankiqa.errors import RankIQAError
 from rankiqa.terminal.log import setup_console
@@ -9,10 +12,40 @@ from rankiqa.terminal.output import drop_output, lost_output, open_output
 from rankiqa.terminal.printable import plain_lines
 
 PIPE_CLOSED = 141  # 128 + SIGPIPE: what a shell reports of a program that writes to a closed pipe
+Params = ParamSpec("Params")
+
+
+def program(
+    interrupted: str = "interrupted", quiet: bool = True
+) -> Callable[[Callable[Params, int | None]], Callable[Params, int]]:
+    """Decorator of the `main` of a program: it ends as `run_program` says; None is status 0.
+
+    Args:
+        interrupted, quiet: as of `run_program`.
+    """
+
+    def frame(main: Callable[Params, int | None]) -> Callable[Params, int]:
+        @functools.wraps(main)
+        def framed(*args: Params.args, **kwargs: Params.kwargs) -> int:
+            return run_program(lambda: main(*args, **kwargs), interrupted, quiet)
+
+        return framed
+
+    return frame
+
+
+def program_parser(description: str | None, epilog: str | None = None) -> argparse.ArgumentParser:
+    """Parser of a program: the texts are shown as they are written, and a flag must be spelt in full."""
+    return argparse.ArgumentParser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def run_program(work: Callable[[], int | None], interrupted: str = "interrupted", quiet: bool = True) -> int:
-    """Do `work` and return the exit status of the program.
+    """Exit status of a program that does `work`.
 
     Args:
         work: returns the status; None is 0.

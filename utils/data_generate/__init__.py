@@ -1,1 +1,1 @@
-"""Making training data: distorted copies of reference images with the pairs they form, and references."""
+"""Documented entry points of data_tools/generate."""

@@ -10,12 +10,12 @@ if __package__ in (None, ""):
     # run as a file, Python puts this folder first, where the project's packages are not
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from utils.data_generate import live_generator
+from data_tools.generate import generator
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Generate what `argv` asks for; 0, or 2 after a fault that the user can mend (told in one line)."""
-    return live_generator.main(argv, types="tid2013", prog="tid2013_generator.py", description=__doc__ or "")
+    """Exit status of the generator with the types of TID2013."""
+    return generator.main(argv, types="tid2013", description=__doc__)
 
 
 if __name__ == "__main__":
