@@ -1,4 +1,4 @@
-"""Writing a network in other formats: each file is opened again by its engine and compared before it is kept."""
+"""Writing a network in other formats: each file is compared before it is kept."""
 
 import copy
 import tempfile

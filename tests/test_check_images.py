@@ -1,4 +1,4 @@
-"""Oracle: the faults are put into the files here, one by one."""
+"""Oracle: the problems are put into the files here, one by one."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def spoil(folder: Path) -> set[str]:
     return {"truncated.jpg", "empty.png", "page.png", "flipped.png", "oversized.ppm"}
 
 
-def test_every_fault_gets_a_line_with_its_reason(project, capsys):
+def test_every_problem_gets_a_line_with_its_reason(project, capsys):
     bad = spoil(project / "data")
     assert check_images.main(["--list", "bad.txt", "-j", "1"]) == 1
     *lines, counts = capsys.readouterr().out.splitlines()
@@ -67,7 +67,7 @@ def test_processes_find_the_same(project, capsys):
 
 
 @pytest.mark.parametrize("argv, said", [([], "data: no such file"), (["void"], "void: no images there")])
-def test_nothing_to_check_is_a_fault(project, capsys, argv, said):
+def test_nothing_to_check_is_an_error(project, capsys, argv, said):
     (project / "void").mkdir()
     assert check_images.main(argv) == 2
     assert said in capsys.readouterr().err

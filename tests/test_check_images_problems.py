@@ -1,4 +1,4 @@
-"""Oracle: a folder with one of each fault, made here; nothing else may be found in it."""
+"""Oracle: a folder with one of each problem, made here; nothing else may be found in it."""
 
 import csv
 import subprocess
@@ -49,7 +49,7 @@ def labels(path: str, *rows: str) -> None:
 
 
 def check(*argv: str) -> tuple[int, set[tuple[str, str]]]:
-    """The exit status, and (file name, fault) of every row of the table."""
+    """The exit status, and (file name, name of the problem) of every row of the table."""
     status = check_images.main([*argv, "-j", "1"])
     return status, {(Path(row["path"]).name, row["fault"]) for row in table()}
 
@@ -66,7 +66,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def one_of_each() -> set[tuple[str, str]]:
-    """data/train and data/val, with eleven faults in images of two tasks."""
+    """data/train and data/val, with eleven problems in images of two tasks."""
     folder = "data/train/JPEG"
     good = save(f"{folder}/good.png")
     for name in ("a", "b", "in_both"):
@@ -105,11 +105,11 @@ def heif_is_there() -> bool:
     return True
 
 
-def test_one_of_each_fault_is_found_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_of_each_problem_is_found_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     expected = one_of_each() | {("locked.heic", "broken" if heif_is_there() else "unreadable")}
     assert check("--data", "data") == (1, expected)
     printed = {tuple(line.split(": ")[:2]) for line in capsys.readouterr().out.splitlines()[:-1]}
-    assert {(Path(path).name, fault) for path, fault in printed} == expected
+    assert {(Path(path).name, name) for path, name in printed} == expected
 
 
 def test_processes_and_one_process_write_the_same_table() -> None:
@@ -130,7 +130,7 @@ def test_the_table_names_label_file_and_lines() -> None:
     assert [(row["label_file"], row["lines"]) for row in table()] == [("data/train/label.txt", "2 4-6")]
 
 
-def test_odd_images_are_no_faults() -> None:
+def test_odd_images_are_no_problems() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     names = ["turned.jpg", "palette.png", "moving.gif", "deep.png", "alpha.png", "upper.JPEG", "a.jpe",

@@ -77,6 +77,8 @@ def test_script_and_flags_exist(page: str, command: str) -> None:
 
 
 def source_of(script: Path) -> str:
-    """The script and the files of its folder, where its options may stand in a module of their own."""
-    near = [*script.parent.glob("*.py"), *(ROOT / "utils").rglob("options.py")]
+    """The script, the files of its folder, and those beside the modules of data_tools that it calls."""
+    called = re.findall(r"^from (data_tools[\w.]*) import", script.read_text(encoding="utf-8"), re.MULTILINE)
+    folders = {script.parent, *((ROOT / name.replace(".", "/")).parent for name in called)}
+    near = sorted(path for folder in folders for path in folder.glob("*.py"))
     return "\n".join(path.read_text(encoding="utf-8") for path in near)

@@ -1,4 +1,4 @@
-"""The layout of DESIGN, section 1: who may import whom, read from the code; sizes of files and functions.
+"""The layout of docs/architecture.md: who may import whom, read from the code; sizes of files and functions.
 
 A program is a file that is started (`if __name__ == "__main__"`). Nothing but tests and benchmarks
 imports it, so that the entry points in utils may call the rooms above.

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running code (DESIGN section 6)."""
+"""Checkpoints: written whole or not at all, read without running code (docs/architecture.md)."""
 
 import pickle
 import warnings

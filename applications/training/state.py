@@ -1,4 +1,4 @@
-"""Everything that a run needs to continue as if it had never stopped (DESIGN section 6)."""
+"""State of a run: what it needs to continue as if it had never stopped (docs/architecture.md)."""
 
 import logging
 from dataclasses import asdict, dataclass, field, fields

@@ -1,8 +1,8 @@
 """The formats of `--export`: one row and one file each.
 
-A file `deploy/formats/NAME.py` holds `write(module, spec, path)`, which takes a `deploy.module.ExportModule`; that
-of a format of PyTorch also `open_file(path, device) -> (module, spec)`. This table loads none of them: the command
-line reads it.
+A file `deploy/formats/NAME.py` holds `write(module, spec, path)`, which takes a `deploy.module.ExportModule`;
+that of a format of PyTorch also `open_file(path, device) -> (module, spec)`. This table loads none of them:
+the command line reads it.
 """
 
 import importlib
@@ -60,7 +60,6 @@ def format_name(text: str) -> str:
 
 def parts_of(path: Path) -> list[Path]:
     """The files that make up the model file `path`."""
-    suffixes = {
-        part for form in FORMATS.values() if Path(form.file).suffix == path.suffix for part in form.parts
-    }
-    return [path, *(path.with_suffix(suffix) for suffix in sorted(suffixes))]
+    forms = [form for form in FORMATS.values() if Path(form.file).suffix == path.suffix]
+    suffixes = sorted({part for form in forms for part in form.parts})
+    return [path, *(path.with_suffix(suffix) for suffix in suffixes)]

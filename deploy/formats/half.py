@@ -1,4 +1,4 @@
-"""Checkpoints: opened in any precision; written in half of it, for every use (`--resume`, `--predict`, `-e`)."""
+"""Checkpoints, opened in any precision and written in half precision."""
 
 from pathlib import Path
 
