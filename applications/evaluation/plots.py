@@ -17,7 +17,8 @@ def scatter(labels: Labels, result: Predictions) -> Any:
 
     images = labels.images[result.rows]
     first = result.scores[images[:, 0]]
-    figure = Figure(figsize=(6, 6), layout="constrained")
+    figure = Figure(figsize=(6, 6))
+    figure.subplots_adjust(left=0.15, right=0.97, bottom=0.1, top=0.94)  # after every epoch: no layout engine
     axes = figure.add_subplot()
     dots: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
     if labels.task == "rank":
