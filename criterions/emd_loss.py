@@ -37,6 +37,6 @@ class EMDLoss(nn.Module):
         self.r = r
 
     def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at the (R, 1) places `pair_index` against (R, N) distributions."""
+        """The loss of (M, N) logits at the (R, 1) indices against (R, N) distributions."""
         rows = logits[pair_index[:, 0]]
         return emd(full_precision(rows).softmax(dim=1), targets, self.r).mean()

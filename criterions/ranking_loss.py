@@ -33,7 +33,7 @@ class RankingLoss(nn.Module):
         self.margin, self.activation = margin, rank_activation
 
     def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at the (R, 2) places (better, worse); `targets` holds nothing."""
+        """The loss of (M, N) logits at the (R, 2) index pairs (better, worse); `targets` holds nothing."""
         scores = score(logits)
         if self.activation == "sigmoid":
             scores = scores.sigmoid()

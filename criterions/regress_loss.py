@@ -50,7 +50,7 @@ class RegressLoss(nn.Module):
         self.rank_weight = rank_weight
 
     def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at the (R, 1) places `pair_index` against (R,) MOS."""
+        """The loss of (M, N) logits at the (R, 1) indices against (R,) MOS."""
         scores = score(logits)[pair_index[:, 0]]
         loss = regress_loss(scores, targets)
         return loss + self.rank_weight * order_loss(scores, targets) if self.rank_weight else loss

@@ -164,7 +164,7 @@ def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) 
 
 
 def test_advice_names_the_cause() -> None:
-    from applications.advice import on_epoch
+    from applications.training.advice import on_epoch
 
     assert "is the margin" in " ".join(on_epoch("rank", 1.0, 1.0004))
     assert not list(on_epoch("rank", 1.0, 0.4))

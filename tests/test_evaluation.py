@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from applications.fold_data import cut, gather_rows, write_fold
+from applications.setup.fold_data import cut, gather_rows, write_fold
 from config import parse_config
 from main import main
 from metrics.emd import calibration

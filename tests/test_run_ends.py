@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from applications import scoring, train
+from applications import train
+from applications.evaluation import logits as scoring
 from main import main
 from metrics.task import best_key
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from applications.head_scale import start_at_labels
+from applications.setup.head_scale import start_at_labels
 from config import Config
 from models import canonical_arch, create_model, fit_state, load_model, load_pretrained, normalisation
 from models.normalise import place
@@ -154,3 +154,9 @@ def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
     if spec.criterion == "emd" and spec.num_classes < 2:
         raise ConfigError(f"--criterion emd: {config.resume} gives one number, no distribution of ratings")
     return spec
+
+
+def described(config: Config, spec: ModelSpec) -> ModelSpec:
+    """`spec` with the --license and --provenance that were given; the others stay as the file has them."""
+    given = {name: getattr(config, name) for name in ("license", "provenance") if name in config.given}
+    return spec.with_(**given)

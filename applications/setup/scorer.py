@@ -42,7 +42,7 @@ def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
         scorer = load_scorer(model, device, threads, config.engine)
     if not VIEW_FLAGS & set(config.given):
         return scorer, model
-    from applications.model_setup import overridden, refuse_other
+    from applications.setup.model import overridden, refuse_other
 
     asked = replace(config, resume=model)
     refuse_other(asked, scorer.spec, ("arch", "num_classes", "image_size"))
@@ -50,7 +50,7 @@ def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
 
 
 def _of_checkpoint(config: Config, model: Path, device: str, threads: int, count: int) -> rankiqa.Scorer:
-    from applications.model_setup import trained_model
+    from applications.setup.model import trained_model
     from deploy.engines.loading import choose_engine, engine_of_module
     from deploy.export import export_module
 

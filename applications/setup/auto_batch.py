@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import torch
 
-from applications.job import cache_size
-from applications.model_setup import new_model, place_to_train
-from applications.splits import split_labels
+from applications.setup.data import cache_size, split_labels
+from applications.setup.model import new_model, place_to_train
+from applications.setup.objective import new_optimizer
 from config import Config
 from optim.precision import make_precision
-from rankiqa.memory import available_memory
+from rankiqa.memory import available_memory, keep_freed_memory
 from utils.distributed import choose_device
 from utils.errors import ConfigError, TrainingError
 
@@ -25,13 +25,13 @@ STEPS = (4, 32, 128, 512)  # images in the steps that are measured on a CPU
 STANDS_OUT = 64 * 2**20  # bytes; what loading the libraries takes at its peak hides less than that
 PATIENCE = 300  # seconds for one step on a CPU
 KEEP_FREE = 0.2  # of the memory: for validation, and what others will want
-LEAST_UPDATES = 10  # an epoch; a batch of all rows would fit, but hardly learn
+LEAST_UPDATES = 10  # per epoch; a batch of all rows would fit, but hardly learn
 
 
 def with_auto_batch(config: Config) -> Config:
     """`config` with the largest --batch_size that fits, of its rows or fewer, and a notice that says why.
 
-    A step is counted with as many images as it can hold: two a row for rank, though rows share them.
+    A step is counted with as many images as it can hold: two per row for rank, though rows share them.
 
     Raises:
         ConfigError: the run spans several machines.
@@ -45,8 +45,8 @@ def with_auto_batch(config: Config) -> Config:
     a_row = 2 if config.criterion == "rank" else 1
     most = min(len(labels.paths), a_row * len(labels))
     fitting, why = _on_gpu(config, device, most) if device != "cpu" else _on_cpu(config, share)
-    world = (processes or 1) * share
-    useful = max(1, len(labels) // (LEAST_UPDATES * world))
+    world_size = (processes or 1) * share
+    useful = max(1, len(labels) // (LEAST_UPDATES * world_size))
     least = max(a_row, config.group_size)
     if fitting < least:
         group = "one row fits" if least == a_row else f"the {least} rows of --group_size fit"
@@ -115,6 +115,7 @@ def _measured(config: Config, images: int) -> float:
 def _child(config: Config, images: int, queue: "multiprocessing.queues.SimpleQueue[float]") -> None:
     import resource
 
+    keep_freed_memory()  # as training does
     trial_step(config, "cpu", images)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     queue.put(peak if sys.platform == "darwin" else peak * 1024)
@@ -122,8 +123,6 @@ def _child(config: Config, images: int, queue: "multiprocessing.queues.SimpleQue
 
 def trial_step(config: Config, device: str, count: int) -> None:
     """Two updates on `count` images of noise: the first makes the optimiser's own memory."""
-    from optim.optimizers import create_optimizer
-
     logging.disable(logging.WARNING)  # what the network's maker says belongs to the run itself
     try:
         network, spec = new_model(config)
@@ -132,15 +131,7 @@ def trial_step(config: Config, device: str, count: int) -> None:
     place_to_train(network, device, config)
     network.train()
     precision = make_precision(config.amp, device)
-    optimizer = create_optimizer(
-        config.optimizer,
-        network.parameters(),
-        lr=1e-9,
-        weight_decay=config.weight_decay,
-        momentum=config.momentum,
-        lookahead=config.lookahead,
-        no_decay_norm=config.no_decay_norm,
-    )
+    optimizer = new_optimizer(config, network, lr=1e-9)
     for _ in range(2):
         images = torch.rand(count, 3, *spec.image_size, device=device)
         with precision.cast():

@@ -1,6 +1,6 @@
 """Losses of the training steps, kept on the device until a log line or a checkpoint asks for them.
 
-To read one number from a GPU is to wait until it has done all that it was given. So a step only leaves its
+Reading one number from a GPU waits until it has done all its work. So a step only leaves its
 loss here, and one reading for many steps gives the mean, finds the first loss that is not finite, and tells
 all processes of the wish to stop.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from applications.train_state import TrainState
+from applications.training.state import TrainState
 from dataloader.datasets import TrainBatch
 from dataloader.string_table import StringTable
 from utils.distributed import Process, sum_processes
@@ -22,7 +22,7 @@ NAMED = 8  # images in a message
 
 
 class Reading(NamedTuple):
-    """What one reading gives, over all processes.
+    """Result of one reading, over all processes.
 
     Attributes:
         metrics: "loss" (mean over the rows), "lr" and "images_a_second", since the reading before.
@@ -41,7 +41,7 @@ class _Step(NamedTuple):
 
 
 class StepLosses:
-    """The losses since the last reading.
+    """Losses since the last reading.
 
     Args:
         state: whose `loss_sum` and `rows` each reading moves along.
@@ -58,7 +58,7 @@ class StepLosses:
     def add(self, loss: Tensor, batch: TrainBatch, lr: float) -> None:
         """Keep the loss () of the step that `state` counts as done, without reading it."""
         self._losses.append(loss)
-        rows = len(batch.places) if batch.weight else 0
+        rows = len(batch.pair_index) if batch.weight else 0
         self._steps.append(_Step(self._state.step, lr, rows, batch.numbers))
         self._images += len(batch.images)
 
@@ -94,7 +94,7 @@ class StepLosses:
 
     def _refuse_wild(self, losses: list[float], wild: list[float]) -> None:
         """Raise for the first step that is `wild` in any process."""
-        first = next((place for place, count in enumerate(wild) if count), None)
+        first = next((index for index, count in enumerate(wild) if count), None)
         if first is None:
             return
         step, loss = self._steps[first], losses[first]

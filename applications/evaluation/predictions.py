@@ -54,8 +54,8 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
         raise DataError(f"{labels.source}: of none of its {len(labels)} rows all images can be read")
     images, targets = labels.images[rows], labels.targets[rows]
     with torch.inference_mode():
-        places, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
-        loss = float(criterion(torch.from_numpy(logits), places, wanted))
+        pair_index, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
+        loss = float(criterion(torch.from_numpy(logits), pair_index, wanted))
     if labels.task == "rank":
         metrics = rank_metrics(scores, images)
     elif labels.task == "emd":

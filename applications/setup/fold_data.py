@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from applications.manifest import Origin, origins_of
-from applications.splits import split_file, split_labels
+from applications.setup.data import split_file, split_labels
+from applications.setup.origins import Origin, origins_of
 from config import Config
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
@@ -21,12 +21,16 @@ SPLITS = ("train", "val", "test")
 
 
 class LabelRow(NamedTuple):
-    """A row of a label file: its images, the scene of each, what they are, and the other fields."""
+    """Row of a label file: its images, what each of them is, and the other fields."""
 
     images: list[str]
-    scenes: list[str]
     origins: list[Origin]
     targets: list[float]
+
+    @property
+    def scenes(self) -> list[str]:
+        """The scene of each image."""
+        return [origin.scene for origin in self.origins]
 
 
 def gather_rows(config: Config) -> list[LabelRow]:
@@ -50,7 +54,10 @@ def gather_rows(config: Config) -> list[LabelRow]:
         logging.warning(
             "no manifest.csv or table.csv tells the scenes: each image is taken for a scene of its own"
         )
-    return rows
+    return [
+        _in_scenes(row, [scene or image for scene, image in zip(row.scenes, row.images, strict=True)])
+        for row in rows
+    ]
 
 
 def cut(rows: Sequence[LabelRow], count: int, seed: int) -> dict[str, int]:
@@ -76,9 +83,9 @@ def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], num
     for split in SPLITS:
         own = [row for row, found in zip(rows, splits, strict=True) if found == {split}]
         known = {
-            image: (image, scene, origin.kind, origin.level)
+            image: (image, *origin)
             for row in own
-            for image, scene, origin in zip(row.images, row.scenes, row.origins, strict=True)
+            for image, origin in zip(row.images, row.origins, strict=True)
         }
         with atomic_write(folder / split / "manifest.csv", "w") as file:
             csv.writer(file).writerows([("path", "scene", "type", "level"), *known.values()])
@@ -96,7 +103,6 @@ def _rows_of(labels: Labels) -> list[LabelRow]:
     return [
         LabelRow(
             [images[index] for index in row],
-            [origins[index].scene or images[index] for index in row],
             [origins[index] for index in row],
             target if isinstance(target, list) else [target],
         )
@@ -106,11 +112,15 @@ def _rows_of(labels: Labels) -> list[LabelRow]:
 
 def _tied(rows: Sequence[LabelRow]) -> list[LabelRow]:
     """The same, but images that no table knows and that pairs tie together are one scene."""
-    known: dict[str, str] = {}
+    named: dict[str, str] = {}
     for row in rows:
-        known.update(zip(row.images, (origin.scene for origin in row.origins), strict=True))
-    places = {image: place for place, image in enumerate(known)}
-    pairs = np.array([[places[image] for image in row.images] for row in rows])
-    tied = scenes_of(pairs, len(places))
-    scene = {image: name or f"tied {tied[places[image]]}" for image, name in known.items()}
-    return [row._replace(scenes=[scene[image] for image in row.images]) for row in rows]
+        named.update(zip(row.images, row.scenes, strict=True))
+    numbers = {image: number for number, image in enumerate(named)}
+    tied = scenes_of(np.array([[numbers[image] for image in row.images] for row in rows]), len(numbers))
+    scene = {image: name or f"tied {tied[numbers[image]]}" for image, name in named.items()}
+    return [_in_scenes(row, [scene[image] for image in row.images]) for row in rows]
+
+
+def _in_scenes(row: LabelRow, scenes: Sequence[str]) -> LabelRow:
+    origins = zip(row.origins, scenes, strict=True)
+    return row._replace(origins=[origin._replace(scene=scene) for origin, scene in origins])

@@ -1,13 +1,11 @@
 """Warnings that name the cause when training goes nowhere, or when its metrics say less than they seem to."""
 
 import math
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from applications.evaluation import DIVERGED, Predictions
+from applications.evaluation.predictions import DIVERGED, Predictions
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 
@@ -19,26 +17,6 @@ def on_labels(labels: Labels) -> Iterator[str]:
     """What makes labels useless to learn from."""
     if labels.task != "rank" and len(labels) > 1 and not np.ptp(labels.targets, axis=0).any():
         yield f"{labels.source}: all {len(labels)} rows have the same label; there is nothing to learn"
-
-
-def on_shared_images(learned: Labels, judged: Labels) -> Iterator[str]:
-    """Images of `judged` that are among those of `learned`, under whatever name or link."""
-    known = {_identity(path) for path in learned.paths}
-    shared = [name for name, path in zip(judged.names, judged.paths, strict=True) if _identity(path) in known]
-    if shared:
-        yield (
-            f"{len(shared)} of {len(judged.names)} images of {judged.source} are in {learned.source} too: "
-            f"{shared[0]} for one; metrics on images that the model has learned from are too good"
-        )
-
-
-def _identity(path: str) -> tuple[int, int] | str:
-    """Equal for two paths of one file: its device and number; the path itself where there is no file."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return path
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
 def on_averages(ema: float | None, swa_epochs: int | None, updates: int) -> Iterator[str]:
@@ -84,7 +62,7 @@ def on_scores(labels: Labels, result: Predictions) -> Iterator[str]:
         if beyond < -BY_CHANCE and metrics["score_gap"] < 0:  # all equal: ties
             yield (
                 f"validation pair accuracy is {metrics['pair_accuracy']:.3f}, worse than chance: "
-                "are the rows of one of the label files turned round? They are better,worse"
+                "are the rows of one of the label files inverted? They are better,worse"
             )
     elif metrics["srcc"] < -0.1 and metrics["srcc"] * math.sqrt(len(result.rows) - 1) < -BY_CHANCE:
         yield (

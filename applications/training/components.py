@@ -1,4 +1,4 @@
-"""What a training run is made of."""
+"""Components of a training run, built as the flags say."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,28 +7,25 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from applications.splits import pin_memory
+from applications.setup.data import cache_size, pin_memory
+from applications.setup.objective import new_criterion, new_optimizer
 from config import Config
-from criterions.factory import create_criterion, objective_flags
 from dataloader.batches import RowBatches
 from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
+from models import head_of
 from models.normalise import Normalise
 from optim.averages import Averages
-from optim.optimizers import create_optimizer
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
-from rankiqa.memory import available_memory
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
 from rankiqa.views import View
 from utils.distributed import Process
 from utils.run_log import RunLog
 from utils.step_profile import StepProfile
-
-MOST_CACHE = 8 * 2**30  # bytes, unless --cache_size says otherwise
 
 
 @dataclass
@@ -39,11 +36,11 @@ class RowsRead:
 
 
 @dataclass(frozen=True)
-class Job:
-    """The parts of a run that do not change from step to step.
+class Components:
+    """Components of a training run, which stay the same from step to step.
 
     Attributes:
-        network: wrapped for distribution where there are several processes.
+        network: what the steps call, wrapped for distribution where there are several processes.
         lr: learning rate at a progress, in epochs with a fraction.
         log: takes (global step, metrics) every `print_freq` steps.
         stopped: whether the user asked to stop.
@@ -82,7 +79,7 @@ class Job:
     rows_read: RowsRead = field(default_factory=RowsRead)
 
 
-def make_job(
+def build_training(
     config: Config,
     process: Process,
     network: nn.Module,
@@ -91,8 +88,8 @@ def make_job(
     log: RunLog,
     stop: StopSignals,
     validated: int = 0,
-) -> Job:
-    """The parts of a run as the flags ask for them.
+) -> Components:
+    """Components of the run that the flags ask for.
 
     Args:
         network: with its weights, on the device of `process`.
@@ -103,43 +100,12 @@ def make_job(
         validated: further images that the cache keeps, to validate on.
     """
     cache = _cache(config, process, len(labels.paths) + validated)
-    siamese = config.pairing == "siamese" and config.criterion == "rank"
-    batches = RowBatches(
-        labels.images,
-        len(labels.paths),
-        config.batch_size,
-        config.seed,
-        process.world,
-        process.rank,
-        grouped=not siamese,
-        together=config.group_size,
-    )
-    loader = train_loader(
-        labels,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
-        batches,
-        seed=config.seed,
-        augment=config.augment,
-        siamese=siamese,
-        workers=config.workers,
-        pin_memory=pin_memory(process),
-        cache=cache,
-    )
-    return Job(
+    batches, loader = _batches(config, process, spec, labels, cache)
+    return Components(
         network=network,
         normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=create_criterion(
-            config.criterion, **{name: getattr(config, name) for name in objective_flags()}
-        ),
-        optimizer=create_optimizer(
-            config.optimizer,
-            network.parameters(),
-            lr=config.lr,
-            weight_decay=config.weight_decay,
-            momentum=config.momentum,
-            lookahead=config.lookahead,
-            no_decay_norm=config.no_decay_norm,
-        ),
+        criterion=new_criterion(config),
+        optimizer=new_optimizer(config, network),
         loader=loader,
         batches=batches,
         process=process,
@@ -159,13 +125,33 @@ def make_job(
     )
 
 
-def cache_size(config: Config) -> int:
-    """Bytes of --cache on this machine, in memory or on the disk; 0: no cache, or one epoch alone."""
-    if config.cache == "no" or config.epochs == 1:
-        return 0
-    if config.cache_size is not None:
-        return config.cache_size
-    return min(MOST_CACHE, int(available_memory()) // 4) if config.cache == "ram" else MOST_CACHE
+def _batches(
+    config: Config, process: Process, spec: ModelSpec, labels: Labels, cache: ImageCache | None
+) -> tuple[RowBatches, DataLoader]:
+    """Which rows make each step, and the loader of these steps."""
+    siamese = config.pairing == "siamese" and config.criterion == "rank"
+    batches = RowBatches(
+        labels.images,
+        len(labels.paths),
+        config.batch_size,
+        config.seed,
+        process.world_size,
+        process.rank,
+        grouped=not siamese,
+        together=config.group_size,
+    )
+    loader = train_loader(
+        labels,
+        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+        batches,
+        seed=config.seed,
+        augment=config.augment,
+        siamese=siamese,
+        workers=config.workers,
+        pin_memory=pin_memory(process),
+        cache=cache,
+    )
+    return batches, loader
 
 
 def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
@@ -173,10 +159,19 @@ def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
     size = cache_size(config)
     if not size:
         return None
-    capacity = size * config.nodes // process.world
+    capacity = size * config.nodes // process.world_size
     return ImageCache(images, capacity, in_memory=config.cache == "ram")
 
 
 def swa_start(config: Config) -> int | None:
     """The first epoch whose end is averaged; the last one always is."""
     return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)
+
+
+def freeze(network: nn.Module, frozen: bool) -> None:
+    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too."""
+    head = head_of(network)[1]
+    network.requires_grad_(not frozen)
+    head.requires_grad_(True)
+    network.train(not frozen)
+    head.train()

@@ -1,27 +1,28 @@
-"""Metrics, drawn without a display."""
+"""Plots of predictions and metrics, drawn without a display."""
 
 from typing import Any
 
 import numpy as np
 
-from metrics.emd import calibration
+from applications.evaluation.predictions import Predictions
+from dataloader.labels import Labels
+from metrics.emd import calibration, mean_rating
 from metrics.logistic import fit_logistic
 from metrics.task import METRICS
 
 
-def scatter(task: str, first: np.ndarray, second: np.ndarray) -> Any:
-    """A Matplotlib figure of predictions.
-
-    Args:
-        task: "rank": `first` and `second` are the (R,) scores of the better and the worse image of each pair;
-            otherwise the (R,) predicted scores and the opinions.
-    """
+def scatter(labels: Labels, result: Predictions) -> Any:
+    """Matplotlib figure of predictions: for rank scores of the better against the worse image, else MOS."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 6), layout="constrained")
+    images = labels.images[result.rows]
+    first = result.scores[images[:, 0]]
+    figure = Figure(figsize=(6, 6))
+    figure.subplots_adjust(left=0.15, right=0.97, bottom=0.1, top=0.94)  # after every epoch: no layout engine
     axes = figure.add_subplot()
     dots: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
-    if task == "rank":
+    if labels.task == "rank":
+        second = result.scores[images[:, 1]]
         right = first > second
         axes.scatter(second[right], first[right], label=f"right order ({right.sum()})", **dots)
         axes.scatter(
@@ -31,6 +32,8 @@ def scatter(task: str, first: np.ndarray, second: np.ndarray) -> Any:
         axes.plot(ends, ends, color="grey", linewidth=1)
         axes.set(xlabel="score of the worse image", ylabel="score of the better image", title="pairs")
     else:
+        opinions = labels.opinions[result.rows]
+        second = mean_rating(opinions) if labels.task == "emd" else opinions
         axes.scatter(first, second, label="images", **dots)
         _draw_fit(axes, first, second)
         axes.set(xlabel="predicted score", ylabel="opinion (MOS)", title="predicted against true")
@@ -51,7 +54,7 @@ def _draw_fit(axes: Any, predicted: np.ndarray, mos: np.ndarray) -> None:
 
 
 def bars(groups: dict[str, dict[str, float]]) -> Any:
-    """A Matplotlib figure with a bar a group, the worst on top; its first figure that is not `rows`."""
+    """Matplotlib figure with a bar per group, the worst on top: its first metric that is not `rows`."""
     from matplotlib.figure import Figure
 
     lead = next(name for name in next(iter(groups.values())) if name != "rows")
@@ -66,7 +69,7 @@ def bars(groups: dict[str, dict[str, float]]) -> Any:
 
 
 def calibration_plot(probs: np.ndarray, hist: np.ndarray) -> Any:
-    """A Matplotlib figure: predicted shares of ratings against the shares that people gave.
+    """Matplotlib figure of predicted shares of ratings against the shares that people gave.
 
     Args:
         probs, hist: (R, N) predicted and rated distributions.
@@ -88,7 +91,7 @@ def calibration_plot(probs: np.ndarray, hist: np.ndarray) -> Any:
 
 
 def rate_plot(rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray, best: float | None) -> Any:
-    """A Matplotlib figure of (T,) losses against the rates they were met at; `best` is the suggested one."""
+    """Matplotlib figure of (T,) losses against the rates they were met at; `best` is the suggested one."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 5), layout="constrained")

@@ -8,15 +8,62 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from applications.setup.data import pin_memory, usable_workers
+from config import Config
 from criterions.score import average_patches
-from models.normalise import Normalise, to_unit
+from dataloader.cache import ImageCache
+from dataloader.labels import Labels
+from dataloader.loaders import eval_loader
+from models.normalise import Normalise, place, to_unit
 from rankiqa.chunks import GPU, Chunks
+from rankiqa.memory import keep_freed_memory
+from rankiqa.spec import ModelSpec
 from rankiqa.terminal.progress import progress_bar
+from rankiqa.views import View
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on an image's company.
 CHUNK = {"cpu": 8, "cuda": GPU}
+
+
+def label_logits(
+    config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
+) -> np.ndarray:
+    """(M, N) logits of the M images of `labels`, by all processes together; see `predict_logits`."""
+    if process.device == "cpu":
+        keep_freed_memory()
+    place(network, process.device, config.channels_last)
+    return predict_logits(
+        network,
+        Normalise(spec.mean, spec.std).to(process.device),
+        evaluation_loader(config, process, spec, labels),
+        len(labels.paths),
+        process,
+        skip_bad=config.bad_images == "skip",
+    )
+
+
+def evaluation_loader(
+    config: Config,
+    process: Process,
+    spec: ModelSpec,
+    labels: Labels,
+    cache: ImageCache | None = None,
+    first: int = 0,
+) -> DataLoader:
+    """Loader of the share of `process` in the images of `labels`; `cache`, `first`: see `EvalDataset`."""
+    return eval_loader(
+        labels.paths,
+        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+        batch_size=min(config.batch_size, 32),
+        workers=usable_workers(config, process),
+        pin_memory=pin_memory(process),
+        world_size=process.world_size,
+        rank=process.rank,
+        cache=cache,
+        first=first,
+    )
 
 
 def predict_logits(
@@ -49,24 +96,24 @@ def predict_logits(
         TrainingError: the network gives scores that are not finite.
     """
     numbers: list[Tensor] = []
-    faults: list[str] = []
+    errors: list[str] = []
     crops = _Crops(network, normalise, process.device)
     with (
         torch.inference_mode(),
-        progress_bar(total=-(-count // process.world), desc=desc, unit="image") as bar,
+        progress_bar(total=-(-count // process.world_size), desc=desc, unit="image") as bar,
     ):
         for batch in loader:
             before_batch()
-            if batch.faults and not skip_bad:
-                raise ImageError(batch.faults[0])
-            faults += batch.faults
+            if batch.errors and not skip_bad:
+                raise ImageError(batch.errors[0])
+            errors += batch.errors
             if len(batch.numbers):
                 numbers.append(batch.numbers)
                 crops.add(batch.images)
-            bar.update(len(batch.numbers) + len(batch.faults))
+            bar.update(len(batch.numbers) + len(batch.errors))
         own = crops.logits().numpy() if numbers else None
-    for fault in faults:
-        logging.warning("skipped %s", fault)
+    for error in errors:
+        logging.warning("skipped %s", error)
     numbers_read = torch.cat(numbers).numpy() if numbers else np.empty(0, int)
     return _joined([share for share in gather((numbers_read, own), process) if share[1] is not None], count)
 
@@ -81,8 +128,8 @@ def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarr
             f"{wild} of {count} scores are not finite: the weights have diverged; try a smaller --lr"
         )
     logits = np.full((count, shares[0][1].shape[1]), np.nan, np.float32)
-    for places, values in shares:
-        logits[places] = values
+    for numbers, values in shares:
+        logits[numbers] = values
     return logits
 
 

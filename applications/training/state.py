@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from applications.job import Job
+from applications.training.components import Components
 from optim.optimizers import load_optimizer_state
 from rankiqa.spec import ModelSpec
 from utils.checkpoint import file_arch, load_checkpoint, save_checkpoint
@@ -16,10 +16,13 @@ from utils.distributed import Process, gather
 from utils.errors import WeightsError
 from utils.seeding import random_states, restore_random_states
 
+# What fields of TrainState are called in checkpoints, since version 1.
+IN_FILE = {"best_metrics": "best_figures", "world_size": "world"}
+
 
 @dataclass
 class TrainState:
-    """Where a run stands.
+    """State of a run between two steps.
 
     Attributes:
         epoch: the epoch in progress, from 0.
@@ -27,9 +30,9 @@ class TrainState:
         trained: whether these are all of its steps; validation is what is left of it.
         loss_sum, rows: of the steps done in it, for the epoch's mean loss.
         best: `best_key` of the best model so far.
-        best_figures: its epoch and metrics.
+        best_metrics: its epoch and metrics.
         run_folder: where the run logs.
-        world: processes that share the steps.
+        world_size: processes that share the steps.
         rows_of: split -> `rows_digest` of its label file.
     """
 
@@ -39,9 +42,9 @@ class TrainState:
     loss_sum: float = 0.0
     rows: float = 0.0
     best: tuple[float, float] | None = None
-    best_figures: dict[str, float] = field(default_factory=dict)
+    best_metrics: dict[str, float] = field(default_factory=dict)
     run_folder: str = ""
-    world: int = 1
+    world_size: int = 1
     rows_of: dict[str, str] = field(default_factory=dict)
 
     def next_epoch(self, key: tuple[float, float], metrics: dict[str, float]) -> "TrainState":
@@ -50,9 +53,9 @@ class TrainState:
         return TrainState(
             epoch=self.epoch + 1,
             best=key if is_best else self.best,
-            best_figures={"epoch": self.epoch + 1, **metrics} if is_best else self.best_figures,
+            best_metrics={"epoch": self.epoch + 1, **metrics} if is_best else self.best_metrics,
             run_folder=self.run_folder,
-            world=self.world,
+            world_size=self.world_size,
             rows_of=self.rows_of,
         )
 
@@ -64,13 +67,18 @@ class TrainState:
     @property
     def is_best(self) -> bool:
         """Whether the last epoch is the best so far."""
-        return self.best_figures.get("epoch") == self.epoch
+        return self.best_metrics.get("epoch") == self.epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a checkpoint, by the names of the file."""
+        return {IN_FILE.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainState":
-        """The inverse of `asdict`, for values out of a checkpoint."""
+        """The inverse of `to_dict`."""
         best = values.get("best")
-        known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        names = {item.name: IN_FILE.get(item.name, item.name) for item in fields(cls)}
+        known = {name: values[held] for name, held in names.items() if held in values}
         return cls(**{**known, "best": tuple(best) if best is not None else None})
 
 
@@ -95,24 +103,18 @@ class CheckpointWriter:
         """Of the file that holds the latest ("checkpoint") or the best ("model_best") weights."""
         return self.folder / f"{kind}_{file_arch(arch)}.pth"
 
-    def latest(
-        self,
-        network: nn.Module,
-        spec: ModelSpec,
-        job: Job,
-        state: TrainState,
-    ) -> None:
-        """Everything, so that the run can go on; every process must call, for its random states."""
-        states = gather(random_states(), job.process)
+    def latest(self, network: nn.Module, spec: ModelSpec, components: Components, state: TrainState) -> None:
+        """Everything, so that the run can continue; every process must call, for its random states."""
+        states = gather(random_states(), components.process)
         if not self.active:
             return
         content = {
             "state_dict": network.state_dict(),
             "spec": spec.to_dict(),
-            "optimizer": job.optimizer.state_dict(),
-            "averaged": job.averages.state_dict(),
-            "scaler": job.precision.state_dict(),
-            "train_state": asdict(state),
+            "optimizer": components.optimizer.state_dict(),
+            "averaged": components.averages.state_dict(),
+            "scaler": components.precision.state_dict(),
+            "train_state": state.to_dict(),
             "random_states": states,
             "config": self.flags,
         }
@@ -154,15 +156,16 @@ class CheckpointWriter:
         logging.warning("%s is of another run: kept as %s", path, kept.name)
 
 
-def restore_job(checkpoint: dict[str, Any], job: Job) -> None:
-    """Put optimiser, averages and scaler back into a new job."""
-    load_optimizer_state(job.optimizer, checkpoint["optimizer"])
-    job.averages.load_state_dict(checkpoint.get("averaged"))
-    job.precision.scaler.load_state_dict(checkpoint.get("scaler") or job.precision.scaler.state_dict())
+def restore_components(checkpoint: dict[str, Any], components: Components) -> None:
+    """Put the states of optimiser, averages and gradient scaler back into new components."""
+    load_optimizer_state(components.optimizer, checkpoint["optimizer"])
+    components.averages.load_state_dict(checkpoint.get("averaged"))
+    scaler = components.precision.scaler
+    scaler.load_state_dict(checkpoint.get("scaler") or scaler.state_dict())
 
 
 def restore_process(checkpoint: dict[str, Any], process: Process) -> None:
-    """Put this process's random states back, unless the run goes on with another number of processes."""
+    """Put this process's random states back, unless the run continues with another number of processes."""
     states = checkpoint["random_states"]
-    if len(states) == process.world:
+    if len(states) == process.world_size:
         restore_random_states(states[process.rank])

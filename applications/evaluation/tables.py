@@ -2,15 +2,15 @@
 
 import math
 
-from applications.manifest import spread
+from applications.evaluation.groups import spread
 from metrics.bootstrap import Interval
 from metrics.pair_accuracy import PairAccuracy
 from metrics.significance import Verdict
 from metrics.task import METRICS
 
 
-def figure_table(metrics: dict[str, float], intervals: dict[str, Interval]) -> str:
-    """A line a metric: name, direction, value, 95% interval."""
+def metric_table(metrics: dict[str, float], intervals: dict[str, Interval]) -> str:
+    """A line per metric: name, direction, value, 95% interval."""
     lines = [f"{'metric':<28} {'better':<7} {'value':>9}   95% interval"]
     for name, value in metrics.items():
         metric = METRICS[name]
@@ -24,24 +24,24 @@ def figure_table(metrics: dict[str, float], intervals: dict[str, Interval]) -> s
 
 
 def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
-    """Pair accuracy by type (a line each) and level of the worse image (a column each)."""
-    kinds = sorted({kind for kind, _ in groups})
+    """Pair accuracy: a line per distortion type, a column per level of the worse image."""
+    types = sorted({name for name, _ in groups})
     levels = sorted({level for _, level in groups})
     head = "pair accuracy by type and level of the worse image"
     lines = [
         head,
         f"{'type':<14}" + "".join(f"{f'level {level}':>9}" for level in levels) + f"{'all':>9}{'pairs':>8}",
     ]
-    for kind in kinds:
-        own = [groups.get((kind, level), PairAccuracy(0, 0, 0)) for level in levels]
+    for name in types:
+        own = [groups.get((name, level), PairAccuracy(0, 0, 0)) for level in levels]
         right, pairs = sum(part.right for part in own), sum(part.pairs for part in own)
         cells = "".join(f"{part.accuracy:>9.3f}" for part in own)
-        lines.append(f"{kind:<14}{cells}{right / pairs:>9.3f}{pairs:>8}")
+        lines.append(f"{name:<14}{cells}{right / pairs:>9.3f}{pairs:>8}")
     return "\n".join(lines)
 
 
 def fold_table(metrics: list[dict[str, float | None]], summary: dict[str, dict[str, float]]) -> str:
-    """A line a metric: its value in each fold, mean, deviation (of one fold, n - 1)."""
+    """A line per metric: its value in each fold, mean, deviation (of one fold, n - 1)."""
     heads = "".join(f"{f'fold {number + 1}':>10}" for number in range(len(metrics)))
     lines = [f"{'metric':<28} {'better':<7}{heads}{'mean':>10}{'deviation':>11}"]
     for name, values in summary.items():
@@ -61,7 +61,7 @@ LONGEST = 30  # lines of a table on the terminal
 
 
 def named_group_table(title: str, groups: dict[str, dict[str, float]]) -> str:
-    """A line a group, the worst first, and their mean and deviation; at most LONGEST lines of groups."""
+    """A line per group, the worst first, and their mean and deviation; at most LONGEST lines of groups."""
     names = [name for name in next(iter(groups.values())) if name != "rows"]
     lead = names[0]
     order = sorted(groups, key=lambda name: _last_if_undefined(groups[name][lead]))
@@ -88,7 +88,7 @@ def comparison_table(
     differences: dict[str, Interval],
     verdicts: dict[str, Verdict],
 ) -> str:
-    """A line a metric: A, B, 95% interval of A - B, p value where there is a test."""
+    """A line per metric: A, B, 95% interval of A - B, p value where there is a test."""
     lines = [f"{'metric':<24} {'better':<7} {'A':>9} {'B':>9}   {'95% interval of A - B':<24} p value"]
     for name, (low, high) in differences.items():
         metric = METRICS[name]

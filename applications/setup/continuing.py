@@ -25,7 +25,7 @@ def flags_of(config: Config) -> dict[str, Any]:
 
 
 def continued(config: Config) -> Config:
-    """The Config of the run to go on with; its `continue_from` is the path of the checkpoint.
+    """The Config of the run to continue; its `continue_from` is the path of the checkpoint.
 
     Flags that were given and may change win over the stored ones.
 

@@ -13,7 +13,7 @@ from rankiqa.views import View
 from utils.errors import DataError, ImageError
 
 IMAGES = 8
-DEMO_IMAGES = Path(__file__).resolve().parent.parent / "demos" / "images"
+DEMO_IMAGES = Path(__file__).resolve().parents[2] / "demos" / "images"
 
 
 def real_crops(data: Path, spec: ModelSpec) -> np.ndarray | None:
