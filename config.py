@@ -1,7 +1,8 @@
-"""The command line: groups of flags, and the frozen Config that they become (DESIGN section 7)."""
+"""The command line of main.py, every flag declared once (docs/architecture.md)."""
 
 import argparse
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.formats import FORMATS, format_name
@@ -12,153 +13,231 @@ from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
     criterion_name,
+    fold_count,
     non_negative_int,
     pixel_count,
     positive_float,
     positive_int,
     share,
 )
-from utils.argv import DefaultsFormatter, HelpfulParser, normalise_argv, with_config_file
+from utils import flags
 from utils.errors import ConfigError
+from utils.flags import Group
 
-_CONVERT = (
-    "the workers take it from the file; --export torchscript with this flag writes a file to score with"
-)
-_HELD = "the workers take it from the file of --resume; leave it out"
-_LOCAL = "leave it out, or score without --cluster"
-NOT_ON_CLUSTER = {
-    "report": _LOCAL,
-    "quality_map": _LOCAL,
-    "threads": "each worker has one core; leave it out",
-    "view": _CONVERT,
-    "image_size": _CONVERT,
-    "patches": _CONVERT,
-    "arch": _HELD,
-    "num_classes": _HELD,
+ACTION = Group("action", "one at a time; none of them prints information about the model", True, one_of=True)
+DATA = Group("data", "see docs/your_own_data.md, docs/views.md")
+MODEL = Group("model")
+OBJECTIVE = Group("objective", "see docs/tasks.md")
+OPTIM = Group("optimisation", "schedules: see docs/tasks.md")
+SPEED = Group("precision, speed", "see docs/performance.md")
+RUN = Group("run", may_change=True)
+NODES = Group("distributed", "see docs/distributed.md", may_change=True)
+EXPORT = Group("export", "see docs/deployment.md", may_change=True)
+PREDICT = Group("predict", "see docs/deployment.md", may_change=True)
+
+_LOCAL = {"cluster": "leave it out, or score without --cluster"}
+_HELD = {"cluster": "the workers take it from the file of --resume; leave it out"}
+_VIEW = {
+    "cluster": "the workers take it from the file; --export torchscript with this flag writes one to use"
 }
+_CORES = {"cluster": "each worker has one core; leave it out"}
 
 
+# fmt: off
 @dataclass(frozen=True)
 class Config:
     """Every flag, resolved; `given` names the ones that were on the command line or in the config file."""
 
-    # action
-    train: bool
-    evaluate: bool
-    behaviour: str | None
-    compare: list[str] | None
-    folds: int | None
-    find_lr: int | None
-    jit: bool
-    calibrate: bool
-    export: list[str] | None
-    predict: list[str] | None
-    list_models: str | None
-    list_optimizers: bool
-    # data
-    data: Path
-    image_size: tuple[int, int]
-    view: str
-    patches: int
-    batch_size: int
-    rows_together: int
-    auto_batch: bool
-    workers: int
-    pairing: str
-    augment: bool
-    bad_images: str
-    cache: str
-    cache_size: int | None
-    full_decode: bool
-    max_pixels: int
-    # model
-    arch: str
-    num_classes: int
-    pretrained: bool
-    advprop: bool
-    resume: Path | None
-    # objective
-    criterion: str
-    margin: float
-    use_margin: bool
-    rank_activation: str
-    rank_weight: float
-    # optimisation
-    optimizer: str
-    lookahead: bool
-    no_decay_norm: bool
-    lr: float
-    momentum: float
-    weight_decay: float
-    warmup: int
-    epochs: int
-    schedule: str
-    freeze_backbone: int
-    accumulate: int
-    clip_grad: float | None
-    ema: float | None
-    swa: float | None
-    # precision, speed
-    amp: str
-    compile: bool
-    channels_last: bool
-    # run
-    seed: int
-    deterministic: bool
-    continue_from: str | None
-    save_every: int
-    checkpoint_dir: Path
-    logdir: Path
-    print_freq: int
-    profile: int
-    config: Path | None
-    # distributed
-    gpus: int | None
-    nodes: int
-    rank: int
-    init_method: str
-    procs_per_node: int
-    sync_bn: bool
-    cuda: bool
-    # export
-    calibration: Path | None
-    min_srcc: float
-    licence: str | None
-    provenance: str | None
-    # predict
-    output: Path | None
-    report: Path | None
-    quality_map: Path | None
-    engine: str
-    skip_done: bool
-    threads: int | None
-    cluster: str | None
+    train: bool = ACTION.switch("--train", help="train on DATA/train, validate on DATA/val after every epoch")
+    evaluate: bool = ACTION.switch("-e", "--evaluate", "--evaluation",
+        help="evaluate the file of --resume on DATA/test, or on DATA/label.txt where there is no test set")
+    behaviour: str | None = ACTION.flag("--behaviour", nargs="?", const="", metavar="DIR",
+        only_with="evaluate",
+        help="with -e: score images of DIR (alone: DATA/test/refimgs), clean and distorted")
+    compare: list[str] | None = ACTION.flag("--compare", nargs=2, metavar=("A", "B"), only_with="evaluate",
+        help="with -e: compare two models on DATA/test: intervals of the differences, and significance tests")
+    folds: int | None = ACTION.flag("--folds", type=fold_count, metavar="K", only_with="train",
+        excludes={"continue_from": "it skips done folds; leave --continue out", "find_lr": "it runs alone"},
+        help="with --train: K-fold cross-validation over the scenes of all splits, in CHECKPOINT_DIR/fold_k")
+    find_lr: int | None = ACTION.flag("--find_lr", type=positive_int, nargs="?", const=100, metavar="STEPS",
+        only_with="train", excludes={"continue_from": "it starts a run; leave --continue out"},
+        help="with --train: learning-rate range test of STEPS steps (alone: 100); suggests a value for --lr")
+    jit: bool = ACTION.switch("--jit", needs={"resume": "the checkpoint to convert"},
+        help="convert the file of --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
+    calibrate: bool = ACTION.switch("--calibrate", needs={"resume": "the checkpoint to calibrate"},
+        help="write the weights of --resume with percentiles of scores of DATA/val: calibrated_{arch}.pth")
+    export: list[str] | None = ACTION.flag("--export", type=format_name, nargs="+", metavar="FORMAT",
+        needs={"resume": "the checkpoint to convert"},
+        help=f"convert the file of --resume to files in CHECKPOINT_DIR; formats: {', '.join(FORMATS)}")
+    predict: list[str] | None = ACTION.flag("--predict", nargs="+", metavar="PATH",
+        help="score images: files, folders, quoted patterns, lists of paths (.txt), - for standard input")
+    list_models: str | None = ACTION.flag("--list_models", nargs="?", const="*", metavar="PATTERN",
+        help="print the names that --arch takes, such as those that match 'timm/*'")
+    list_optimizers: bool = ACTION.switch("--list_optimizers", help="print the names that --optimizer takes")
+
+    data: Path = DATA.flag("--data", type=Path, default=Path("data"), metavar="DIR", may_change=True,
+        help="folder with train, val and test, each with a label.txt")
+    image_size: tuple[int, int] = DATA.flag("--image_size", type=positive_int, nargs=2, default=(224, 224),
+        metavar=("H", "W"), excludes=_VIEW, help="input height and width in pixels, each at least 32")
+    view: str = DATA.flag("--view", choices=("fit", "patches"), default="fit", excludes=_VIEW,
+        help="how an image becomes an input: fit crops and resizes; patches are crops at native resolution")
+    patches: int = DATA.flag("--patches", type=positive_int, default=5, metavar="N", excludes=_VIEW,
+        help="crops that are averaged per image in evaluation, with --view patches")
+    batch_size: int = DATA.flag("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS",
+        help="label rows per step and process: pairs for rank, images otherwise")
+    group_size: int = DATA.flag("--group_size", "--rows_together", type=positive_int, default=1, metavar="N",
+        help="regress, emd: consecutive label rows that stay in one step, such as the versions of an image")
+    auto_batch: bool = DATA.switch("--auto_batch", only_with="train", may_change=True,
+        help="with --train: take the largest -b that fits in memory, at most a tenth of the rows")
+    workers: int = DATA.flag("-j", "--workers", type=non_negative_int, default=8, metavar="N",
+        may_change=True, help="number of processes that read and decode images; 0: the main process does")
+    pairing: str = DATA.flag("--pairing", choices=("dedup", "siamese"), default="dedup",
+        help="rank: dedup computes each image of a step once; siamese both images of every row, to compare")
+    augment: bool = DATA.switch("--no_augment", help="train without horizontal flips and random crops")
+    bad_images: str = DATA.flag("--bad_images", choices=("error", "skip"), default="error",
+        help="whether an unreadable image ends the run, or its rows are left out with a notice")
+    cache: str = DATA.flag("--cache", choices=("no", "ram", "disk"), default="ram", may_change=True,
+        help="keep decoded images between epochs: in memory, or in a nameless file in TMPDIR")
+    cache_size: int | None = DATA.flag("--cache_size", type=byte_count, metavar="BYTES", shown="8G",
+        may_change=True, help="room for --cache, such as 500M; in memory at most a quarter of what is free")
+    full_decode: bool = DATA.switch("--full_decode",
+        help="never decode large JPEGs at a reduced scale, as --view fit does where the resize allows")
+    max_pixels: int = DATA.flag("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
+        help="number of pixels above which an image is an error and is not decoded, such as 500M")
+
+    arch: str = MODEL.flag("-a", "--arch", default="efficientnet_b0", excludes=_HELD,
+        help="name of the backbone, see --list_models; case does not matter, - and _ are alike")
+    num_classes: int = MODEL.flag("--num_classes", type=positive_int, default=1, metavar="N", excludes=_HELD,
+        help="width of the output: 1 is the score itself, more are shares of the ratings 1..N")
+    pretrained: bool = MODEL.switch("--pretrained",
+        help="start from ImageNet weights: pretrained/{arch}.pth, an installed package, or a download")
+    advprop: bool = MODEL.switch("--advprop",
+        help="use AdvProp weights and their normalisation, of efficientnet_b0 to efficientnet_b8")
+    resume: Path | None = MODEL.flag("--resume", type=Path, metavar="FILE",
+        help="weights to start from, evaluate, convert or predict with; --predict takes converted files too")
+
+    criterion: str = OBJECTIVE.flag("--criterion", type=criterion_name, default="rank",
+        metavar="{rank,emd,regress}",
+        help="task, and with it the label format: rank: pairs better,worse; emd: distributions of ratings; "
+        "regress: mean opinion scores; also spelled ranking_loss, emd_loss, regress_loss")
+    margin: float = OBJECTIVE.flag("--margin", type=positive_float, default=1.0,
+        help="rank: score gap at which a pair costs nothing")
+    use_margin: bool = OBJECTIVE.switch("--use_margin", may_change=True,
+        help="accepted for older command lines; a margin is always used")
+    rank_activation: str = OBJECTIVE.flag("--rank_activation", choices=("none", "sigmoid"), default="none",
+        help="rank: function of the scores before they are compared; sigmoid needs --margin below 1")
+    rank_weight: float = OBJECTIVE.flag("--rank_weight", type=bounded_float(0), default=0.0, metavar="W",
+        help="regress: weight of an added ranking loss over all pairs of a batch; label gaps are its margins")
+
+    optimizer: str = OPTIM.flag("--optimizer", type=optimizer_name, default="adam", metavar="NAME",
+        help="optimiser of PyTorch or of the package pytorch-optimizer, see --list_optimizers")
+    lookahead: bool = OPTIM.switch("--lookahead",
+        help="put Lookahead over the optimiser: every 5 steps go half-way back to the weights before them")
+    no_decay_norm: bool = OPTIM.flag("--no_decay_norm", default=False, action="store_true",
+        shown="", help="apply no weight decay to biases and to the scales of normalisation layers")
+    lr: float = OPTIM.flag("--lr", "--learning_rate", type=positive_float, default=1e-4,
+        help="highest learning rate of the schedule; not scaled with batch size or number of processes")
+    momentum: float = OPTIM.flag("--momentum", type=bounded_float(0, 1), default=0.9,
+        help="momentum of sgd and rmsprop, and first beta of PyTorch's Adam family")
+    weight_decay: float = OPTIM.flag("--wd", "--weight_decay", type=bounded_float(0), default=1e-4,
+        help="weight decay of the optimiser")
+    warmup: int = OPTIM.flag("--warmup", type=non_negative_int, default=5, metavar="EPOCHS",
+        help="number of first epochs at a low learning rate")
+    epochs: int = OPTIM.flag("--epochs", type=positive_int, default=85, may_change=True,
+        help="number of passes over the label rows, warm-up included")
+    schedule: str = OPTIM.flag("--schedule", choices=SCHEDULES, default="piecewise",
+        help="course of the learning rate over the epochs")
+    freeze_backbone: int = OPTIM.flag("--freeze_backbone", type=non_negative_int, default=0,
+        metavar="EPOCHS", help="number of first epochs in which the last layer alone learns")
+    accumulate: int = OPTIM.flag("--accumulate", type=positive_int, default=1, metavar="N",
+        help="number of steps whose gradients are added up to one update")
+    clip_grad: float | None = OPTIM.flag("--clip_grad", type=positive_float, metavar="NORM", shown="off",
+        help="largest norm of the gradient of an update; larger ones are scaled down")
+    ema: float | None = OPTIM.flag("--ema", type=share, metavar="DECAY", shown="off",
+        excludes={"swa": "both average the same weights; give one of them"},
+        help="validate and keep a moving average of the weights: 0.999 looks back about 1,000 steps")
+    swa: float | None = OPTIM.flag("--swa", type=share, nargs="?", const=0.75, metavar="FROM", shown="off",
+        help="validate and keep the mean of the weights of all epochs after this share of them (alone: 0.75)")
+
+    amp: str = SPEED.flag("--amp", choices=("no", "bf16", "fp16"), default="no",
+        help="mixed precision in training, fp16 with a gradient scaler; validation computes in float32")
+    compile: bool = SPEED.switch("--compile",
+        help="compile the network by torch.compile: pays on long runs; needs a C++ compiler on the CPU")
+    channels_last: bool = SPEED.on_off("--channels_last",
+        help="memory layout in which convolutions are fastest; adamp, nero, sgdp and swats train without it")
+
+    seed: int = RUN.flag("--seed", type=non_negative_int, default=0, may_change=False,
+        help="seed of the first weights, of the order of rows and of augmentation")
+    deterministic: bool = RUN.switch("--deterministic", may_change=False,
+        help="use only kernels that repeat bit for bit, also on a GPU; slower")
+    continue_from: str | None = RUN.flag("--continue", nargs="?", const="", metavar="FILE", only_with="train",
+        excludes={"resume": "that starts a run from weights, this continues a run; give one of them"},
+        help="with --train: continue an interrupted run (without FILE: CHECKPOINT_DIR/checkpoint_{arch}.pth)")
+    save_every: int = RUN.flag("--save_every", type=non_negative_int, default=0, metavar="STEPS",
+        help="steps between two checkpoints inside an epoch, a multiple of --accumulate; 0: none")
+    checkpoint_dir: Path = RUN.flag("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR",
+        help="folder for weights and converted files")
+    logdir: Path = RUN.flag("--logdir", type=Path, default=Path("logs"), metavar="DIR",
+        help="folder in which each run makes its own for logs, metrics and plots")
+    print_freq: int = RUN.flag("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS",
+        help="steps between two log lines, at which losses are read from the device and checked to be finite")
+    profile: int = RUN.flag("--profile", type=non_negative_int, default=0, metavar="STEPS",
+        help="number of steps to record with torch's profiler: LOGDIR/<run>/profile.txt and trace.json")
+    config: Path | None = RUN.flag("--config", type=Path, metavar="FILE",
+        help="YAML file of flags, such as epochs: 10; the command line wins")
+
+    gpus: int | None = NODES.flag("-g", "--gpus", type=non_negative_int, metavar="N", shown="all",
+        help="number of GPUs to use on this machine, one process per GPU; 0: the CPU")
+    nodes: int = NODES.flag("-n", "--nodes", type=positive_int, default=1, metavar="N",
+        help="number of machines that take part")
+    rank: int = NODES.flag("--rank", type=non_negative_int, default=0, metavar="K",
+        help="number of this machine, from 0")
+    init_method: str = NODES.flag("--init_method", default="tcp://127.0.0.1:23456", metavar="URL",
+        help="address of machine 0, where the processes meet")
+    procs_per_node: int = NODES.flag("--procs_per_node", type=positive_int, default=1, metavar="N",
+        help="number of processes on each machine when it computes on the CPU")
+    sync_bn: bool = NODES.switch("--sync_bn", may_change=False,
+        help="compute batch statistics over all GPUs; no effect on the CPU")
+    cuda: bool = NODES.on_off("--cuda", help="use GPUs where there are some")
+
+    calibration: Path | None = EXPORT.flag("--calibration", type=Path, metavar="DIR",
+        help="folder of a few hundred images that INT8 ranges are measured on, at least 10")
+    min_srcc: float = EXPORT.flag("--min_srcc", type=bounded_float(-1, 1.0001), default=0.98, metavar="SRCC",
+        help="least SRCC between scores of an INT8 file and of the float model; below it none is written")
+    license: str | None = EXPORT.flag("--license", "--licence", metavar="TEXT",
+        help="license of the weights, such as CC-BY-4.0, stored in the file")
+    provenance: str | None = EXPORT.flag("--provenance", metavar="TEXT",
+        help="where the weights are from, stored in the file")
+
+    output: Path | None = PREDICT.flag("--output", type=Path, metavar="FILE", only_with="predict",
+        shown="print",
+        help=f"file with a row per image: {', '.join(OUTPUTS)}; with --cluster a folder of Parquet files")
+    report: Path | None = PREDICT.flag("--report", type=Path, metavar="HTML", only_with="predict",
+        excludes=_LOCAL, help="page with best and worst images, a histogram and a table; opens from disk")
+    quality_map: Path | None = PREDICT.flag("--quality_map", type=Path, metavar="DIR", only_with="predict",
+        excludes=_LOCAL, help="folder for a PNG per image that shows where quality is lost")
+    engine: str = PREDICT.flag("--engine", choices=ENGINES, default="auto",
+        help="library that computes: auto takes OpenVINO on a CPU where it is installed, else the file's own")
+    skip_done: bool = PREDICT.switch("--skip_done", only_with="predict",
+        needs={"output": "whose rows say what is done"},
+        help="continue where --output ends: images in it are left out; name the same model again")
+    threads: int | None = PREDICT.flag("--threads", type=positive_int, metavar="N", shown="all cores",
+        excludes=_CORES, help="number of threads that compute and decode")
+    cluster: str | None = PREDICT.flag("--cluster", metavar="ray[://HOST:PORT]", only_with="predict",
+        help="score by Ray Data: ray on this machine, ray:auto on its running cluster")
+
     given: frozenset[str] = frozenset()
+# fmt: on
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `main.py`; importing nothing heavy, so that --help answers at once."""
-    parser = HelpfulParser(
+    return flags.build_parser(
+        Config,
         prog="main.py",
         description="Train, evaluate and convert models that tell how good an image looks.",
         epilog="Long options may be spelled with - or _.",
-        formatter_class=DefaultsFormatter,
-        allow_abbrev=False,
     )
-    for add in (
-        _action,
-        _data,
-        _model,
-        _objective,
-        _optimisation,
-        _speed,
-        _run,
-        _distributed,
-        _export,
-        _predict,
-    ):
-        add(parser)
-    return parser
 
 
 def parse_config(argv: list[str]) -> Config:
@@ -167,77 +246,15 @@ def parse_config(argv: list[str]) -> Config:
     Raises:
         ConfigError: an unknown flag, a wrong value, or flags that exclude each other.
     """
-    parser = build_parser()
-    tokens = with_config_file(normalise_argv(argv), parser)
-    values = vars(parser.parse_args(tokens))
-    only_given = build_parser()
-    for action in only_given._actions:  # noqa: SLF001  # argparse has no public way to hear what was given
-        action.default = argparse.SUPPRESS
-    given = frozenset(vars(only_given.parse_args(tokens)))
-    values["image_size"] = tuple(values["image_size"])
-    config = Config(
-        **{item.name: values[item.name] for item in fields(Config) if item.name != "given"}, given=given
-    )
-    _refuse_conflicts(config)
-    return config
-
-
-def _refuse_conflicts(config: Config) -> None:
-    if (
-        config.criterion == "emd"
-        and config.num_classes < 2
-        and (config.train or "num_classes" in config.given)
-    ):
-        raise ConfigError("--criterion emd needs --num_classes N of at least 2, the number of rating bins")
-    starts = config.train and config.continue_from is None
-    if starts and config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
-        raise ConfigError(
-            f"--margin {config.margin:g} can never be met with --rank_activation sigmoid, "
-            "whose scores differ by less than 1; give a margin below 1"
-        )
-    if config.criterion == "rank" and config.rows_together > 1:
-        raise ConfigError(
-            "--rows_together is for regress and emd: rank keeps rows that share images together by itself"
-        )
-    if starts and config.batch_size % config.rows_together and not config.auto_batch:
-        raise ConfigError(
-            f"-b {config.batch_size} must be a multiple of --rows_together {config.rows_together}: "
-            "a group that is cut can't be compared within its step"
-        )
-    if config.continue_from is not None and not config.train:
-        raise ConfigError("--continue goes on with a training run: main.py --train --continue [FILE]")
-    if config.train and config.continue_from is not None and config.resume:
-        raise ConfigError(
-            "--resume starts a run from weights, --continue goes on with a run: give one of them"
-        )
+    values = flags.parse_flags(argv, build_parser())
+    if "image_size" in values:
+        values["image_size"] = tuple(values["image_size"])
+    config = Config(**values, given=frozenset(values))
+    for message in (*flags.broken_rules(config), *_broken_values(config)):
+        raise ConfigError(message)
     if config.continue_from is None:
         refuse_half_updates(config)
-    if config.lookahead and config.optimizer in LOOKING_AHEAD:
-        raise ConfigError(f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out")
-    if "momentum" in config.given and config.optimizer not in TORCH:
-        raise ConfigError(f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out")
-    if config.ema is not None and config.swa is not None:
-        raise ConfigError("--ema and --swa are two averages of the same weights: give one of them")
-    if config.calibrate and config.resume is None:
-        raise ConfigError("--calibrate needs --resume FILE, the checkpoint to calibrate")
-    if config.jit and config.resume is None:
-        raise ConfigError("--jit needs --resume FILE, the checkpoint to convert")
-    _refuse_deploy_conflicts(config)
-    if config.behaviour is not None and not config.evaluate:
-        raise ConfigError("--behaviour belongs to -e")
-    if config.compare is not None and not config.evaluate:
-        raise ConfigError("--compare belongs to -e")
-    for name in ("folds", "find_lr", "auto_batch"):
-        if name in config.given and not config.train:
-            raise ConfigError(f"--{name} belongs to --train")
-    if config.folds is not None and config.folds < 3:
-        raise ConfigError(f"--folds {config.folds}: at least 3, one each to train, validate and test on")
-    if config.folds is not None and (config.continue_from is not None or config.find_lr is not None):
-        raise ConfigError("--folds goes on by itself and runs alone: leave --continue and --find_lr out")
-    if config.find_lr is not None and config.continue_from is not None:
-        raise ConfigError("--find_lr tries rates from the start of a run: leave --continue out")
-    if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
-        raise ConfigError("--evaluate needs --resume FILE, the checkpoint to evaluate")
+    return config
 
 
 def refuse_half_updates(config: Config) -> None:
@@ -249,168 +266,28 @@ def refuse_half_updates(config: Config) -> None:
         )
 
 
-def _refuse_deploy_conflicts(config: Config) -> None:
-    if config.export and config.resume is None:
-        raise ConfigError("--export needs --resume FILE, the checkpoint to convert")
-    if config.export and config.calibration is None and any("int8" in name for name in config.export):
-        raise ConfigError("INT8 needs --calibration DIR, a folder of a few hundred images")
+def _broken_values(config: Config) -> Iterator[str]:
+    """What is wrong with values that do not go together."""
+    starts = config.train and config.continue_from is None
+    few = config.num_classes < 2 and (config.train or "num_classes" in config.given)
+    if config.criterion == "emd" and few:
+        yield "--criterion emd needs --num_classes N of at least 2, the number of rating bins"
+    if starts and config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
+        yield f"--margin {config.margin:g} can never be met with --rank_activation sigmoid; give one below 1"
+    if config.continue_from is None and config.criterion == "rank" and config.group_size > 1:
+        yield "--group_size is for regress and emd: rank keeps rows that share images together by itself"
+    if starts and config.batch_size % config.group_size and not config.auto_batch:
+        yield (
+            f"-b {config.batch_size} must be a multiple of --group_size {config.group_size}: "
+            "a group that is cut can't be compared within its step"
+        )
+    if config.lookahead and config.optimizer in LOOKING_AHEAD:
+        yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
+    if "momentum" in config.given and config.optimizer not in TORCH:
+        yield f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out"
+    if any("int8" in name for name in config.export or ()) and config.calibration is None:
+        yield "INT8 needs --calibration DIR, a folder of a few hundred images"
     if config.output is not None and not config.cluster and config.output.suffix.lower() not in OUTPUTS:
-        raise ConfigError(f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}")
-    for name, advice in NOT_ON_CLUSTER.items():
-        if config.cluster and name in config.given:
-            raise ConfigError(f"--{name} does not go with --cluster: {advice}")
-    if config.skip_done and config.output is None:
-        raise ConfigError("--skip_done needs --output FILE, whose rows say what is done")
-    for name in ("output", "report", "quality_map", "skip_done", "cluster"):
-        if name in config.given and not config.predict:
-            raise ConfigError(f"--{name} belongs to --predict PATH...")
-
-
-# fmt: off
-def _action(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("action", "one of these; none prints information on the model")
-    add = group.add_mutually_exclusive_group().add_argument
-    add("--train", action="store_true", help="train on DATA/train, validate on DATA/val")
-    add("-e", "--evaluate", "--evaluation", action="store_true", help="evaluate --resume on DATA/test")
-    group.add_argument("--behaviour", nargs="?", const="", metavar="DIR",
-        help="with -e: try the model on clean images, distorted on the spot (alone: DATA/test/refimgs)")
-    group.add_argument("--compare", nargs=2, metavar=("A", "B"),
-        help="with -e: two models on DATA/test, and whether their difference could be luck")
-    group.add_argument("--folds", type=positive_int, metavar="K",
-        help="with --train: K runs over the scenes of all splits, each tested on its own part of them")
-    group.add_argument("--find_lr", type=positive_int, nargs="?", const=100, metavar="STEPS",
-        help="with --train: try learning rates for so many steps (alone: 100), plot, suggest; keeps nothing")
-    add("--jit", action="store_true", help="convert --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
-    add("--calibrate", action="store_true", help="percentiles of the scores of DATA/val into the weights of "
-        "--resume: CHECKPOINT_DIR/calibrated_{arch}.pth")
-    add("--export", type=format_name, nargs="+", metavar="FORMAT",
-        help="convert --resume, into CHECKPOINT_DIR: "
-        f"{', '.join(FORMATS)}")
-    add("--predict", nargs="+", metavar="PATH",
-        help="score images: files, folders, 'patterns*', lists of paths (.txt), - for standard input")
-    add("--list_models", nargs="?", const="*", metavar="PATTERN", help="names for --arch, such as 'timm/*'")
-    add("--list_optimizers", action="store_true", help="names for --optimizer")
-
-
-def _data(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("data").add_argument
-    add("--data", type=Path, default=Path("data"), metavar="DIR", help="holds {train,val,test}/label.txt")
-    add("--image_size", type=positive_int, nargs=2, default=(224, 224), metavar=("H", "W"), help="input")
-    add("--view", choices=("fit", "patches"), default="fit",
-        help="fit: crop to the aspect ratio and resize; patches: crops at native resolution")
-    add("--patches", type=positive_int, default=5, metavar="N", help="crops per image in evaluation")
-    add("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS", help="label rows per step")
-    add("--rows_together", type=positive_int, default=1, metavar="N",
-        help="regress, emd: N rows of label.txt that follow each other stay in one step: a scene's versions")
-    add("--auto_batch", action="store_true", help="with --train: the largest -b that fits in memory")
-    add("-j", "--workers", type=non_negative_int, default=8, metavar="N", help="decoding processes; 0: none")
-    add("--pairing", choices=("dedup", "siamese"), default="dedup",
-        help="dedup: each image of a step once; siamese: both images of every row, slow, to compare with")
-    add("--no_augment", dest="augment", action="store_false", help="no flips, no random crops")
-    add("--bad_images", choices=("error", "skip"), default="error", help="what an unreadable image does")
-    add("--cache", choices=("no", "ram", "disk"), default="ram",
-        help="keep decoded images of training and validation between epochs, in memory or in a TMPDIR file")
-    add("--cache_size", type=byte_count, metavar="BYTES",
-        help="of --cache, such as 500M (default: 8G; of ram at most a quarter of what is free)")
-    add("--full_decode", action="store_true", help="--view fit: never decode large JPEGs at a reduced scale")
-    add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
-        help="images of more pixels are errors, not decoded; such as 500M")
-
-
-def _model(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("model").add_argument
-    add("-a", "--arch", default="efficientnet_b0", help="backbone, see --list_models")
-    add("--num_classes", type=positive_int, default=1, metavar="N", help="1: a score; more: ratings 1..N")
-    add("--pretrained", action="store_true", help="start from ImageNet weights: pretrained/{arch}.pth, "
-        "an installed weights package, or the library's download")
-    add("--advprop", action="store_true", help="AdvProp weights and normalisation (efficientnet_b0..b8)")
-    add("--resume", type=Path, metavar="FILE", help="start from, evaluate, convert or predict with "
-        "these weights; --predict takes converted files too")
-
-
-def _objective(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("objective").add_argument
-    add("--criterion", type=criterion_name, default="rank", metavar="{rank,emd,regress}",
-        help="rank: pairs better,worse; emd: distributions of ratings; regress: mean opinion scores; "
-        "ranking_loss, emd_loss and regress_loss are the same")
-    add("--margin", type=positive_float, default=1.0, help="score gap at which a pair costs nothing")
-    add("--use_margin", action="store_true", help="accepted for older scripts: a margin is always used")
-    add("--rank_activation", choices=("none", "sigmoid"), default="none", help="of scores before the hinge")
-    add("--rank_weight", type=bounded_float(0), default=0.0, metavar="W",
-        help="with regress: add W times the ranking loss over all pairs of a batch, margin = gap of labels")
-
-
-def _optimisation(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("optimisation").add_argument
-    add("--optimizer", type=optimizer_name, default="adam", metavar="NAME", help="see --list_optimizers")
-    add("--lookahead", action="store_true", help="every 5 steps go half-way back to the weights before them")
-    add("--no_decay_norm", action="store_true", help="no weight decay of biases and of the scales of norms")
-    add("--lr", "--learning_rate", type=positive_float, default=1e-4, help="peak learning rate")
-    add("--momentum", type=bounded_float(0, 1), default=0.9, help="of sgd, rmsprop; beta1 of torch's adams")
-    add("--wd", "--weight_decay", dest="weight_decay", type=bounded_float(0), default=1e-4, help="decay")
-    add("--warmup", type=non_negative_int, default=5, metavar="EPOCHS", help="at a low rate before the peak")
-    add("--epochs", type=positive_int, default=85, help="passes over the rows")
-    add("--schedule", choices=SCHEDULES, default="piecewise", help="of the learning rate")
-    add("--freeze_backbone", type=non_negative_int, default=0, metavar="EPOCHS", help="train the head first")
-    add("--accumulate", type=positive_int, default=1, metavar="N", help="steps of gradients to one update")
-    add("--clip_grad", type=positive_float, metavar="NORM", help="largest norm of a gradient")
-    add("--ema", type=share, metavar="DECAY", help="validate and keep a moving average of the weights: 0.999")
-    add("--swa", type=share, nargs="?", const=0.75, metavar="FROM",
-        help="validate and keep the mean of the epochs after this share of them (alone: 0.75)")
-
-
-def _speed(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("precision, speed").add_argument
-    add("--amp", choices=("no", "bf16", "fp16"), default="no", help="mixed precision in training")
-    add("--compile", action="store_true", help="torch.compile: pays on long runs on GPUs")
-    add("--channels_last", action=argparse.BooleanOptionalAction, default=True,
-        help="memory layout in which convolutions are fastest; adamp, nero, sgdp and swats train without it")
-
-
-def _run(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("run").add_argument
-    add("--seed", type=non_negative_int, default=0, help="of weights, order and augmentation")
-    add("--deterministic", action="store_true", help="kernels that repeat bit for bit, also on a GPU")
-    add("--continue", dest="continue_from", nargs="?", const="", metavar="FILE",
-        help="go on with an interrupted run (without FILE: CHECKPOINT_DIR/checkpoint_{arch}.pth)")
-    add("--save_every", type=non_negative_int, default=0, metavar="STEPS",
-        help="save inside an epoch, too; 0: at its end")
-    add("--checkpoint_dir", type=Path, default=Path("checkpoints"), metavar="DIR", help="for weights")
-    add("--logdir", type=Path, default=Path("logs"), metavar="DIR", help="for logs, metrics and plots")
-    add("-p", "--print_freq", type=positive_int, default=50, metavar="STEPS",
-        help="between two log lines, at which losses are read from the device")
-    add("--profile", type=non_negative_int, default=0, metavar="STEPS",
-        help="record so many steps with torch's profiler: LOGDIR/<run>/profile.txt and trace.json; 0: none")
-    add("--config", type=Path, metavar="FILE", help="YAML of flags; the command line wins")
-
-
-def _distributed(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("distributed").add_argument
-    add("-g", "--gpus", type=non_negative_int, metavar="N", help="GPUs on this node, 0: CPU (default: all)")
-    add("-n", "--nodes", type=positive_int, default=1, metavar="N", help="machines")
-    add("--rank", type=non_negative_int, default=0, metavar="K", help="which machine this is, from 0")
-    add("--init_method", default="tcp://127.0.0.1:23456", metavar="URL", help="where the processes meet")
-    add("--procs_per_node", type=positive_int, default=1, metavar="N", help="processes on a node of CPUs")
-    add("--sync_bn", action="store_true", help="batch statistics over all GPUs")
-    add("--cuda", action=argparse.BooleanOptionalAction, default=True, help="use GPUs where there are some")
-
-
-def _export(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("export").add_argument
-    add("--calibration", type=Path, metavar="DIR", help="images for INT8, a few hundred")
-    add("--min_srcc", type=bounded_float(-1, 1.0001), default=0.98, metavar="SRCC",
-        help="INT8 that ranks images less like the float model is not written")
-    add("--licence", metavar="TEXT", help="of the weights, stored in the file, such as CC-BY-4.0")
-    add("--provenance", metavar="TEXT", help="where the weights are from, stored in the file")
-
-
-def _predict(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("predict").add_argument
-    add("--output", type=Path, metavar="FILE", help=f"a row an image: {', '.join(OUTPUTS)} (default: print)")
-    add("--report", type=Path, metavar="HTML", help="a page of best, worst, histogram and table")
-    add("--quality_map", type=Path, metavar="DIR", help="a PNG an image: where quality is lost")
-    add("--engine", choices=ENGINES, default="auto", help="auto: the fastest that is installed")
-    add("--skip_done", action="store_true", help="go on where --output ends: images in it are left out")
-    add("--threads", type=positive_int, metavar="N", help="that compute and decode (default: all cores)")
-    add("--cluster", metavar="ray[://HOST:PORT]", help="score by Ray Data: here, or on a cluster; "
-        "--output is then a folder of Parquet files")
+        yield f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}"
+    if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
+        yield "--evaluate needs --resume FILE, the checkpoint to evaluate"

@@ -18,13 +18,18 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    config = parse_config(argv)
-    # Imported late, because each application brings its libraries and --help must answer at once.
-    application = importlib.import_module(f"applications.{_application(config)}")
-    return application.run(config)
+    return run_action(parse_config(argv))
 
 
-def _application(config: Config) -> str:
+def run_action(config: Config) -> int:
+    """Run the recipe of the action that `config` names, and return its exit status."""
+    name = _recipe(config)
+    # Imported late, because each recipe brings its libraries and --help must answer at once.
+    recipe = importlib.import_module(f"applications.{name}")
+    return recipe.run(config, run_action) if name == "folds" else recipe.run(config)
+
+
+def _recipe(config: Config) -> str:
     actions = {
         "folds": config.folds is not None,
         "find_lr": config.find_lr is not None,

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from applications.continuing import flags_of
-from applications.scorer_setup import open_scorer
+from applications.setup.continuing import flags_of
+from applications.setup.scorer import open_scorer
 from config import Config
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of
@@ -33,15 +33,15 @@ from utils.processes import map_in_processes
 from utils.run_log import RunLog, new_run_folder
 
 GOAL = 0.95
-PLACES = ("test/refimgs", "val/refimgs", "train/refimgs")
+CLEAN_IMAGES = ("test/refimgs", "val/refimgs", "train/refimgs")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One clean image and one type of distortion, or "worse" or "alike" for the named versions."""
+    """Clean image and one change to it: a distortion type, or "worse" or "alike" for the named versions."""
 
     path: Path
-    kind: str
+    change: str
     view: View
     seed: int
 
@@ -64,16 +64,16 @@ def run(config: Config) -> int:
 
 def judge(scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0) -> Behaviour:
     """Distort each image in all ways, in `workers` processes, and score what comes of it."""
-    kinds = list_distortions()
-    trials = [Trial(path, kind, scorer.view, seed) for path in images for kind in ("worse", "alike", *kinds)]
+    types = list_distortions()
+    trials = [Trial(path, one, scorer.view, seed) for path in images for one in ("worse", "alike", *types)]
     made = zip(trials, map_in_processes(versions, trials, workers), strict=True)
     behaviour = Behaviour()
     with progress_bar(total=len(trials), desc="behaviour", unit="trial") as bar:
         for trial, names, scores in scored(made, scorer):
-            if trial.kind in kinds:
-                behaviour.ladders.setdefault(trial.kind, []).append(scores)
+            if trial.change in types:
+                behaviour.ladders.setdefault(trial.change, []).append(scores)
             else:
-                table = behaviour.worse if trial.kind == "worse" else behaviour.alike
+                table = behaviour.worse if trial.change == "worse" else behaviour.alike
                 for name, score in zip(names, scores[1:], strict=True):
                     table.setdefault(name, []).append((float(scores[0]), float(score)))
             bar.update()
@@ -103,10 +103,10 @@ def scored(
 def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
     """The names of the versions, and the crops (1 + V, P, 3, H, W) of the clean image and of each."""
     image = read_rgb(trial.path)
-    if trial.kind == "worse":
+    if trial.change == "worse":
         rng = np.random.default_rng(seed_of(trial.path.stem, "noise", 1, trial.seed))
         named = list(worse(image, rng))
-    elif trial.kind == "alike":
+    elif trial.change == "alike":
         named = list(alike(image))
     else:
         make = partial(_level, np.asarray(image), trial)
@@ -116,16 +116,16 @@ def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
 
 
 def _level(pixels: np.ndarray, trial: Trial, level: int) -> Image.Image:
-    seed = seed_of(trial.path.stem, trial.kind, level, trial.seed)
-    return Image.fromarray(distort(pixels, trial.kind, level, seed))
+    seed = seed_of(trial.path.stem, trial.change, level, trial.seed)
+    return Image.fromarray(distort(pixels, trial.change, level, seed))
 
 
 def report(behaviour: Behaviour) -> list[str]:
     """The three tables as lines; what passes in fewer than 95 of 100 trials is marked."""
     falling = behaviour.falling_means()
     lines = [f"{'type: the milder of two levels scores higher':<46}{'share':>7}   mean falls at every level"]
-    for kind, share in behaviour.ordered_pairs().items():
-        lines.append(f"{_row(kind, share)}   {'yes' if falling[kind] else 'no'}")
+    for name, share in behaviour.ordered_pairs().items():
+        lines.append(f"{_row(name, share)}   {'yes' if falling[name] else 'no'}")
     lines += ["", "clear damage scores below the clean image"]
     lines += [_row(name, share) for name, share in behaviour.below_clean().items()]
     lines += ["", f"within {TOLERANCE:.0%} of the spread of the scores ({behaviour.spread():.3f})"]
@@ -157,14 +157,16 @@ def _row(name: str, share: float) -> str:
 
 def _images(config: Config) -> list[Path]:
     given = Path(config.behaviour) if config.behaviour else None
-    folder = given or next((config.data / place for place in PLACES if (config.data / place).is_dir()), None)
+    folder = given or next(
+        (config.data / name for name in CLEAN_IMAGES if (config.data / name).is_dir()), None
+    )
     if folder is None:
         raise DataError(
             f"{config.data}: no refimgs with clean images in it; name a folder of them: --behaviour DIR"
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --behaviour takes a folder of clean, sharp images")
-    if not given and folder != config.data / PLACES[0]:
+    if not given and folder != config.data / CLEAN_IMAGES[0]:
         logging.warning("%s: judged on images that this data trains or validates with", folder)
     images = [path for path in find_images(folder) if _is_large(path, config.bad_images == "skip")]
     if not images:

@@ -9,10 +9,10 @@ import logging
 import numpy as np
 import torch
 
-from applications.evaluation import with_percentiles
-from applications.model_setup import trained_model
-from applications.splits import split_labels
-from applications.test import label_logits
+from applications.evaluation.logits import label_logits
+from applications.evaluation.predictions import with_percentiles
+from applications.setup.data import split_labels
+from applications.setup.model import trained_model
 from config import Config
 from criterions.score import score
 from rankiqa.files import require_writable

@@ -1,27 +1,26 @@
 """`-e --compare A B`: two models on the same labels, and whether the difference could be luck."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from applications.continuing import flags_of
-from applications.evaluation import Predictions, evaluate_logits
-from applications.intervals import measures_of, metrics_of_sums, scene_sums, with_fit
-from applications.manifest import origins_of, scenes_of_rows
-from applications.model_setup import trained_model
-from applications.splits import evaluation_labels
-from applications.tables import comparison_table
-from applications.test import label_logits, objective, warn_of_learned_images
+from applications.evaluation.intervals import difference_intervals, scene_sums, with_fit
+from applications.evaluation.logits import label_logits
+from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.tables import comparison_table
+from applications.setup.continuing import flags_of
+from applications.setup.data import evaluation_labels, warn_of_learned_images
+from applications.setup.model import trained_model
+from applications.setup.objective import trained_criterion
+from applications.setup.origins import origins_of, scenes_of_rows
 from config import Config
-from criterions.factory import create_criterion
 from dataloader.labels import Labels
-from metrics.bootstrap import Interval, bootstrap_intervals
+from metrics.bootstrap import Interval
 from metrics.correlation import plcc, srcc
 from metrics.emd import mean_rating
-from metrics.significance import Verdict, compare_correlations, compare_scenes
+from metrics.significance import Verdict, compare_scenes, meng_rosenthal_rubin_test
 from utils.distributed import Process, choose_device
 from utils.errors import ConfigError
 from utils.run_log import RunLog, new_run_folder
@@ -49,7 +48,7 @@ def run(config: Config) -> int:
                 "--criterion judges both by the same labels"
             )
         warn_of_learned_images(labels, flags)
-        criterion = create_criterion(spec.criterion, **objective(own, flags))
+        criterion = trained_criterion(own, spec, flags)
         logits = label_logits(own, process, network, spec, labels)
         results.append(evaluate_logits(labels, logits, criterion))
     assert labels is not None
@@ -78,39 +77,23 @@ def differ(
     """Paired bootstrap intervals of the differences A - B, and tests, over the rows that both could read."""
     rows = np.intersect1d(first.rows, second.rows)
     scenes = scenes_of_rows(labels, rows, origins_of(labels))
-    images, opinions = labels.images[rows], labels.opinions[rows]
-    if labels.task == "rank":
-        assert scenes is not None
-        sums = [scene_sums(result.scores, images, scenes) for result in (first, second)]
-        intervals = bootstrap_intervals(
-            lambda *both: _minus(metrics_of_sums(*both[:3]), metrics_of_sums(*both[3:])), *sums[0], *sums[1]
-        )
-        return intervals, {"pair_accuracy": compare_scenes(sums[0][0], sums[1][0])}
+    intervals = difference_intervals(labels, first, second, rows, scenes)
+    if scenes is not None and labels.task == "rank":
+        right = [scene_sums(one.scores, labels.images[rows], scenes)[0] for one in (first, second)]
+        return intervals, {"pair_accuracy": compare_scenes(*right)}
+    return intervals, _tests(labels, rows, first, second)
+
+
+def _tests(labels: Labels, rows: np.ndarray, first: Predictions, second: Predictions) -> dict[str, Verdict]:
+    """Whether the correlations of two models with the same opinions differ."""
+    images, opinions = labels.images[rows, 0], labels.opinions[rows]
     if labels.task == "emd":
-        said = [result.probs[images[:, 0]] for result in (first, second)]
-        scores, means = [mean_rating(one) for one in said], mean_rating(opinions)
+        scores, opinions = [mean_rating(one.probs[images]) for one in (first, second)], mean_rating(opinions)
     else:
-        said = scores = [result.scores[images[:, 0]] for result in (first, second)]
-        means = opinions
-    intervals = {}
-    for measure, resamples in measures_of(labels.task, len(images)).items():
-        intervals |= bootstrap_intervals(
-            lambda a, b, wanted, of=measure: _minus(of(a, wanted), of(b, wanted)),
-            *(*said, opinions),
-            groups=scenes,
-            resamples=resamples,
-        )
-    return intervals, _tests(scores, means)
-
-
-def _tests(scores: Sequence[np.ndarray], opinions: np.ndarray) -> dict[str, Verdict]:
+        scores = [one.scores[images] for one in (first, second)]
     return {
-        name: compare_correlations(
+        name: meng_rosenthal_rubin_test(
             measure(scores[0], opinions), measure(scores[1], opinions), measure(*scores), len(opinions)
         )
         for name, measure in (("srcc", srcc), ("plcc", plcc))
     }
-
-
-def _minus(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
-    return {name: value - second[name] for name, value in first.items() if name in second}

@@ -1,8 +1,7 @@
 """`--jit`: --resume as a TorchScript file that needs nothing but torch."""
 
-from applications.check_images import real_crops
-from applications.export import described
-from applications.model_setup import trained_model
+from applications.setup.model import described, trained_model
+from applications.setup.real_images import real_crops
 from config import Config
 from deploy.export import export
 from deploy.formats import FORMATS

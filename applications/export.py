@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch import nn
 
-from applications.check_images import CalibrationImages, real_crops
-from applications.model_setup import trained_model
+from applications.setup.model import described, trained_model
+from applications.setup.real_images import CalibrationImages, real_crops
 from config import Config
 from deploy.formats import FORMATS, parts_of
 from rankiqa.files import require_writable
@@ -21,24 +21,17 @@ def run(config: Config) -> int:
     network, spec, _ = trained_model(config)
     spec = described(config, spec)
     formats = list(dict.fromkeys(config.export or []))
-    faults: list[RankIQAError] = []
+    errors: list[RankIQAError] = []
     for name in formats:
         path = config.checkpoint_dir / FORMATS[name].file.format(arch=file_arch(spec.arch))
         try:
             _write(config, network, spec, name, path)
         except RankIQAError as error:
-            faults.append(error)
+            errors.append(error)
             logging.error("%s", error)
-    if faults and len(faults) == len(formats):
+    if errors and len(errors) == len(formats):
         return 2
-    return 1 if faults else 0
-
-
-def described(config: Config, spec: ModelSpec) -> ModelSpec:
-    """`spec` with the --licence and --provenance that were given; the others stay as the file has them."""
-    flags = {"license": "licence", "provenance": "provenance"}
-    given = {name: getattr(config, flag) for name, flag in flags.items() if flag in config.given}
-    return spec.with_(**given)
+    return 1 if errors else 0
 
 
 def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path: Path) -> None:

@@ -11,17 +11,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from applications.auto_batch import with_auto_batch
-from applications.continuing import flags_of
-from applications.job import Job, make_job
-from applications.loop import train_step
-from applications.model_setup import new_model, place_to_train
-from applications.plots import rate_plot, save
-from applications.splits import split_labels, usable_workers
-from applications.train import freeze
+from applications.evaluation.plots import rate_plot, save
+from applications.setup.auto_batch import with_auto_batch
+from applications.setup.continuing import flags_of
+from applications.setup.data import split_labels, usable_workers
+from applications.setup.model import new_model, place_to_train
+from applications.training.components import Components, build_training, freeze
+from applications.training.loop import train_step
 from config import Config
 from dataloader.datasets import TrainBatch
 from rankiqa.files import require_writable, write_text
+from rankiqa.machine import keep_freed_memory
 from rankiqa.terminal.progress import progress_bar
 from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process, choose_device
@@ -44,6 +44,8 @@ def run(config: Config) -> int:
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
     seed_everything(config.seed, config.deterministic)
     labels = split_labels(config, "train")
+    if process.device == "cpu":
+        keep_freed_memory()
     network, spec = new_model(config, labels.targets)
     place_to_train(network, process.device, config)
     folder = new_run_folder(config.logdir, "find_lr", spec.arch, config.criterion)
@@ -54,38 +56,38 @@ def run(config: Config) -> int:
     ):
         log.config(flags_of(config))
         config = replace(config, workers=usable_workers(config, process), accumulate=1)
-        job = make_job(config, process, network, spec, labels, log, stop)
+        components = build_training(config, process, network, spec, labels, log, stop)
         freeze(network, config.freeze_backbone > 0)
-        rates, losses = _sweep(job, config.find_lr or 0)
+        rates, losses = _sweep(components, config.find_lr or 0)
         if stop.requested:
             return 130
         _report(log, rates, losses)
     return 0
 
 
-def _sweep(job: Job, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def _sweep(components: Components, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """(T,) rates and losses; fewer than `steps` where the loss blows up before."""
     rates = np.geomspace(LOWEST, HIGHEST, max(steps, 2))
     losses: list[float] = []
-    batches = _endless(job)
+    batches = _endless(components)
     with progress_bar(total=steps, desc="rates", unit="step") as bar:
         for rate, (number, batch) in zip(rates, batches, strict=False):
-            for group in job.optimizer.param_groups:
+            for group in components.optimizer.param_groups:
                 group["lr"] = float(rate)
-            loss = float(train_step(job, batch, number, last=True))
+            loss = float(train_step(components, batch, number, last=True))
             losses.append(loss)
             bar.update()
-            if job.stopped() or not math.isfinite(loss) or _blown_up(np.array(losses)):
+            if components.stopped() or not math.isfinite(loss) or _blown_up(np.array(losses)):
                 break
     return rates[: len(losses)], np.array(losses)
 
 
-def _endless(job: Job) -> Iterator[tuple[int, TrainBatch]]:
+def _endless(components: Components) -> Iterator[tuple[int, TrainBatch]]:
     """Each batch of one epoch after another, and its step in that epoch, from 0."""
     epoch = 0
     while True:
-        job.batches.set_position(epoch)
-        yield from enumerate(job.loader)
+        components.batches.set_position(epoch)
+        yield from enumerate(components.loader)
         epoch += 1
 
 
@@ -126,8 +128,8 @@ def _report(log: RunLog, rates: np.ndarray, losses: np.ndarray) -> None:
     write_text(log.folder / "find_lr.csv", "lr,loss,smoothed_loss\n" + "".join(lines))
     save(rate_plot(rates, losses, smooth, best), log.folder / "find_lr.png")
     logging.info("%8s %10s %10s", "lr", "loss", "smoothed")
-    for place_ in np.unique(np.linspace(0, len(rates) - 1, 15).astype(int)):
-        logging.info("%8.1e %10.4f %10.4f", rates[place_], losses[place_], smooth[place_])
+    for step in np.unique(np.linspace(0, len(rates) - 1, 15).astype(int)):
+        logging.info("%8.1e %10.4f %10.4f", rates[step], losses[step], smooth[step])
     log.metrics({"suggestion": best, "lr": rates.tolist(), "loss": losses.tolist()})
     if best is None:
         raise TrainingError(

@@ -1,23 +1,23 @@
 """`--train --folds K`: K trainings and tests over the scenes of all splits, then mean and deviation.
 
 Each fold is a run of its own in CHECKPOINT_DIR/fold_k, k = 1..K: it tests on part k of the scenes, validates
-on the next part and trains on the others. The same command again skips folds that are done and goes on with
+on the next part and trains on the others. The same command again skips folds that are done and continues
 one that was interrupted.
 """
 
 import json
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from applications import test, train
-from applications.continuing import FREE, flags_of
-from applications.fold_data import PARTS, cut, gather_rows, write_fold
-from applications.tables import fold_table
+from applications.evaluation.tables import fold_table
+from applications.setup.continuing import FREE, flags_of
+from applications.setup.fold_data import PARTS, cut, gather_rows, write_fold
 from config import Config
 from models import canonical_arch
 from rankiqa.files import require_writable, write_text
@@ -28,8 +28,13 @@ from utils.run_log import RunLog, new_run_folder
 PLAN, RESULT = "folds.json", "result.json"
 
 
-def run(config: Config) -> int:
-    """Train and test each fold that is not done; writes metrics.json; 0, or 130 after an interrupt."""
+def run(config: Config, run_action: Callable[[Config], int]) -> int:
+    """Train and test each fold that is not done; writes metrics.json; 0, or 130 after an interrupt.
+
+    Args:
+        config: of the command line.
+        run_action: does what another Config asks for, here --train and -e.
+    """
     if config.nodes > 1 or int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise ConfigError("--folds runs on one machine, without torchrun; it uses all of its GPUs")
     require_writable(config.checkpoint_dir, "--checkpoint_dir")
@@ -47,7 +52,7 @@ def run(config: Config) -> int:
         if not (folder / RESULT).is_file():
             logging.info("fold %d of %d: %s", number + 1, count, folder)
             write_fold(folder / "data", rows, part, number, count)
-            status = _train_and_test(config, folder)
+            status = _train_and_test(config, folder, run_action)
             if status:
                 return status
         else:
@@ -80,7 +85,7 @@ def _check_plan(config: Config, parts: list[list[str]]) -> None:
     )
 
 
-def _train_and_test(config: Config, folder: Path) -> int:
+def _train_and_test(config: Config, folder: Path, run_action: Callable[[Config], int]) -> int:
     arch = file_arch(canonical_arch(config.arch))
     latest, best = folder / f"checkpoint_{arch}.pth", folder / f"model_best_{arch}.pth"
     own = replace(
@@ -92,11 +97,11 @@ def _train_and_test(config: Config, folder: Path) -> int:
         continue_from=str(latest) if latest.is_file() else None,
         given=config.given | {"data", "checkpoint_dir", "logdir"},
     )
-    status = train.run(own)
+    status = run_action(own)
     if status:
         return status
     # the file says what the model is, but for the flags that override it
-    status = test.run(replace(own, train=False, evaluate=True, continue_from=None, resume=best))
+    status = run_action(replace(own, train=False, evaluate=True, continue_from=None, resume=best))
     tested = max((folder / "logs").glob("test_*/metrics.json"), key=lambda path: path.stat().st_mtime)
     write_text(folder / RESULT, tested.read_text(encoding="utf-8"))
     return status

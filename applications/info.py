@@ -8,10 +8,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from applications.model_setup import new_model, trained_model
+from applications.setup.model import new_model, trained_model
 from config import Config
 from models import head_of
 from models.normalise import place
+from rankiqa.machine import keep_freed_memory
 from rankiqa.spec import ModelSpec
 from utils.distributed import choose_device
 from utils.faults import explain_torch_faults
@@ -23,6 +24,8 @@ def run(config: Config) -> int:
     """Print architecture, parameters, multiply-adds, shapes, size of the weights file and latency."""
     network, spec = trained_model(config)[:2] if config.resume else new_model(config)
     device = choose_device(config.cuda, config.gpus)[0]
+    if device == "cpu":
+        keep_freed_memory()  # as evaluation does
     network = place(network.eval(), device, config.channels_last)
     image = torch.rand(1, 3, *spec.image_size, device=device)
     with torch.inference_mode(), explain_torch_faults(1, spec.image_size):
@@ -39,7 +42,7 @@ def run(config: Config) -> int:
         "input": f"{tuple(image.shape)} float32 RGB, mean {spec.mean}, std {spec.std}",
         "output": f"{tuple(logits.shape)} logits; {_meaning(spec)}",
         "weights file": f"{_file_size(network) / 2**20:.1f} MiB",
-        "latency": f"{milliseconds:.1f} ms for one image on {_place(device)} (median of {RUNS})",
+        "latency": f"{milliseconds:.1f} ms for one image on {_device_name(device)} (median of {RUNS})",
     }
     for key, value in lines.items():
         print(f"{key:<14} {value}")
@@ -69,5 +72,5 @@ def _file_size(network: nn.Module) -> int:
     return buffer.tell()
 
 
-def _place(device: str) -> str:
+def _device_name(device: str) -> str:
     return torch.cuda.get_device_name() if device == "cuda" else f"the CPU, {torch.get_num_threads()} threads"

@@ -1,6 +1,6 @@
 """`--predict`: scores of images, as lines, as a file and as a page."""
 
-from applications.scorer_setup import model_file, open_scorer
+from applications.setup.scorer import model_file, open_scorer
 from config import Config
 from rankiqa.batch.run import Request, score_request
 

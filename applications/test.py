@@ -5,29 +5,22 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from torch import nn
-
-from applications.advice import on_shared_images
-from applications.continuing import flags_of
-from applications.evaluation import Predictions, evaluate_logits
-from applications.intervals import with_intervals
-from applications.manifest import by_group, by_type_and_level, origins_of
-from applications.model_setup import trained_model
-from applications.plots import bars, calibration_plot, save, scatter
-from applications.scoring import predict_logits
-from applications.splits import evaluation_labels, pin_memory, training_labels, usable_workers
-from applications.tables import figure_table, group_table, named_group_table
-from applications.validation import scatter_axes
+from applications.evaluation.groups import by_group, by_type_and_level
+from applications.evaluation.intervals import metric_intervals, with_fit
+from applications.evaluation.logits import label_logits
+from applications.evaluation.plots import bars, calibration_plot, save, scatter
+from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.tables import group_table, metric_table, named_group_table
+from applications.setup.continuing import flags_of
+from applications.setup.data import evaluation_labels, warn_of_learned_images
+from applications.setup.model import trained_model
+from applications.setup.objective import trained_criterion
+from applications.setup.origins import origins_of, scenes_of_rows
 from config import Config
-from criterions.factory import OBJECTIVE, create_criterion
 from dataloader.labels import Labels
-from dataloader.loaders import eval_loader
 from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
-from models.normalise import Normalise, place
 from rankiqa.files import atomic_write
-from rankiqa.spec import ModelSpec
 from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
 from utils.faults import explain_torch_faults
@@ -55,14 +48,15 @@ def evaluate(process: Process, config: Config) -> int:
             warn_of_learned_images(labels, flags)
         logits = label_logits(config, process, network, spec, labels)
         if process.is_main:
-            criterion = create_criterion(spec.criterion, **objective(config, flags))
+            criterion = trained_criterion(config, spec, flags)
             _report(config, log, labels, evaluate_logits(labels, logits, criterion))
     return 0
 
 
 def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) -> None:
     origins = origins_of(labels)
-    metrics, intervals = with_intervals(labels, result, origins)
+    metrics = with_fit(labels, result)
+    intervals = metric_intervals(labels, result, scenes_of_rows(labels, result.rows, origins))
     groups = by_type_and_level(labels, result, origins)
     named = by_group(labels, result, origins)
     content = {
@@ -81,7 +75,7 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
     drawn = _draw(log, labels, result, named)
     counts = f"{len(result.rows)} rows, {len(labels.paths)} images"
     logging.info("%s on %s: %s", config.resume, labels.source, counts)
-    logging.info("%s", figure_table(metrics, intervals))
+    logging.info("%s", metric_table(metrics, intervals))
     if groups:
         logging.info("%s", group_table(groups))
     for title, metrics_of in named.items():
@@ -94,7 +88,7 @@ def _draw(
     log: RunLog, labels: Labels, result: Predictions, named: dict[str, dict[str, dict[str, float]]]
 ) -> list[str]:
     """Save the plots; their file names."""
-    plots = {"scatter.png": scatter(labels.task, *scatter_axes(labels, result))}
+    plots = {"scatter.png": scatter(labels, result)}
     if len(named.get("type", ())) > 1:
         plots["types.png"] = bars(named["type"])
     if labels.task == "emd":
@@ -105,42 +99,8 @@ def _draw(
     return list(plots)
 
 
-def warn_of_learned_images(labels: Labels, flags: dict[str, Any]) -> None:
-    """Tell of images that the model with these flags was trained on."""
-    learned = training_labels(flags)
-    for warning in () if learned is None else on_shared_images(learned, labels):
-        logging.warning("%s", warning)
-
-
-def objective(config: Config, flags: dict[str, Any]) -> dict[str, Any]:
-    """What `create_criterion` takes besides the task: as given, else as the model was trained."""
-    return {
-        name: getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
-        for name in OBJECTIVE
-    }
-
-
-def label_logits(
-    config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
-) -> np.ndarray:
-    """(M, N) logits of the images of `labels`, by all processes together."""
-    loader = eval_loader(
-        labels.paths,
-        spec.make_view(config.full_decode, config.max_pixels),
-        batch_size=min(config.batch_size, 32),
-        workers=usable_workers(config, process),
-        pin_memory=pin_memory(process),
-        world=process.world,
-        rank=process.rank,
-    )
-    place(network, process.device, config.channels_last)
-    normalise = Normalise(spec.mean, spec.std).to(process.device)
-    skip_bad = config.bad_images == "skip"
-    return predict_logits(network, normalise, loader, len(labels.paths), process, skip_bad=skip_bad)
-
-
 def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]:
-    """The header, then a line a row of the label file, with enough digits to give back the same float."""
+    """The header, then a line per row of the label file, with enough digits to give back the same float."""
     if labels.task == "rank":
         yield ["better", "worse", "score_better", "score_worse", "right"]
     else:
@@ -160,6 +120,6 @@ def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]
 
 def _nested(groups: dict[tuple[str, int], PairAccuracy]) -> dict[str, dict[str, Any]]:
     nested: dict[str, dict[str, Any]] = {}
-    for (kind, level), counts in groups.items():
-        nested.setdefault(kind, {})[str(level)] = {**counts._asdict(), "accuracy": counts.accuracy}
+    for (name, level), counts in groups.items():
+        nested.setdefault(name, {})[str(level)] = {**counts._asdict(), "accuracy": counts.accuracy}
     return nested

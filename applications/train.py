@@ -1,41 +1,38 @@
 """`--train`: learn on DATA/train, validate on DATA/val after every epoch, keep the latest and best weights.
 
 The recipe: labels -> network with weights -> loss, optimiser, batches -> epochs of train, validate, save.
-An interrupt (SIGINT, SIGTERM) saves the run in the middle of an epoch; `--continue` goes on from there, bit
+An interrupt (SIGINT, SIGTERM) saves the run in the middle of an epoch; `--continue` continues from there, bit
 for bit.
 """
 
 import logging
 import os
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from applications.advice import on_averages, on_epoch, on_labels, on_shared_images
-from applications.auto_batch import with_auto_batch
-from applications.continuing import continued, flags_of, refuse_changed_rows, rows_digest
-from applications.job import Job, make_job, swa_start
-from applications.loop import train_epoch
-from applications.model_setup import model_of_state, new_model, place_to_train
-from applications.splits import split_labels, usable_workers
-from applications.train_state import CheckpointWriter, TrainState, restore_job, restore_process
-from applications.validation import Validator
+from applications.setup.auto_batch import with_auto_batch
+from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_digest
+from applications.setup.data import on_shared_images, split_labels, usable_workers
+from applications.setup.model import new_model, place_to_train
+from applications.training.advice import on_averages, on_labels
+from applications.training.components import Components, build_training, swa_start
+from applications.training.epochs import train_epochs, warn
+from applications.training.state import TrainState, restore_components, restore_process
+from applications.training.validation import Validator
 from config import Config
 from dataloader.labels import Labels
-from metrics.task import best_key
-from models import head_of
-from models.normalise import to_unit
+from models import load_model
 from rankiqa.files import require_writable
+from rankiqa.machine import keep_freed_memory
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.log import setup_console
-from rankiqa.terminal.signals import StopRequested, StopSignals
+from rankiqa.terminal.signals import StopSignals
 from utils.checkpoint import load_checkpoint
-from utils.distributed import Process, any_process, choose_device, run_processes, sync_buffers, wrap
+from utils.distributed import Process, choose_device, run_processes
 from utils.errors import ConfigError
 from utils.faults import explain_torch_faults
 from utils.run_log import RunLog, new_run_folder
@@ -74,22 +71,14 @@ def train(process: Process, config: Config) -> int:
         require_writable(config.checkpoint_dir, "--checkpoint_dir")
         if config.continue_from is None:
             require_writable(config.logdir, "--logdir")
+    if process.device == "cpu":
+        keep_freed_memory()
     config = replace(config, workers=usable_workers(config, process))
     seed_everything(config.seed, config.deterministic)  # all processes start from the same weights
-    train_labels, val_labels = split_labels(config, "train"), split_labels(config, "val")
+    labels = {split: split_labels(config, split) for split in ("train", "val")}
     # Read by each process for itself: tensors that travel to new processes would share their memory.
     checkpoint = None if config.continue_from is None else load_checkpoint(config.continue_from)
-    if checkpoint is None:
-        network, spec = new_model(config, train_labels.targets)
-        state = TrainState(
-            run_folder=str(new_run_folder(config.logdir, "train", spec.arch, config.criterion))
-        )
-    else:
-        network, spec = model_of_state(checkpoint, str(config.continue_from))
-        state = TrainState.from_dict(checkpoint["train_state"])
-        _refuse_other_world(state, process)
-        refuse_changed_rows(state.rows_of, {"train": train_labels, "val": val_labels}, state.in_steps)
-    state.rows_of = {"train": rows_digest(train_labels), "val": rows_digest(val_labels)}
+    network, spec, state = _start(config, process, labels, checkpoint)
     place_to_train(network, process.device, config)
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
@@ -99,156 +88,64 @@ def train(process: Process, config: Config) -> int:
         StopSignals() as stop,
     ):
         log.config(flags_of(config))
-        job = make_job(config, process, network, spec, train_labels, log, stop, len(val_labels.paths))
+        validated = len(labels["val"].paths)
+        components = build_training(config, process, network, spec, labels["train"], log, stop, validated)
         if process.is_main:
-            _warn(_notices(config, job, train_labels, val_labels))
+            warn(_notices(config, components, **labels))
         if checkpoint is not None:
-            restore_job(checkpoint, job)
-        validator = Validator(
-            config,
-            process,
-            job.normalise,
-            job.criterion,
-            val_labels,
-            spec,
-            log,
-            job.cache,
-            len(train_labels.paths),
-        )
-        _announce(process, spec, train_labels, val_labels, len(job.batches))
+            restore_components(checkpoint, components)
+        validator = Validator(config, components, labels["val"], spec, log, first=len(labels["train"].paths))
+        _announce(process, spec, **labels, steps=len(components.batches))
         if checkpoint is not None:
             restore_process(checkpoint, process)
-        return _epochs(config, job, network, validator, state, log)
+        return train_epochs(config, components, network, validator, state, log)
 
 
-def _epochs(
-    config: Config, job: Job, network: nn.Module, validator: Validator, state: TrainState, log: RunLog
-) -> int:
-    writer = CheckpointWriter(config.checkpoint_dir, flags_of(config), job.process.is_main, state.run_folder)
-    state.world = job.process.world
-    if "TORCHELASTIC_RUN_ID" in os.environ and not (state.epoch or state.step):
-        # what a restart goes on with, be it after the first step: never the file of an earlier run
-        _save(writer, network, validator, job, state)
-    while state.epoch < config.epochs:
-        began = time.perf_counter()
-        freeze(network, state.epoch < config.freeze_backbone)
-        # What learns has changed, and a wrapper holds on to the parameters that it was made for.
-        if job.network is network or state.epoch == config.freeze_backbone:
-            job = replace(job, network=_ready(network, job.process, config))
-        save = partial(_save, writer, network, validator, job, state)
-        if not state.trained:
-            state.trained = train_epoch(job, state, save)
-            save()  # a run that is stopped or killed in validation begins with that when it is continued
-        if not state.trained:
-            logging.warning("stopped in epoch %d and saved; go on with --continue", state.epoch + 1)
-            return 130
-        try:
-            job.averages.after_epoch(state.epoch, _inputs(job, state.epoch))
-            best = job.averages.best
-            sync_buffers(best, job.process)
-            validated = validator(best, state.epoch, partial(_leave_if_stopped, job))
-        except StopRequested:
-            logging.warning("stopped in the validation of epoch %d; go on with --continue", state.epoch + 1)
-            return 130
-        metrics = {"train_loss": state.loss_sum / max(state.rows, 1), **validated}
-        state = state.next_epoch(best_key(config.criterion, metrics), metrics)
-        # The best one first: after a kill between the two, the epoch is done again and writes it again.
-        if state.is_best:
-            writer.best(best, validator.spec, metrics)
-        seconds = time.perf_counter() - began
-        used = {"lr": _last_lr(job, state.epoch - 1), "seconds": round(seconds, 3)}
-        log.epoch(state.epoch, {**metrics, **used})
-        writer.latest(network, validator.spec, job, state)
-        logging.info(_line(state.epoch, config.epochs, metrics, seconds, state.is_best))
-        log.metrics({"epoch": state.epoch, "figures": metrics, "best": state.best_figures})
-        _warn(on_epoch(config.criterion, config.margin, metrics["train_loss"]))
-        if state.epoch < config.epochs and any_process(job.stopped(), job.process):
-            logging.warning("stopped after epoch %d and saved; go on with --continue", state.epoch)
-            return 130
-    if job.process.is_main:
-        logging.info("all %d epochs are done", config.epochs)
-        logging.info("best weights: %s", writer.path("model_best", validator.spec.arch))
-        logging.info("log and TensorBoard events: %s", log.folder)
-    return 0
+def _start(
+    config: Config, process: Process, labels: dict[str, Labels], checkpoint: dict[str, Any] | None
+) -> tuple[nn.Module, ModelSpec, TrainState]:
+    """Network and state of a new run, or of the one that `checkpoint` holds.
+
+    Raises:
+        ConfigError: the checkpoint can't be continued with these processes or these labels.
+    """
+    if checkpoint is None:
+        network, spec = new_model(config, labels["train"].targets)
+        folder = new_run_folder(config.logdir, "train", spec.arch, config.criterion)
+        state = TrainState(run_folder=str(folder))
+    else:
+        network, spec = load_model(checkpoint, str(config.continue_from))
+        state = TrainState.from_dict(checkpoint["train_state"])
+        _refuse_other_world_size(state, process)
+        refuse_changed_rows(state.rows_of, labels, state.in_steps)
+    state.rows_of = {split: rows_digest(rows) for split, rows in labels.items()}
+    return network, spec, state
 
 
-def _leave_if_stopped(job: Job) -> None:
-    """Raise StopRequested, in every process, if the user asked any of them to stop."""
-    if any_process(job.stopped(), job.process):
-        raise StopRequested
+def _refuse_other_world_size(state: TrainState, process: Process) -> None:
+    """In the middle of an epoch, rows done are counted in steps of all processes together."""
+    if state.in_steps and state.world_size != process.world_size:
+        raise ConfigError(
+            f"--continue: the run was stopped in the middle of an epoch with {state.world_size} processes; "
+            f"continue with as many, not {process.world_size}"
+        )
 
 
-def _last_lr(job: Job, epoch: int) -> float:
-    """The learning rate of the last step of `epoch`."""
-    steps = len(job.batches)
-    return job.lr(epoch + (steps - 1) / steps)
-
-
-def _notices(config: Config, job: Job, train: Labels, val: Labels) -> Iterator[str]:
+def _notices(config: Config, components: Components, train: Labels, val: Labels) -> Iterator[str]:
     """What is odd about a run before it begins."""
     yield from on_labels(train)
     yield from on_labels(val)
     yield from on_shared_images(train, val)
-    updates = -(-len(job.batches) // config.accumulate) * config.epochs
+    updates = -(-len(components.batches) // config.accumulate) * config.epochs
     swa_from = swa_start(config)
     yield from on_averages(config.ema, swa_from and config.epochs - swa_from, updates)
     if config.warmup >= config.epochs:
         yield f"--warmup {config.warmup} covers all {config.epochs} epochs: the peak rate is not reached"
 
 
-def _warn(reasons: Iterable[str]) -> None:
-    for reason in reasons:
-        logging.warning("%s", reason)
-
-
-def _save(
-    writer: CheckpointWriter, network: nn.Module, validator: Validator, job: Job, state: TrainState
-) -> None:
-    sync_buffers(network, job.process)
-    writer.latest(network, validator.spec, job, state)
-
-
-def _ready(network: nn.Module, process: Process, config: Config) -> nn.Module:
-    """`network` as the steps call it: distributed, compiled."""
-    wrapped = wrap(network, process, config.sync_bn)
-    return torch.compile(wrapped) if config.compile else wrapped  # type: ignore[return-value]
-
-
-def _inputs(job: Job, epoch: int) -> Iterator[Tensor]:
-    """The batches of `epoch` once more, normalised."""
-    job.batches.set_position(epoch)
-    for batch in job.loader:
-        _leave_if_stopped(job)
-        if len(batch.places):  # as in training, where nothing is learnt from the images of rows left out
-            yield job.normalise(to_unit(batch.images.to(job.process.device)))
-
-
-def _refuse_other_world(state: TrainState, process: Process) -> None:
-    """In the middle of an epoch, rows done are counted in steps of all processes together."""
-    if state.in_steps and state.world != process.world:
-        raise ConfigError(
-            f"--continue: the run was stopped in the middle of an epoch with {state.world} processes; "
-            f"go on with as many, not {process.world}"
-        )
-
-
-def freeze(network: nn.Module, frozen: bool) -> None:
-    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too."""
-    head = head_of(network)[1]
-    network.requires_grad_(not frozen)
-    head.requires_grad_(True)
-    network.train(not frozen)
-    head.train()
-
-
 def _announce(process: Process, spec: ModelSpec, train: Labels, val: Labels, steps: int) -> None:
     logging.info(
         "%s, %s: %d rows over %d images to train on, %d over %d to validate, %d steps per epoch on %d x %s",
         *(spec.arch, spec.criterion, len(train), len(train.paths), len(val), len(val.paths), steps),
-        *(process.world, process.device),
+        *(process.world_size, process.device),
     )
-
-
-def _line(epoch: int, epochs: int, metrics: dict[str, float], seconds: float, is_best: bool) -> str:
-    words = [f"{name} {value:.4g}" for name, value in metrics.items()]
-    return f"epoch {epoch}/{epochs}: {', '.join(words)}; {seconds:.1f} s{'; best so far' if is_best else ''}"

@@ -34,7 +34,7 @@ ARGV = (
 PROBE = """
 import sys, time
 began, steps = time.time(), int(sys.argv.pop(1))
-import applications.train, applications.loop as loop
+import applications.train, applications.training.loop as loop
 from pathlib import Path
 import os
 own, done = loop.train_step, []

@@ -93,11 +93,11 @@ def flags(args: argparse.Namespace, batch: int, *more: str) -> list[str]:
 
 
 @contextmanager
-def job_of(argv: list[str], device: str) -> Iterator[Any]:
-    """The parts of a training run, ready for its first step."""
-    from applications.job import make_job
-    from applications.model_setup import new_model
-    from applications.splits import split_labels
+def parts_of(argv: list[str], device: str) -> Iterator[Any]:
+    """Components of a training run, ready for its first step."""
+    from applications.setup.data import split_labels
+    from applications.setup.model import new_model
+    from applications.training.components import build_training
     from config import parse_config
     from models.normalise import place
     from rankiqa.terminal.signals import StopSignals
@@ -110,7 +110,7 @@ def job_of(argv: list[str], device: str) -> Iterator[Any]:
     network.train()
     log = RunLog(Path(), active=False)
     labels = split_labels(config, "train")
-    yield make_job(config, Process(device=device), network, spec, labels, log, StopSignals())
+    yield build_training(config, Process(device=device), network, spec, labels, log, StopSignals())
 
 
 def memory(args: argparse.Namespace) -> None:
@@ -119,11 +119,11 @@ def memory(args: argparse.Namespace) -> None:
     print("images per step, precision: images per second as it is | loss read each step | cudnn.benchmark")
     for count in args.batches:
         for amp in ("no", "bf16"):
-            with job_of(flags(args, min(count, args.images), "--amp", amp, "-j", "0"), args.device) as job:
-                batch = repeated(next(iter(job.loader)), count)
-                speeds = [speed(job, batch, args, read=False), speed(job, batch, args, read=True)]
+            with parts_of(flags(args, min(count, args.images), "--amp", amp, "-j0"), args.device) as parts:
+                batch = repeated(next(iter(parts.loader)), count)
+                speeds = [speed(parts, batch, args, read=read) for read in (False, True)]
                 torch.backends.cudnn.benchmark = True
-                speeds.append(speed(job, batch, args, read=False))
+                speeds.append(speed(parts, batch, args, read=False))
                 torch.backends.cudnn.benchmark = False
             print(f"{count:6} {amp:>5}: {' | '.join(f'{one:8.1f}' for one in speeds)}", flush=True)
 
@@ -133,39 +133,39 @@ def repeated(batch: Any, count: int) -> Any:
     import torch
 
     place = torch.arange(count) % len(batch.images)
-    parts = {
+    values = {
         "images": batch.images[place],
-        "places": torch.arange(count)[:, None],
+        "pair_index": torch.arange(count)[:, None],
         "targets": batch.targets[place % len(batch.targets)],
         "numbers": batch.numbers[place],
     }
     if torch.cuda.is_available():
-        parts = {name: value.pin_memory() for name, value in parts.items()}
-    return batch._replace(**parts)
+        values = {name: value.pin_memory() for name, value in values.items()}
+    return batch._replace(**values)
 
 
-def speed(job: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
+def speed(parts: Any, batch: Any, args: argparse.Namespace, read: bool) -> float:
     """Images a second of whole steps; the first ones, which choose kernels, are left out."""
-    from applications.loop import train_step
+    from applications.training.loop import train_step
 
     for number in range(3):
-        loss = train_step(job, batch, number, last=True)
+        loss = train_step(parts, batch, number, last=True)
     float(loss)  # waits for the GPU
     began = time.perf_counter()
     for number in range(args.steps):
-        loss = train_step(job, batch, number, last=True)
+        loss = train_step(parts, batch, number, last=True)
         if read:
             float(loss)
-    float(next(job.network.parameters()).detach().sum())
+    float(next(parts.network.parameters()).detach().sum())
     return args.steps * len(batch.images) / (time.perf_counter() - began)
 
 
 def reads(args: argparse.Namespace) -> None:
     import torch
 
-    from applications.loop import train_epoch
-    from applications.step_losses import StepLosses
-    from applications.train_state import TrainState
+    from applications.training.loop import train_epoch
+    from applications.training.state import TrainState
+    from applications.training.step_losses import StepLosses
 
     between: list[str] = []
     own = StepLosses.read
@@ -179,7 +179,7 @@ def reads(args: argparse.Namespace) -> None:
     StepLosses.read = reading  # type: ignore[method-assign, assignment]
     argv = flags(args, max(2, args.images // 16), "--print_freq", "5", "-j", "2", "--ema", "0.99")
     with (
-        job_of([*argv, "--clip_grad", "1"], args.device) as job,
+        parts_of([*argv, "--clip_grad", "1"], args.device) as parts,
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
@@ -187,7 +187,7 @@ def reads(args: argparse.Namespace) -> None:
             torch.cuda.set_sync_debug_mode("warn")
         caught.clear()  # of torch's own notice on this mode
         state = TrainState()
-        train_epoch(job, state, save=lambda: None)
+        train_epoch(parts, state, save=lambda: None)
         if args.device != "cpu":
             torch.cuda.set_sync_debug_mode("default")
     StepLosses.read = own  # type: ignore[method-assign]
@@ -203,7 +203,7 @@ def checkpoint(args: argparse.Namespace) -> Path:
 
     path = Path("untrained.pth")
     if not path.is_file():
-        from applications.model_setup import new_model
+        from applications.setup.model import new_model
         from utils.checkpoint import save_checkpoint
 
         network, spec = new_model(parse_config(flags(args, 1)))

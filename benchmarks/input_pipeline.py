@@ -154,12 +154,13 @@ def steps(args: argparse.Namespace) -> None:
 
 def training(args: argparse.Namespace, more: list[str], synthetic: bool = False) -> Iterator[int]:
     """Train an epoch at each call; gives its images."""
-    from applications.job import make_job
-    from applications.loop import train_step
-    from applications.model_setup import new_model
-    from applications.splits import split_labels
+    from applications.setup.data import split_labels
+    from applications.setup.model import new_model
+    from applications.training.components import build_training
+    from applications.training.loop import train_step
     from config import parse_config
     from models.normalise import place
+    from rankiqa.machine import keep_freed_memory
     from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
     from utils.run_log import RunLog
@@ -167,16 +168,21 @@ def training(args: argparse.Namespace, more: list[str], synthetic: bool = False)
     argv = ["--train", "--data", str(args.data), "-a", args.arch, "-b", str(args.batch_size)]
     config = parse_config([*argv, "-j", str(args.workers), "-g", "0", "--view", args.view, *more])
     network, spec = new_model(config)
+    keep_freed_memory()
     place(network, "cpu", config.channels_last)
     network.train()
     log = RunLog(Path(tempfile.gettempdir()), active=False)
-    job = make_job(config, Process(), network, spec, split_labels(config, "train"), log, StopSignals())
-    kept = next(iter(job.loader)) if synthetic else None
+    components = build_training(
+        config, Process(), network, spec, split_labels(config, "train"), log, StopSignals()
+    )
+    kept = next(iter(components.loader)) if synthetic else None
     while True:
-        job.batches.set_position(0)
+        components.batches.set_position(0)
         images = 0
-        for number, batch in enumerate(job.loader if kept is None else [kept] * len(job.batches)):
-            train_step(job, batch, number, last=True)
+        for number, batch in enumerate(
+            components.loader if kept is None else [kept] * len(components.batches)
+        ):
+            train_step(components, batch, number, last=True)
             images += len(batch.images)
         yield images
 

@@ -73,7 +73,7 @@ def whole_epochs(args: argparse.Namespace) -> None:
     for arch in args.archs:
         branches = training_steps(arch, "siamese", args)
         next(branches)  # allocates
-        job = training_job(arch, "dedup", args)
+        components = training_components(arch, "dedup", args)
         totals = [0.0] * 4  # rows and seconds of each
         for epoch in range(args.epochs):
             began, rows = time.perf_counter(), 0
@@ -81,7 +81,7 @@ def whole_epochs(args: argparse.Namespace) -> None:
                 rows += next(branches)[0]
             slow = rows, time.perf_counter() - began
             began, rows = time.perf_counter(), 0
-            for count, _ in epoch_steps(job, epoch):
+            for count, _ in epoch_steps(components, epoch):
                 rows += count
             quick = rows, time.perf_counter() - began
             totals = [old + new for old, new in zip(totals, (*slow, *quick), strict=True)]
@@ -98,30 +98,31 @@ def print_epoch(arch: str, name: str, numbers: Sequence[float]) -> None:
 
 def training_steps(arch: str, pairing: str, args: argparse.Namespace) -> Iterator[tuple[int, int]]:
     """Train for ever; gives the rows and the images of each step of --batch_size rows."""
-    job = training_job(arch, pairing, args)
+    components = training_components(arch, pairing, args)
     for _ in cycle([0]):
-        for rows, images in epoch_steps(job, 0):
+        for rows, images in epoch_steps(components, 0):
             if rows == args.batch_size:
                 yield rows, images
 
 
-def epoch_steps(job: Any, epoch: int) -> Iterator[tuple[int, int]]:
+def epoch_steps(components: Any, epoch: int) -> Iterator[tuple[int, int]]:
     """Train for one epoch; gives the rows and the images of each step."""
-    from applications.loop import train_step
+    from applications.training.loop import train_step
 
-    job.batches.set_position(epoch)
-    for number, batch in enumerate(job.loader):
-        train_step(job, batch, number, last=True)
-        yield len(batch.places), len(batch.images)
+    components.batches.set_position(epoch)
+    for number, batch in enumerate(components.loader):
+        train_step(components, batch, number, last=True)
+        yield len(batch.pair_index), len(batch.images)
 
 
-def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
-    """The parts of a run on the CPU; both images of every row are decoded anew each time."""
-    from applications.job import make_job
-    from applications.model_setup import new_model
-    from applications.splits import split_labels
+def training_components(arch: str, pairing: str, args: argparse.Namespace) -> Any:
+    """Components of a run on the CPU; both images of every row are decoded anew each time."""
+    from applications.setup.data import split_labels
+    from applications.setup.model import new_model
+    from applications.training.components import build_training
     from config import parse_config
     from models.normalise import place
+    from rankiqa.machine import keep_freed_memory
     from rankiqa.terminal.signals import StopSignals
     from utils.distributed import Process
     from utils.run_log import RunLog
@@ -132,10 +133,11 @@ def training_job(arch: str, pairing: str, args: argparse.Namespace) -> Any:
         [*argv, "--image_size", *map(str, args.image_size), "-j", str(args.workers), "-g", "0"]
     )
     network, spec = new_model(config)
+    keep_freed_memory()
     place(network, "cpu", config.channels_last)
     network.train()
     log = RunLog(Path(tempfile.gettempdir()), active=False)
-    return make_job(config, Process(), network, spec, split_labels(config, "train"), log, StopSignals())
+    return build_training(config, Process(), network, spec, split_labels(config, "train"), log, StopSignals())
 
 
 def time_to_accuracy(args: argparse.Namespace) -> None:

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 
 from criterions.checks import full_precision, require_shape
+from criterions.factory import register
+from metrics.emd import mean_powers
 
 
 def emd(probs: Tensor, hist: Tensor, r: float = 2.0) -> Tensor:
@@ -15,14 +17,14 @@ def emd(probs: Tensor, hist: Tensor, r: float = 2.0) -> Tensor:
         r: 2 for training, as in the paper; 1 is what is reported.
     """
     require_shape(tuple(probs.shape), hist=hist)
-    gap = (full_precision(probs).cumsum(dim=1) - full_precision(hist).cumsum(dim=1)).abs()
+    powers: Tensor = mean_powers(full_precision(probs), full_precision(hist), r)
     if r == 1:
-        return gap.mean(dim=1)
-    powers = gap.pow(r).mean(dim=1)
+        return powers
     zero = powers == 0
     return powers.masked_fill(zero, 1.0).pow(1 / r).masked_fill(zero, 0.0)
 
 
+@register("emd")
 class EMDLoss(nn.Module):
     """Mean `emd` between softmax(logits) and the rated distributions.
 
@@ -34,7 +36,7 @@ class EMDLoss(nn.Module):
         super().__init__()
         self.r = r
 
-    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at (R, 1) places against (R, N) distributions."""
-        rows = logits[places[:, 0]]
+    def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at the (R, 1) indices against (R, N) distributions."""
+        rows = logits[pair_index[:, 0]]
         return emd(full_precision(rows).softmax(dim=1), targets, self.r).mean()

@@ -1,24 +1,57 @@
 """The loss of each task by name."""
 
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
 from torch import nn
 
-from criterions.emd_loss import EMDLoss
-from criterions.ranking_loss import RankingLoss
-from criterions.regress_loss import RegressLoss
-
-OBJECTIVE = ("margin", "rank_activation", "rank_weight")  # flags that `create_criterion` takes by these names
+Loss = TypeVar("Loss", bound=type[nn.Module])
 
 
-def create_criterion(
-    task: str, margin: float = 1.0, rank_activation: str = "none", rank_weight: float = 0.0
-) -> nn.Module:
-    """A module called as `criterion(logits (M, N), places (R, 2 or 1), targets)` -> scalar.
+class Entry(NamedTuple):
+    """A loss, and the names of the flags that are parameters of its class."""
+
+    loss: type[nn.Module]
+    flags: tuple[str, ...]
+
+
+LOSSES: dict[str, Entry] = {}
+
+
+def register(task: str, *flags: str) -> Callable[[Loss], Loss]:
+    """Register the decorated class as the loss of `task`.
+
+    Its instances are called as `criterion(logits (M, N), pair_index (R, 2 or 1), targets)` -> scalar, where
+    `pair_index` says which of the M images of a batch belong to each of its R rows.
+
+    Args:
+        task: a value of --criterion.
+        flags: parameters of the class that are flags of the same names, and have defaults.
+
+    Raises:
+        ValueError: the task has a loss already.
+    """
+
+    def add(loss: Loss) -> Loss:
+        if task in LOSSES:
+            raise ValueError(f"the task {task} has a loss already, {LOSSES[task].loss.__name__}")
+        LOSSES[task] = Entry(loss, flags)
+        return loss
+
+    return add
+
+
+def objective_flags() -> list[str]:
+    """Names of the flags that `create_criterion` takes."""
+    return sorted({name for entry in LOSSES.values() for name in entry.flags})
+
+
+def create_criterion(task: str, **options: Any) -> nn.Module:
+    """The loss of `task`; see `register`.
 
     Args:
         task: "rank", "emd" or "regress".
-        margin, rank_activation: of `RankingLoss`; the other tasks ignore them.
-        rank_weight: of `RegressLoss`.
+        options: values of `objective_flags`; those of other tasks are ignored.
     """
-    if task == "rank":
-        return RankingLoss(margin, rank_activation)
-    return EMDLoss() if task == "emd" else RegressLoss(rank_weight)
+    loss, flags = LOSSES[task]
+    return loss(**{name: value for name, value in options.items() if name in flags})

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from criterions.checks import require_shape
+from criterions.factory import register
 from criterions.score import score
 
 
@@ -17,22 +18,23 @@ def ranking_loss(better: Tensor, worse: Tensor, margin: float) -> Tensor:
     return (margin - (better - worse)).clamp_min(0).mean()
 
 
+@register("rank", "margin", "rank_activation")
 class RankingLoss(nn.Module):
     """`ranking_loss` on the rows of a batch that holds each distinct image once.
 
     Args:
         margin: see `ranking_loss`.
-        activation: "none": hinge on raw scores; "sigmoid": on sigmoids, the bounded variant of the earlier
-            PyTorch code, in which a margin of 1 or more can never be met.
+        rank_activation: "none": hinge on raw scores; "sigmoid": on sigmoids, the bounded variant of the
+            earlier PyTorch code, in which a margin of 1 or more can never be met.
     """
 
-    def __init__(self, margin: float = 1.0, activation: str = "none") -> None:
+    def __init__(self, margin: float = 1.0, rank_activation: str = "none") -> None:
         super().__init__()
-        self.margin, self.activation = margin, activation
+        self.margin, self.activation = margin, rank_activation
 
-    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at (R, 2) pairs of places (better, worse); `targets` holds nothing."""
+    def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at the (R, 2) index pairs (better, worse); `targets` holds nothing."""
         scores = score(logits)
         if self.activation == "sigmoid":
             scores = scores.sigmoid()
-        return ranking_loss(scores[places[:, 0]], scores[places[:, 1]], self.margin)
+        return ranking_loss(scores[pair_index[:, 0]], scores[pair_index[:, 1]], self.margin)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from criterions.checks import require_shape
+from criterions.factory import register
 from criterions.score import score
 
 PAIRS = 2**20  # compared at a time, which fit into a cache: no (R, R) matrix of a whole validation set
@@ -36,6 +37,7 @@ def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
     return torch.stack(sums).sum() / torch.stack(counts).sum().clamp_min(1)
 
 
+@register("regress", "rank_weight")
 class RegressLoss(nn.Module):
     """`regress_loss` on the rows of a batch, and `rank_weight` times their `order_loss`.
 
@@ -47,8 +49,8 @@ class RegressLoss(nn.Module):
         super().__init__()
         self.rank_weight = rank_weight
 
-    def forward(self, logits: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at (R, 1) places against (R,) MOS."""
-        scores = score(logits)[places[:, 0]]
+    def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, N) logits at the (R, 1) indices against (R,) MOS."""
+        scores = score(logits)[pair_index[:, 0]]
         loss = regress_loss(scores, targets)
         return loss + self.rank_weight * order_loss(scores, targets) if self.rank_weight else loss

@@ -37,7 +37,7 @@ class RowBatches:
         count: number of images.
         batch_size: rows per step and process.
         seed: of the order.
-        world, rank: number of processes, and which this is.
+        world_size, rank: number of processes, and which this is.
         grouped: False shuffles single rows.
         together: rows that follow each other and are a group, where a row has one image: the versions of an
             image, say; `batch_size` is a multiple of it. A loss on the order of a batch's rows then
@@ -50,7 +50,7 @@ class RowBatches:
         count: int,
         batch_size: int,
         seed: int = 0,
-        world: int = 1,
+        world_size: int = 1,
         rank: int = 0,
         grouped: bool = True,
         together: int = 1,
@@ -58,16 +58,16 @@ class RowBatches:
         self._groups, self._together = np.arange(len(images)) // together, together
         if grouped and images.shape[1] == 2:
             self._groups = row_groups(images, count, max(1, batch_size // GROUPS_A_BATCH))
-        self._batch_size, self._seed, self._world, self._rank = batch_size, seed, world, rank
+        self._batch_size, self._seed, self._world_size, self._rank = batch_size, seed, world_size, rank
         self._epoch = self._start = 0
 
     def __len__(self) -> int:
         """Steps an epoch, the ones that `set_position` skips included."""
-        return -(-len(self._groups) // (self._batch_size * self._world))
+        return -(-len(self._groups) // (self._batch_size * self._world_size))
 
     def rows(self, step: int, window: int = 1) -> int:
         """Rows of `step` in all processes, or of the `window` steps that it is added up with."""
-        joint, first = self._batch_size * self._world, step - step % window
+        joint, first = self._batch_size * self._world_size, step - step % window
         return min((first + window) * joint, len(self._groups)) - first * joint
 
     def set_position(self, epoch: int, start: int = 0) -> None:
@@ -76,18 +76,18 @@ class RowBatches:
 
     def __iter__(self) -> Iterator[StepRows]:
         order = self.order(self._epoch)
-        joint = self._batch_size * self._world
+        joint = self._batch_size * self._world_size
         for start in range(self._start * joint, len(order), joint):
             step = order[start : start + joint]
             bounds = self._shares(len(step))
             rows = step[bounds[self._rank] : bounds[self._rank + 1]]
-            weight = len(rows) * self._world / len(step)
+            weight = len(rows) * self._world_size / len(step)
             yield StepRows(self._epoch, rows if len(rows) else step[:1], weight)
 
     def _shares(self, rows: int) -> np.ndarray:
-        """(world + 1,) bounds of what each process gets of a step's rows, between groups of `together`."""
+        """(world_size + 1,) bounds of what each process gets of a step's rows, between groups of rows."""
         groups = -(-rows // self._together)
-        bounds = np.linspace(0, groups, self._world + 1).round().astype(int)
+        bounds = np.linspace(0, groups, self._world_size + 1).round().astype(int)
         return np.minimum(bounds * self._together, rows)
 
     def order(self, epoch: int) -> np.ndarray:

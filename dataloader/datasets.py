@@ -21,19 +21,19 @@ class TrainBatch(NamedTuple):
 
     Attributes:
         images: uint8 (M, 3, H, W), each distinct image of the rows once.
-        places: int64, where each row finds its images in `images`: (R, 2) as (better, worse) for rank,
+        pair_index: int64 indices into `images` of each row's images: (R, 2) as (better, worse) for rank,
             (R, 1) for emd and regress.
         targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
         weight: see `StepRows`.
-        faults: a message for every image that could not be read; its rows are left out.
+        errors: a message for every image that could not be read; its rows are left out.
         numbers: int64 (M,), which images of the label file these are.
     """
 
     images: Tensor
-    places: Tensor
+    pair_index: Tensor
     targets: Tensor
     weight: float
-    faults: list[str]
+    errors: list[str]
     numbers: Tensor
 
 
@@ -43,12 +43,12 @@ class EvalBatch(NamedTuple):
     Attributes:
         numbers: int64 (M,) image numbers.
         images: uint8 (M, P, 3, H, W), P crops per image.
-        faults: a message for every image that could not be read; its number is left out.
+        errors: a message for every image that could not be read; its number is left out.
     """
 
     numbers: Tensor
     images: Tensor
-    faults: list[str]
+    errors: list[str]
 
 
 class TrainDataset(Dataset):
@@ -82,13 +82,13 @@ class TrainDataset(Dataset):
         else:
             numbers, index = np.unique(named, return_inverse=True)
         crops: list[np.ndarray] = []
-        faults: list[str] = []
+        errors: list[str] = []
         place = np.full(len(numbers), -1)
         for position, number in enumerate(numbers):
             try:
                 prepared = self._prepared(int(number))
             except ImageError as error:
-                faults.append(str(error))
+                errors.append(str(error))
                 continue
             place[position] = len(crops)
             crops.append(self._view.vary(prepared, self._rng(step.epoch, number)))
@@ -97,7 +97,7 @@ class TrainDataset(Dataset):
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
         images = _stacked(crops, (3, *self._view.size))
         read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
-        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, faults, read)
+        return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, errors, read)
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:
@@ -129,15 +129,15 @@ class EvalDataset(Dataset):
     def __getitem__(self, numbers: np.ndarray) -> EvalBatch:
         crops: list[np.ndarray] = []
         read: list[int] = []
-        faults: list[str] = []
+        errors: list[str] = []
         for number in numbers:
             try:
                 crops.append(self._view.cut(self._prepared(int(number))))
                 read.append(int(number))
             except ImageError as error:
-                faults.append(str(error))
+                errors.append(str(error))
         images = _stacked(crops, (1, 3, *self._view.size))
-        return EvalBatch(torch.tensor(read, dtype=torch.int64), images, faults)
+        return EvalBatch(torch.tensor(read, dtype=torch.int64), images, errors)
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:

@@ -1,4 +1,4 @@
-"""label.txt of the three tasks, parsed into arrays with every fault reported at once (DESIGN section 3)."""
+"""label.txt of the three tasks: parsed into arrays, all errors reported at once (docs/architecture.md)."""
 
 import logging
 import math

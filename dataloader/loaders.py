@@ -53,7 +53,7 @@ def eval_loader(
     batch_size: int,
     workers: int = 0,
     pin_memory: bool = False,
-    world: int = 1,
+    world_size: int = 1,
     rank: int = 0,
     cache: ImageCache | None = None,
     first: int = 0,
@@ -63,8 +63,8 @@ def eval_loader(
     All processes get as many batches, so that they can agree before each; the last may be empty. `cache` and
     `first` are those of `EvalDataset`.
     """
-    mine = np.arange(rank, len(paths), world)
-    most = -(-len(paths) // world)
+    mine = np.arange(rank, len(paths), world_size)
+    most = -(-len(paths) // world_size)
     chunks = [mine[start : start + batch_size] for start in range(0, most, batch_size)]
     return _loader(EvalDataset(paths, view, cache, first), chunks, workers, pin_memory)
 

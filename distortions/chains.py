@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from distortions.gaussian_blur import gaussian_blur
-from distortions.jpeg import jpeg
-from distortions.jpeg2000 import jpeg2000
-from distortions.noise_shapes import add_noise, draw
+from distortions.blur import gaussian_blur
+from distortions.compression import jpeg, jpeg2000
+from distortions.noise import add_noise, draw
 from distortions.registry import register, to_uint8
 
 STEPS = (1.0, 1.5, 2.0, 2.5, 3.0)  # along the three levels of LIVE-MD

@@ -1,5 +1,7 @@
 """Distances between distributions of ratings, and the accuracy at the middle of the scale."""
 
+from typing import Any
+
 import numpy as np
 
 DIGITS = 12  # of moments behind the point: float64 errs later, and different means of votes differ before
@@ -12,8 +14,16 @@ def emd(probs: np.ndarray, hist: np.ndarray, r: float) -> np.ndarray:
         probs, hist: (B, N) distributions or counts.
         r: 1 or 2; metrics of the two are not comparable, so reports name it.
     """
-    gap = np.cumsum(shares(probs), axis=1) - np.cumsum(shares(hist), axis=1)
-    return np.mean(np.abs(gap) ** r, axis=1) ** (1 / r)
+    return mean_powers(shares(probs), shares(hist), r) ** (1 / r)
+
+
+def mean_powers(probs: Any, hist: Any, r: float) -> Any:
+    """1/N sum_k |CDF_p(k) - CDF_q(k)|^r of (B, N) distributions: the EMD before its root, (B,).
+
+    Of arrays and tensors alike: the loss, whose root needs a gradient at 0, shares it with the metric.
+    """
+    gap = abs(probs.cumsum(axis=1) - hist.cumsum(axis=1))
+    return (gap**r).mean(axis=1)
 
 
 def shares(hist: np.ndarray) -> np.ndarray:

@@ -19,29 +19,29 @@ class Verdict(NamedTuple):
     p_value: float
 
 
-def compare_correlations(first: float, second: float, between: float, count: int) -> Verdict:
-    """Two correlations with the same opinions: does the one differ from the other?
+def meng_rosenthal_rubin_test(r1: float, r2: float, r12: float, n: int) -> Verdict:
+    """Two-sided z test of two correlations with the same opinions: does the one differ from the other?
 
-    Meng, Rosenthal & Rubin, Psychological Bulletin 111(1), 1992, equations 1 to 3: a z test of correlated
-    correlation coefficients. It is meant for Pearson's of independent images; for Spearman's it is an
-    approximation, and where many images show few scenes its p value is too small.
+    Meng, Rosenthal & Rubin, Psychological Bulletin 111(1), 1992, equations 1 to 3. It is meant for Pearson's
+    of independent images; for Spearman's it is an approximation, and where many images show few scenes its p
+    value is too small.
 
     Args:
-        first, second: correlation of the scores of each model with the opinions, of one sign.
-        between: correlation of the scores of the two models with each other.
-        count: images, at least 4.
+        r1, r2: correlation of the scores of each model with the opinions, of one sign.
+        r12: correlation of the scores of the two models with each other.
+        n: images, at least 4.
 
     Returns:
         NaN twice where a correlation is undefined or 1, or there are fewer than 4 images.
     """
-    if count < 4 or not all(map(math.isfinite, (first, second, between))):
+    if n < 4 or not all(map(math.isfinite, (r1, r2, r12))):
         return Verdict(math.nan, math.nan)
-    if between >= 1 or max(abs(first), abs(second)) >= 1:
+    if r12 >= 1 or max(abs(r1), abs(r2)) >= 1:
         return Verdict(math.nan, math.nan)
-    mean_square = (first**2 + second**2) / 2
-    f = min(1.0, (1 - between) / (2 * (1 - mean_square)))
+    mean_square = (r1**2 + r2**2) / 2
+    f = min(1.0, (1 - r12) / (2 * (1 - mean_square)))
     h = (1 - f * mean_square) / (1 - mean_square)
-    z = (math.atanh(first) - math.atanh(second)) * math.sqrt((count - 3) / (2 * (1 - between) * h))
+    z = (math.atanh(r1) - math.atanh(r2)) * math.sqrt((n - 3) / (2 * (1 - r12) * h))
     return Verdict(z, float(2 * stats.norm.sf(abs(z))))
 
 

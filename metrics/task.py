@@ -1,7 +1,10 @@
 """The metrics of each task, their direction, and which model is the best."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -9,71 +12,121 @@ from metrics.correlation import krcc, plcc, srcc
 from metrics.emd import emd, mean_rating, middle_accuracy, rating_deviation
 from metrics.error import mae, rmse
 from metrics.logistic import fit_logistic
-from metrics.pair_accuracy import pair_accuracy
+from metrics.pair_accuracy import PairAccuracy, pair_accuracy
 
 
-class Metric(NamedTuple):
-    """A metric's name for people and its direction."""
+@dataclass(frozen=True)
+class Pairs:
+    """(R,) scores of the better and of the worse images."""
+
+    better: np.ndarray
+    worse: np.ndarray
+
+    @cached_property
+    def counted(self) -> PairAccuracy:
+        """Right pairs and ties."""
+        return pair_accuracy(self.better, self.worse)
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """(R, N) predicted distributions, and rated ones or the counts of their ratings."""
+
+    probs: np.ndarray
+    hist: np.ndarray
+
+    @cached_property
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """(R,) mean ratings, predicted and actual."""
+        return mean_rating(self.probs), mean_rating(self.hist)
+
+    @cached_property
+    def deviations(self) -> tuple[np.ndarray, np.ndarray]:
+        """(R,) standard deviations, predicted and actual."""
+        return rating_deviation(self.probs), rating_deviation(self.hist)
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """(R,) scores and MOS."""
+
+    scores: np.ndarray
+    mos: np.ndarray
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: its direction, and what computes it for each task that has it.
+
+    Attributes:
+        label: its name for people.
+        higher_is_better: its direction.
+        of: Pairs, Distributions or Opinions -> the function of one.
+    """
 
     label: str
     higher_is_better: bool
+    of: Mapping[type, Callable[[Any], float]] = field(default_factory=dict)
 
 
 METRICS = {
     "loss": Metric("loss", False),
-    "pair_accuracy": Metric("pair accuracy", True),
-    "ties": Metric("ties", False),
-    "score_gap": Metric("mean score gap", True),
-    "emd_r1": Metric("EMD, r = 1", False),
-    "emd_r2": Metric("EMD, r = 2", False),
-    "accuracy": Metric("accuracy at the middle", True),
-    "srcc": Metric("SRCC", True),
-    "plcc": Metric("PLCC", True),
-    "krcc": Metric("KRCC", True),
-    "rmse": Metric("RMSE", False),
-    "mae": Metric("MAE", False),
-    "srcc_std": Metric("SRCC of deviations", True),
-    "plcc_std": Metric("PLCC of deviations", True),
+    "pair_accuracy": Metric("pair accuracy", True, {Pairs: lambda rows: rows.counted.accuracy}),
+    "ties": Metric("ties", False, {Pairs: lambda rows: rows.counted.ties}),
+    "score_gap": Metric(
+        "mean score gap",
+        True,
+        {Pairs: lambda rows: float(np.mean(rows.better.astype(np.float64) - rows.worse))},
+    ),
+    "emd_r1": Metric("EMD, r = 1", False, {Distributions: lambda rows: _mean_emd(rows, 1)}),
+    "emd_r2": Metric("EMD, r = 2", False, {Distributions: lambda rows: _mean_emd(rows, 2)}),
+    "accuracy": Metric(
+        "accuracy at the middle",
+        True,
+        {Distributions: lambda rows: middle_accuracy(rows.means[0], rows.means[1], rows.probs.shape[1])},
+    ),
+    "srcc": Metric(
+        "SRCC",
+        True,
+        {Distributions: lambda rows: srcc(*rows.means), Opinions: lambda rows: srcc(rows.scores, rows.mos)},
+    ),
+    "plcc": Metric(
+        "PLCC",
+        True,
+        {Distributions: lambda rows: plcc(*rows.means), Opinions: lambda rows: plcc(rows.scores, rows.mos)},
+    ),
+    "krcc": Metric("KRCC", True, {Opinions: lambda rows: krcc(rows.scores, rows.mos)}),
+    "rmse": Metric("RMSE", False, {Opinions: lambda rows: rmse(rows.scores, rows.mos)}),
+    "mae": Metric("MAE", False, {Opinions: lambda rows: mae(rows.scores, rows.mos)}),
+    "srcc_std": Metric("SRCC of deviations", True, {Distributions: lambda rows: srcc(*rows.deviations)}),
+    "plcc_std": Metric("PLCC of deviations", True, {Distributions: lambda rows: plcc(*rows.deviations)}),
     "plcc_fit": Metric("PLCC after the logistic fit", True),
     "rmse_fit": Metric("RMSE after the logistic fit", False),
 }
 
 
+def _mean_emd(rows: Distributions, r: float) -> float:
+    return float(emd(rows.probs, rows.hist, r).mean())
+
+
+def _measured(rows: Pairs | Distributions | Opinions) -> dict[str, float]:
+    """Every metric of `METRICS` that these rows have."""
+    return {name: metric.of[type(rows)](rows) for name, metric in METRICS.items() if type(rows) in metric.of}
+
+
 def rank_metrics(scores: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
     """Metrics of (M,) scores over (R, 2) pairs of images (better, worse)."""
-    better, worse = scores[pairs[:, 0]], scores[pairs[:, 1]]
-    counted = pair_accuracy(better, worse)
-    return {
-        "pair_accuracy": counted.accuracy,
-        "ties": counted.ties,
-        "score_gap": float(np.mean(better.astype(np.float64) - worse)),
-    }
+    return _measured(Pairs(scores[pairs[:, 0]], scores[pairs[:, 1]]))
 
 
 def emd_metrics(probs: np.ndarray, hist: np.ndarray) -> dict[str, float]:
     """Metrics of (R, N) predicted distributions against (R, N) rated ones, or the counts of their ratings."""
-    predicted, actual = mean_rating(probs), mean_rating(hist)
-    deviations = rating_deviation(probs), rating_deviation(hist)
-    return {
-        "emd_r1": float(emd(probs, hist, 1).mean()),
-        "emd_r2": float(emd(probs, hist, 2).mean()),
-        "accuracy": middle_accuracy(predicted, actual, probs.shape[1]),
-        "srcc": srcc(predicted, actual),
-        "plcc": plcc(predicted, actual),
-        "srcc_std": srcc(*deviations),
-        "plcc_std": plcc(*deviations),
-    }
+    return _measured(Distributions(probs, hist))
 
 
 def regress_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
     """Metrics of (R,) scores against (R,) MOS, raw."""
-    return {
-        "srcc": srcc(scores, mos),
-        "plcc": plcc(scores, mos),
-        "krcc": krcc(scores, mos),
-        "rmse": rmse(scores, mos),
-        "mae": mae(scores, mos),
-    }
+    return _measured(Opinions(scores, mos))
 
 
 def fitted_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
@@ -85,7 +138,7 @@ def fitted_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
 
 
 def best_key(task: str, metrics: dict[str, float]) -> tuple[float, float]:
-    """A tuple that is greater for a better model (DESIGN section 5).
+    """A tuple that is greater for a better model (docs/architecture.md).
 
     rank: highest pair accuracy. emd: lowest EMD (r = 1). regress: highest SRCC, of which any is better than
     an undefined one. Of equal ones the lowest loss. SRCC is rounded: its last digits depend on the order of a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.registry import ENTRIES, TIMM, _nowhere, canonical_arch, entry_of
+from models.registry import SOURCES, canonical_arch, source_of
 from rankiqa.spec import HALF, Triple
 from utils.errors import ArchError
 
@@ -35,7 +35,8 @@ def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = 
         raise ArchError(
             f"{arch}: image_size {height} {width} is too small, both sides need at least {SMALLEST} pixels"
         )
-    return patient(entry_of(arch).build(arch, num_classes, (height, width)))
+    source, name = source_of(arch)
+    return patient(source.create(name, num_classes, (height, width)))
 
 
 def normalisation(arch: str, pretrained: bool = False, advprop: bool = False) -> tuple[Triple, Triple]:
@@ -51,12 +52,8 @@ def normalisation(arch: str, pretrained: bool = False, advprop: bool = False) ->
     if advprop:
         require_advprop(arch)
         return HALF, HALF
-    if arch.startswith(TIMM) and pretrained:
-        from models.timm_weights import timm_normalisation
-
-        return timm_normalisation(arch)
-    entry = entry_of(arch)
-    return entry.mean, entry.std
+    source, name = source_of(arch)
+    return source.normalisation(name, pretrained)
 
 
 def require_advprop(arch: str) -> None:
@@ -65,6 +62,7 @@ def require_advprop(arch: str) -> None:
     Raises:
         ArchError: it has none; the message lists those that have.
     """
-    if entry_of(arch).advprop_url is _nowhere:
-        have = [name for name, entry in ENTRIES.items() if entry.advprop_url is not _nowhere]
+    source, name = source_of(arch)
+    if not source.has_advprop(name):
+        have = [name for name in SOURCES[""].names() if SOURCES[""].has_advprop(name)]
         raise ArchError(f"--advprop needs {have[0]} to {have[-1]}, but the architecture is {arch}")

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from rankiqa.machine import keep_freed_memory
-
 
 class Normalise(nn.Module):
     """Maps float RGB (B, 3, H, W) in [0, 1] to (x - mean) / std.
@@ -32,11 +30,6 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def place(network: nn.Module, device: str, channels_last: bool = True) -> nn.Module:
-    """`network` on `device`, its weights laid out as convolutions are fastest; inputs follow weights.
-
-    On the CPU this process keeps freed memory from here on, which training and evaluation live by.
-    """
-    if device == "cpu":
-        keep_freed_memory()
+    """`network` on `device`, its weights laid out as convolutions are fastest; inputs follow weights."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     return network.to(device).to(memory_format=layout)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from models.factory import require_advprop
-from models.reachable import is_reachable
-from models.registry import TIMM, canonical_arch, entry_of
-from models.state import fit_state, read_state, unwrap_state
-from utils.errors import WeightsError
+from models.registry import canonical_arch, source_of
+from models.state import fit_state, read_state
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 def load_pretrained(
@@ -33,66 +29,19 @@ def load_pretrained(
     arch = canonical_arch(arch)
     if advprop:
         require_advprop(arch)
-    path = _local_file(arch, Path(folder), advprop)
-    if path is not None:
-        notices = fit_state(model, _converted(model, arch, read_state(path)), str(path))
-        return _sentence(arch, str(path), notices)
-    wanted = _local_names(arch, Path(folder), advprop)[0]
-    if arch.startswith(TIMM):
-        from models.timm_weights import download_timm
-
-        return _sentence(arch, *download_timm(model, arch, wanted))
-    url = entry_of(arch).advprop_url(arch) if advprop else entry_of(arch).url(arch)
-    state = _download(arch, url, wanted)
-    return _sentence(arch, str(url), fit_state(model, state, str(url)))
+    source, name = source_of(arch)
+    local = _local_names(arch, Path(folder), advprop)
+    path = next((path for path in local if path.is_file()), None) or source.installed_file(name)
+    if path is None:
+        where, notices = source.load_published(model, name, local[0], advprop)
+    else:
+        where = str(path)
+        notices = fit_state(model, source.converted(model, read_state(path)), where)
+    notices = [notice.removeprefix(f"{where}: ") for notice in notices]
+    return "; ".join([f"{arch}: pretrained weights from {where}", *notices])
 
 
 def _local_names(arch: str, folder: Path, advprop: bool) -> list[Path]:
     name = arch.replace("/", "_")
     plain = folder / f"{name}.pth"
     return [folder / f"{name}_advprop.pth", plain] if advprop else [plain]
-
-
-def _local_file(arch: str, folder: Path, advprop: bool) -> Path | None:
-    for path in _local_names(arch, folder, advprop):
-        if path.is_file():
-            return path
-    return entry_of(arch).installed(arch)
-
-
-def _converted(model: nn.Module, arch: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    if not arch.startswith(TIMM):
-        return state
-    from models.timm_weights import filter_state
-
-    return filter_state(model, state)
-
-
-def _download(arch: str, url: str | None, wanted: Path) -> dict[str, Tensor]:
-    """The state dict behind `url`, from the cache of torch.hub if it is there."""
-    import torch
-
-    if url is None:
-        raise WeightsError(f"{arch}: no pretrained weights are published; put a file at {wanted}")
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
-    if cached.is_file():
-        return read_state(cached)
-    if not is_reachable(url):
-        raise WeightsError(offline(arch, url, wanted))
-    try:
-        content = torch.hub.load_state_dict_from_url(
-            url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
-        )
-    except Exception as error:  # the network, a wrong hash, a broken file
-        raise WeightsError(f"{offline(arch, url, wanted)} ({error})") from error
-    return unwrap_state(content, url)
-
-
-def offline(arch: str, url: str, wanted: Path) -> str:
-    """What to do where `url` can't be downloaded."""
-    return f"{arch}: can't download pretrained weights; fetch {url} elsewhere and put it at {wanted}"
-
-
-def _sentence(arch: str, where: str, notices: list[str]) -> str:
-    notices = [notice.removeprefix(f"{where}: ") for notice in notices]
-    return "; ".join([f"{arch}: pretrained weights from {where}", *notices])

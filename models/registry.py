@@ -1,73 +1,94 @@
-"""Names of architectures, and what stands behind each; imports no torch."""
+"""Names of architectures, and the sources that they come from; imports no torch."""
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
+from rankiqa.spec import Triple
 from utils.errors import ArchError
 
 if TYPE_CHECKING:
-    from torch import nn
-
-Builder = Callable[[str, int, tuple[int, int]], "nn.Module"]
-TIMM = "timm/"
+    from torch import Tensor, nn
 
 
-def _nowhere(arch: str) -> None:
-    """Of a family without published or installed weights."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a family says about one of its architectures.
+class Source(ABC):
+    """Collection of architectures whose names share a prefix; its methods take names without that.
 
     Attributes:
-        build: (arch, num_classes, (height, width)) -> a randomly initialised network.
-        url: arch -> address of the published ImageNet weights, or None.
-        advprop_url: arch -> address of the AdvProp weights, or None.
-        installed: arch -> weights file inside an installed package, or None.
-        mean, std: what the family's pretrained weights expect, of RGB in [0, 1].
+        prefix: such as "timm/"; "" for the project's own.
     """
 
-    build: Builder
-    url: Callable[[str], str | None] = _nowhere
-    advprop_url: Callable[[str], str | None] = _nowhere
-    installed: Callable[[str], Path | None] = _nowhere
-    mean: Triple = IMAGENET_MEAN
-    std: Triple = IMAGENET_STD
+    prefix: str
+
+    @abstractmethod
+    def names(self) -> Iterable[str]:
+        """The canonical names; the libraries behind them may be imported."""
+
+    @abstractmethod
+    def canonical(self, spelling: str) -> str:
+        """The canonical name for a spelling in lower case.
+
+        Raises:
+            ArchError: no such architecture; the message lists near names.
+        """
+
+    @abstractmethod
+    def create(self, name: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
+        """A randomly initialised network for (height, width) that gives logits (B, num_classes).
+
+        Raises:
+            ArchError: the network can't take the size.
+        """
+
+    @abstractmethod
+    def normalisation(self, name: str, pretrained: bool) -> tuple[Triple, Triple]:
+        """(mean, std) of RGB in [0, 1] that the network expects, with or without its pretrained weights."""
+
+    @abstractmethod
+    def load_published(
+        self, model: nn.Module, name: str, wanted: Path, advprop: bool
+    ) -> tuple[str, list[str]]:
+        """Download weights into a network of `create`; return their address and notices.
+
+        Raises:
+            WeightsError: there are none, or they can't be had; the message asks for a file at `wanted`.
+        """
+
+    def has_advprop(self, name: str) -> bool:
+        """Whether weights of AdvProp are published."""
+        return False
+
+    def installed_file(self, name: str) -> Path | None:
+        """The file of weights inside an installed package, if there is one."""
+        return None
+
+    def converted(self, model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A state dict of the library's files under the names of the network."""
+        return state
 
 
-ENTRIES: dict[str, Entry] = {}
+SOURCES: dict[str, Source] = {}
 
 
-def register(
-    *archs: str,
-    url: Callable[[str], str | None] = _nowhere,
-    advprop_url: Callable[[str], str | None] = _nowhere,
-    installed: Callable[[str], Path | None] = _nowhere,
-    mean: Triple = IMAGENET_MEAN,
-    std: Triple = IMAGENET_STD,
-) -> Callable[[Builder], Builder]:
-    """Put a builder into the registry under the names `archs`; the other arguments are those of `Entry`.
+def register_source(source: Source) -> None:
+    """Make the architectures of `source` known.
 
     Raises:
-        ValueError: a name is taken already.
+        ValueError: its prefix is taken.
     """
+    if source.prefix in SOURCES:
+        raise ValueError(f"a source with the prefix {source.prefix!r} is registered already")
+    SOURCES[source.prefix] = source
 
-    def add(build: Builder) -> Builder:
-        for arch in archs:
-            if arch in ENTRIES:
-                raise ValueError(f"{arch} is registered twice")
-            ENTRIES[arch] = Entry(build, url, advprop_url, installed, mean, std)
-        return build
 
-    return add
+def source_of(arch: str) -> tuple[Source, str]:
+    """The source of a name in lower case, and the name without its prefix."""
+    prefix = max((prefix for prefix in SOURCES if arch.startswith(prefix)), key=len)
+    return SOURCES[prefix], arch[len(prefix) :]
 
 
 def canonical_arch(name: str) -> str:
@@ -79,18 +100,8 @@ def canonical_arch(name: str) -> str:
     Raises:
         ArchError: no such architecture; the message lists near names.
     """
-    spelling = name.strip().lower()
-    if spelling.startswith(TIMM):
-        from models.timm_models import canonical_timm
-
-        return TIMM + canonical_timm(spelling[len(TIMM) :])
-    spelling = spelling.replace("-", "_")
-    if spelling in ENTRIES:
-        return spelling
-    alike = [arch for arch in ENTRIES if _bare(arch) == _bare(spelling)]
-    if len(alike) == 1:
-        return alike[0]
-    raise unknown_arch(name, alike or difflib.get_close_matches(spelling, ENTRIES, n=4, cutoff=0.6))
+    source, spelling = source_of(name.strip().lower())
+    return source.prefix + source.canonical(spelling)
 
 
 def unknown_arch(name: str, near: list[str]) -> ArchError:
@@ -99,30 +110,15 @@ def unknown_arch(name: str, near: list[str]) -> ArchError:
     return ArchError(f"unknown architecture {name!r}: {hint}--list_models [PATTERN] lists all names")
 
 
-def entry_of(arch: str) -> Entry:
-    """What the registry holds under a canonical name; for "timm/NAME" the entry that serves all of timm."""
-    return ENTRIES[TIMM] if arch.startswith(TIMM) else ENTRIES[arch]
-
-
 def list_models(pattern: str | None = None) -> list[str]:
     """Sorted names that fit a file pattern ("resnet*"), or that contain it if it has no wildcard.
 
-    Case is ignored, and - and _ are alike. timm's names, with the prefix "timm/", are listed only for a
-    pattern that starts with it: they cost the import of timm.
+    Case is ignored, and - and _ are alike. The names of a source with a prefix, such as "timm/", are listed
+    only for a pattern that starts with it: they cost the import of its library.
     """
-    pattern = (pattern or "*").strip().lower()
-    names = [arch for arch in ENTRIES if arch != TIMM]
-    prefix = ""
-    if pattern.startswith(TIMM):
-        from models.timm_models import timm_names
-
-        prefix, pattern, names = TIMM, pattern[len(TIMM) :], timm_names()
+    source, pattern = source_of((pattern or "*").strip().lower())
     if "[" not in pattern:
         pattern = pattern.replace("-", "_")
     if not any(sign in pattern for sign in "*?["):
         pattern = f"*{pattern}*"
-    return sorted(prefix + name for name in names if fnmatch.fnmatchcase(name, pattern))
-
-
-def _bare(name: str) -> str:
-    return name.replace("_", "").replace(".", "")
+    return sorted(source.prefix + name for name in source.names() if fnmatch.fnmatchcase(name, pattern))

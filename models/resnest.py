@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.registry import register
+from models.families import register
 
 if TYPE_CHECKING:
     from torch import nn

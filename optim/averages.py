@@ -64,7 +64,7 @@ class Averages:
             update_statistics(self._model.module, inputs)
 
     @property
-    def best(self) -> nn.Module:
+    def averaged_model(self) -> nn.Module:
         """The averaged network, or the one that learns while there is no average."""
         if self._model is None or not int(self._model.n_averaged):
             return self._network

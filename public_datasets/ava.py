@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.errors import DataError
@@ -18,6 +18,21 @@ JSON_SPLITS = {"ava_labels_train.json": "train", "ava_labels_test.json": "test"}
 _Rows = tuple[list[str], list[list[float]], list[str], list[str]]
 
 
+@register(
+    "ava",
+    "AVA",
+    Provenance(
+        "higher",
+        1,
+        10,
+        "Murray, Marchesotti, Perronnin: AVA: A large-scale database for aesthetic visual analysis. "
+        "IEEE Conference on Computer Vision and Pattern Recognition, 2012",
+        "https://github.com/imfing/ava_downloader",
+        "images belong to their photographers",
+    ),
+    official_split="ava_labels_{train,test}.json, or aesthetics_image_lists/generic_*.jpgl",
+    index_name="AVA",
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """AVA.txt (index, image, 10 counts, 2 tags, challenge) or idealo's ava_labels_{train,test}.json.
 
@@ -86,23 +101,3 @@ def _from_json(file: Path) -> _Rows:
         counts.append([number(str(value), f"{file}: item {place}") for value in label])
     split = JSON_SPLITS.get(file.name.lower(), "")
     return ids, counts, [split] * len(ids), [f"{file.name} item {row + 1}" for row in range(len(ids))]
-
-
-register(
-    Dataset(
-        "ava",
-        "AVA",
-        Provenance(
-            "higher",
-            1,
-            10,
-            "Murray, Marchesotti, Perronnin: AVA: A large-scale database for aesthetic visual analysis. "
-            "IEEE Conference on Computer Vision and Pattern Recognition, 2012",
-            "https://github.com/imfing/ava_downloader",
-            "images belong to their photographers",
-        ),
-        read,
-        official_split="ava_labels_{train,test}.json, or aesthetics_image_lists/generic_*.jpgl",
-        index_name="AVA",
-    )  # fmt: skip
-)

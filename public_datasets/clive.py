@@ -3,7 +3,7 @@
 import numpy as np
 
 from public_datasets.matlab import read_matlab, strings, vector
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from utils.errors import DataError
@@ -11,6 +11,21 @@ from utils.errors import DataError
 TRAINING = 7
 
 
+@register(
+    "clive",
+    "LIVE In the Wild",
+    Provenance(
+        "higher",
+        0,
+        100,
+        "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective image "
+        "quality. IEEE Transactions on Image Processing 25(1), 2016",
+        "https://live.ece.utexas.edu/research/ChallengeDB/index.html",
+        "free use with the copyright notice and citation (University of Texas at Austin)",
+    ),
+    index_name="LIVE_Challenge",
+    aliases=("livec", "live_itw", "live_challenge", "live_in_the_wild"),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """Data/AllImages_release.mat, AllMOS_release.mat and AllStdDev_release.mat, or one file with all of them.
 
@@ -45,23 +60,3 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         left_out=left_out,
     )
     return table.keep(~training)
-
-
-register(
-    Dataset(
-        "clive",
-        "LIVE In the Wild",
-        Provenance(
-            "higher",
-            0,
-            100,
-            "Ghadiyaram, Bovik: Massive online crowdsourced study of subjective and objective image "
-            "quality. IEEE Transactions on Image Processing 25(1), 2016",
-            "https://live.ece.utexas.edu/research/ChallengeDB/index.html",
-            "free use with the copyright notice and citation (University of Texas at Austin)",
-        ),
-        read,
-        index_name="LIVE_Challenge",
-        aliases=("livec", "live_itw", "live_challenge", "live_in_the_wild"),
-    )  # fmt: skip
-)

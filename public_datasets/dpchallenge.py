@@ -2,13 +2,27 @@
 
 import numpy as np
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.numerals import number
 from utils.text_lines import read_columns
 
 
+@register(
+    "dpchallenge",
+    "DPChallenge",
+    Provenance(
+        "higher",
+        1,
+        10,
+        "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
+        "IEEE International Conference on Image Processing, 2008",
+        "http://ritendra.weebly.com/aesthetics-datasets.html",
+        "images belong to their photographers",
+    ),
+    aliases=("dpc",),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """dpchallenge_dataset.txt: index, photo, number of ratings, mean, 10 counts; blanks, no header.
 
@@ -39,22 +53,3 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         mos=mean, std=std, votes=total, histogram=counts, left_out=left_out, notes=notes,
     )  # fmt: skip
     return table.keep(~unrated)
-
-
-register(
-    Dataset(
-        "dpchallenge",
-        "DPChallenge",
-        Provenance(
-            "higher",
-            1,
-            10,
-            "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
-            "IEEE International Conference on Image Processing, 2008",
-            "http://ritendra.weebly.com/aesthetics-datasets.html",
-            "images belong to their photographers",
-        ),
-        read,
-        aliases=("dpc",),
-    )  # fmt: skip
-)

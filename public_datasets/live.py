@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from public_datasets.matlab import read_matlab, strings, vector
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from utils.errors import DataError
@@ -16,6 +16,22 @@ FOLDERS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
 TOP = 100.0
 
 
+@register(
+    "live",
+    "LIVE release 2",
+    Provenance(
+        "lower",
+        0,
+        100,
+        "Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality "
+        "assessment algorithms. IEEE Transactions on Image Processing 15(11), 2006",
+        "https://live.ece.utexas.edu/research/Quality/subjective.htm",
+        "free use with the copyright notice and citation (University of Texas at Austin)",
+        turned="MOS = 100 - DMOS",
+    ),
+    index_name="LIVE",
+    aliases=("live2", "databaserelease2"),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """dmos_realigned.mat (or dmos.mat) with refnames_all.mat, or text `28.003845 jp2k/img2.bmp ref.bmp`.
 
@@ -73,24 +89,3 @@ def _from_text(file: Path) -> _Columns:
         rows.append((number(words[0], f"{file}:{line}"), words[1].replace("\\", "/"), words[2]))
     dmos = np.array([row[0] for row in rows])
     return [row[1] for row in rows], dmos, None, [row[2] for row in rows], dmos == 0
-
-
-register(
-    Dataset(
-        "live",
-        "LIVE release 2",
-        Provenance(
-            "lower",
-            0,
-            100,
-            "Sheikh, Sabir, Bovik: A statistical evaluation of recent full reference image quality "
-            "assessment algorithms. IEEE Transactions on Image Processing 15(11), 2006",
-            "https://live.ece.utexas.edu/research/Quality/subjective.htm",
-            "free use with the copyright notice and citation (University of Texas at Austin)",
-            turned="MOS = 100 - DMOS",
-        ),
-        read,
-        index_name="LIVE",
-        aliases=("live2", "databaserelease2"),
-    )  # fmt: skip
-)

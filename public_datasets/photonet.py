@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table, moments
 from utils.numerals import number
@@ -11,6 +11,19 @@ from utils.text_lines import read_columns
 FAR = 0.5  # beyond half a rating the published mean and the published counts can't be of one photograph
 
 
+@register(
+    "photonet",
+    "photo.net",
+    Provenance(
+        "higher",
+        1,
+        7,
+        "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
+        "IEEE International Conference on Image Processing, 2008",
+        "http://ritendra.weebly.com/aesthetics-datasets.html",
+        "images belong to their photographers",
+    ),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """photonet_dataset.txt: index, photo, number of ratings, mean, variance, 7 counts; blanks, no header.
 
@@ -50,21 +63,3 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         notes=[f"{odd} rows kept whose counts do not sum to the published number of ratings"],
     )  # fmt: skip
     return table.keep(kept)
-
-
-register(
-    Dataset(
-        "photonet",
-        "photo.net",
-        Provenance(
-            "higher",
-            1,
-            7,
-            "Datta, Li, Wang: Algorithmic inferencing of aesthetics and emotion in natural images. "
-            "IEEE International Conference on Image Processing, 2008",
-            "http://ritendra.weebly.com/aesthetics-datasets.html",
-            "images belong to their photographers",
-        ),
-        read,
-    )  # fmt: skip
-)

@@ -40,17 +40,31 @@ class Dataset:
 _DATASETS: dict[str, Dataset] = {}
 
 
-def register(dataset: Dataset) -> Dataset:
-    """Make `dataset` known; a name that is taken is refused."""
-    if dataset.name in _DATASETS:
-        raise ValueError(f"{dataset.name} is registered twice")
-    _DATASETS[dataset.name] = dataset
-    return dataset
+def register(
+    name: str,
+    title: str,
+    provenance: Provenance,
+    official_split: str = "",
+    index_name: str = "",
+    aliases: tuple[str, ...] = (),
+) -> Callable[[Reader], Reader]:
+    """Make the decorated reader known as that of a `Dataset`, whose other attributes these are.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+
+    def add(read: Reader) -> Reader:
+        if name in _DATASETS:
+            raise ValueError(f"{name} is registered twice")
+        _DATASETS[name] = Dataset(name, title, provenance, read, official_split, index_name, aliases)
+        return read
+
+    return add
 
 
 def list_datasets() -> list[Dataset]:
     """All sets, by name."""
-    _load()
     return [_DATASETS[name] for name in sorted(_DATASETS)]
 
 
@@ -65,7 +79,6 @@ def find_dataset(name: str) -> Dataset:
     Raises:
         ConfigError: no such set; near names are suggested.
     """
-    _load()
     known: dict[str, Dataset] = {}
     for dataset in _DATASETS.values():
         for alias in (dataset.name, dataset.title, *dataset.aliases):
@@ -130,21 +143,3 @@ def settle(table: RatingTable, source: Source) -> RatingTable:
             [references.get(str(name)) or str(name) for name in kept.reference], dtype=np.str_
         )
     return kept
-
-
-def _load() -> None:
-    # inside the function, as each reader registers itself by importing this module
-    from public_datasets import (  # noqa: F401
-        ava,
-        clive,
-        dpchallenge,
-        kadid10k,
-        koniq10k,
-        live,
-        live_md,
-        own_table,
-        photonet,
-        spaq,
-        tid2013,
-        waterloo,
-    )

@@ -1,6 +1,6 @@
 """SPAQ: 11,125 photographs from smartphones, ratings from 0 to 100."""
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
 from utils.delimited import read_table
@@ -8,6 +8,19 @@ from utils.delimited import read_table
 STEM = "mos and image attribute scores"
 
 
+@register(
+    "spaq",
+    "SPAQ",
+    Provenance(
+        "higher",
+        0,
+        100,
+        "Fang, Zhu, Zeng, Ma, Wang: Perceptual quality assessment of smartphone photography. "
+        "IEEE Conference on Computer Vision and Pattern Recognition, 2020",
+        "https://github.com/h4nwei/SPAQ",
+    ),
+    index_name="SPAQ",
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """Annotations/MOS and Image attribute scores.xlsx, or the same as .csv: columns `Image name` and `MOS`.
 
@@ -21,21 +34,3 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         "spaq", source.root, provenance, [f"TestImage/{row['image name']}" for row in table.rows],
         mos=table.numbers("mos"),
     )  # fmt: skip
-
-
-register(
-    Dataset(
-        "spaq",
-        "SPAQ",
-        Provenance(
-            "higher",
-            0,
-            100,
-            "Fang, Zhu, Zeng, Ma, Wang: Perceptual quality assessment of smartphone photography. "
-            "IEEE Conference on Computer Vision and Pattern Recognition, 2020",
-            "https://github.com/h4nwei/SPAQ",
-        ),
-        read,
-        index_name="SPAQ",
-    )  # fmt: skip
-)

@@ -27,7 +27,7 @@ class Provenance:
         high: the best.
         publication: what to cite.
         url: where the publisher offers the set.
-        licence: the terms as far as they are known.
+        license: the terms as far as they are known.
         within_type: whether scores compare only among images of one scene and one type.
         turned: how a lower-is-better number became a MOS, "" where it was not turned.
     """
@@ -37,7 +37,7 @@ class Provenance:
     high: float
     publication: str
     url: str
-    licence: str = "not stated in the files; see the publisher's page"
+    license: str = "not stated in the files; see the publisher's page"
     turned: str = ""
     within_type: bool = False
 

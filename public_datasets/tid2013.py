@@ -2,7 +2,7 @@
 
 import re
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import Provenance, RatingTable, make_table
 from utils.errors import DataError
@@ -12,6 +12,20 @@ from utils.text_lines import read_columns
 _NAME = re.compile(r"(i\d\d)_(\d\d)_(\d)\.bmp", re.IGNORECASE)
 
 
+@register(
+    "tid2013",
+    "TID2013",
+    Provenance(
+        "higher",
+        0,
+        9,
+        "Ponomarenko et al.: Image database TID2013: Peculiarities, results and perspectives. "
+        "Signal Processing: Image Communication 30, 2015",
+        "https://www.ponomarenko.info/tid2013.htm",
+    ),
+    index_name="TID2013",
+    aliases=("tid",),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """mos_with_names.txt: `5.51429 I01_01_1.bmp`, CRLF, no header; mos_std.txt, if it is there, in its order.
 
@@ -43,22 +57,3 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
         reference=[f"reference_images/{part[0]}.BMP" for part in parts],
         kind=[part[1] for part in parts], level=[int(part[2]) for part in parts],
     )  # fmt: skip
-
-
-register(
-    Dataset(
-        "tid2013",
-        "TID2013",
-        Provenance(
-            "higher",
-            0,
-            9,
-            "Ponomarenko et al.: Image database TID2013: Peculiarities, results and perspectives. "
-            "Signal Processing: Image Communication 30, 2015",
-            "https://www.ponomarenko.info/tid2013.htm",
-        ),
-        read,
-        index_name="TID2013",
-        aliases=("tid",),
-    )  # fmt: skip
-)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from public_datasets.registry import Dataset, register
+from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from utils.errors import DataError
@@ -14,6 +14,20 @@ _DISTORTED = re.compile(r"(\d{5})_([1-4])_([1-5])\.(?:png|bmp|jpg|jp2)", re.IGNO
 _PRISTINE = re.compile(r"(\d{5})\.(?:bmp|png)", re.IGNORECASE)
 
 
+@register(
+    "waterloo",
+    "Waterloo Exploration",
+    Provenance(
+        "none",
+        0,
+        1,
+        "Ma et al.: Waterloo Exploration Database: New challenges for image quality assessment models. "
+        "IEEE Transactions on Image Processing 26(2), 2017",
+        "https://ece.uwaterloo.ca/~k29ma/exploration/",
+    ),
+    index_name="Waterloo_Exploration",
+    aliases=("exploration",),
+)
 def read(source: Source, provenance: Provenance) -> RatingTable:
     """Images `00001_TYPE_LEVEL.png`, pristine `00001.bmp`; below root, or as a list of names in --labels.
 
@@ -56,22 +70,3 @@ def _names(source: Source) -> Iterator[str]:
     else:
         for paths in source.files.values():
             yield from paths
-
-
-register(
-    Dataset(
-        "waterloo",
-        "Waterloo Exploration",
-        Provenance(
-            "none",
-            0,
-            1,
-            "Ma et al.: Waterloo Exploration Database: New challenges for image quality assessment models. "
-            "IEEE Transactions on Image Processing 26(2), 2017",
-            "https://ece.uwaterloo.ca/~k29ma/exploration/",
-        ),
-        read,
-        index_name="Waterloo_Exploration",
-        aliases=("exploration",),
-    )  # fmt: skip
-)

@@ -33,8 +33,8 @@ def test_ema_is_the_recursion() -> None:
         averages.after_update()
         now = network.weight.detach().clone()
         expected = now if expected is None else 0.9 * expected + 0.1 * now
-    torch.testing.assert_close(averages.best.weight, expected)
-    assert averages.best is not network
+    torch.testing.assert_close(averages.averaged_model.weight, expected)
+    assert averages.averaged_model is not network
 
 
 def test_swa_is_the_mean_of_late_epochs_with_batch_statistics_of_its_own() -> None:
@@ -47,11 +47,11 @@ def test_swa_is_the_mean_of_late_epochs_with_batch_statistics_of_its_own() -> No
             network[0].weight += torch.randn(4, 3, 1, 1)
         averages.after_epoch(epoch, iter(inputs))
         seen.append(network[0].weight.detach().clone())
-        assert (averages.best is network) == (epoch < 2)
-    torch.testing.assert_close(averages.best[0].weight, sum(seen[2:]) / 3)
+        assert (averages.averaged_model is network) == (epoch < 2)
+    torch.testing.assert_close(averages.averaged_model[0].weight, sum(seen[2:]) / 3)
     with torch.no_grad():
-        means = [averages.best[0](batch).mean(dim=(0, 2, 3)).numpy() for batch in inputs]
-    np.testing.assert_allclose(averages.best[1].running_mean, np.mean(means, axis=0), atol=1e-6)
+        means = [averages.averaged_model[0](batch).mean(dim=(0, 2, 3)).numpy() for batch in inputs]
+    np.testing.assert_allclose(averages.averaged_model[1].running_mean, np.mean(means, axis=0), atol=1e-6)
 
 
 def batch_norm(frozen: bool = False) -> nn.Sequential:
@@ -69,10 +69,10 @@ def test_swa_of_one_image_a_step_takes_the_mean_of_their_statistics() -> None:
     averages.after_epoch(0, iter(images.split(1)))
     with torch.no_grad():
         features = network[0](images).numpy().reshape(17, 4, -1)
-    np.testing.assert_allclose(averages.best[1].running_mean, features.mean(axis=(0, 2)), atol=1e-6)
+    np.testing.assert_allclose(averages.averaged_model[1].running_mean, features.mean(axis=(0, 2)), atol=1e-6)
     variances = features.var(axis=2, ddof=1).mean(axis=0)
-    np.testing.assert_allclose(averages.best[1].running_var, variances, rtol=1e-5)
-    assert averages.best[1].momentum == network[1].momentum == 0.1
+    np.testing.assert_allclose(averages.averaged_model[1].running_var, variances, rtol=1e-5)
+    assert averages.averaged_model[1].momentum == network[1].momentum == 0.1
 
 
 def test_swa_weights_batches_by_their_images() -> None:
@@ -82,7 +82,7 @@ def test_swa_weights_batches_by_their_images() -> None:
     averages.after_epoch(0, iter(images.split([12, 2])))
     with torch.no_grad():
         mean = network[0](images).mean(dim=(0, 2, 3)).numpy()
-    np.testing.assert_allclose(averages.best[1].running_mean, mean, atol=1e-6)
+    np.testing.assert_allclose(averages.averaged_model[1].running_mean, mean, atol=1e-6)
 
 
 @pytest.mark.parametrize(("frozen", "images"), [(True, 16), (False, 0)])
@@ -91,9 +91,9 @@ def test_swa_keeps_statistics_that_are_frozen_or_have_no_images(frozen: bool, im
     averages = Averages(network, swa_from=0)
     for epoch in range(2):
         averages.after_epoch(epoch, iter(torch.randn(images, 3, 6, 6).split(1)) if images else iter(()))
-    assert averages.best is not network
-    assert averages.best[1].running_mean.tolist() == [5] * 4
-    assert averages.best[1].running_var.tolist() == [7] * 4
+    assert averages.averaged_model is not network
+    assert averages.averaged_model[1].running_mean.tolist() == [5] * 4
+    assert averages.averaged_model[1].running_var.tolist() == [7] * 4
 
 
 def statistics(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

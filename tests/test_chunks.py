@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from applications import scoring
 from applications.behaviour import judge
+from applications.evaluation import logits as scoring
 from dataloader.loaders import eval_loader
 from dataloader.string_table import StringTable
 from deploy.engines import Scorer

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from config import parse_config
+from config import Config, parse_config
 from main import main
 from tests.conftest import ROOT
+from utils.flags import flags_of, write_page
 
 
 def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -203,3 +204,33 @@ def test_the_config_of_a_run_gives_the_same_run(
     )
     again = parse_config(["--train", *small, "--no-cuda", "--lr", "0.002"])
     assert replace(config, config=None, given=frozenset()) == replace(again, given=frozenset())
+
+
+def test_the_page_of_flags_is_that_of_today(tmp_path: Path) -> None:
+    page = tmp_path / "flags.md"
+    page.write_text((ROOT / "docs/flags.md").read_text(encoding="utf-8"), encoding="utf-8")
+    write_page(page, Config)
+    assert page.read_text(encoding="utf-8") == (ROOT / "docs/flags.md").read_text(encoding="utf-8"), (
+        "run: bash z_task_shell/write_flags.sh"
+    )
+    for flag in flags_of(Config).values():
+        assert all(f"`{name}`" in page.read_text(encoding="utf-8") for name in flag.names)
+
+
+def test_every_flag_has_a_phrase_and_a_default_of_its_type() -> None:
+    """A phrase that can be understood alone: several words, and no genitive such as "of weights"."""
+    for name, flag in flags_of(Config).items():
+        assert len(flag.help.split()) >= 3 and not flag.help.startswith(("of ", "for ", "that ")), name
+    assert Config() == parse_config([])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [("--rows_together", "--group_size", "group_size"), ("--licence", "--license", "license")],
+)
+def test_earlier_spellings(old: str, new: str, name: str, tmp_path: Path) -> None:
+    more = ["--criterion", "regress", "-b", "6"]
+    assert getattr(parse_config([*more, old, "2"]), name) == getattr(parse_config([*more, new, "2"]), name)
+    file = tmp_path / "run.yaml"
+    file.write_text(f"{old[2:]}: 2\n", encoding="utf-8")
+    assert name in parse_config([*more, "--config", str(file)]).given

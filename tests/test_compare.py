@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from main import main
-from metrics.significance import compare_correlations, compare_scenes
+from metrics.significance import compare_scenes, meng_rosenthal_rubin_test
 from rankiqa.spec import ModelSpec
 from tests.conftest import ROOT, lively
 from utils.checkpoint import save_checkpoint
@@ -27,7 +27,7 @@ def test_equal_models_are_called_different_as_often_as_the_level_says() -> None:
         truth, shared = rng.normal(size=(2, 60))
         a, b = (truth + 0.5 * shared + 0.6 * rng.normal(size=60) for _ in range(2))
         r = np.corrcoef([truth, a, b])
-        values.append(compare_correlations(r[0, 1], r[0, 2], r[1, 2], 60).p_value)
+        values.append(meng_rosenthal_rubin_test(r[0, 1], r[0, 2], r[1, 2], 60).p_value)
     assert np.mean(np.array(values) < 0.05) == pytest.approx(0.05, abs=0.015)
     assert stats.kstest(values, "uniform").pvalue > 0.01
 
@@ -39,10 +39,10 @@ def test_it_agrees_with_steigers_test_where_both_hold() -> None:
     psi = between * (1 - 2 * mean**2) - 0.5 * mean**2 * (1 - 2 * mean**2 - between**2)
     covariance = psi / (1 - mean**2) ** 2
     z = (math.atanh(first) - math.atanh(second)) * math.sqrt((count - 3) / (2 - 2 * covariance))
-    ours = compare_correlations(first, second, between, count)
+    ours = meng_rosenthal_rubin_test(first, second, between, count)
     assert ours.statistic == pytest.approx(z, rel=0.01)
     assert ours.p_value == pytest.approx(2 * stats.norm.sf(z), rel=0.05)
-    turned = compare_correlations(second, first, between, count)
+    turned = meng_rosenthal_rubin_test(second, first, between, count)
     assert turned.statistic == -ours.statistic
 
 
@@ -70,8 +70,8 @@ def test_equal_rankers_are_called_different_as_often_as_the_level_says() -> None
 
 
 def test_correlations_that_are_undefined_have_no_verdict() -> None:
-    assert math.isnan(compare_correlations(0.5, math.nan, 0.2, 50).p_value)
-    assert math.isnan(compare_correlations(0.5, 0.4, 0.2, 3).p_value)
+    assert math.isnan(meng_rosenthal_rubin_test(0.5, math.nan, 0.2, 50).p_value)
+    assert math.isnan(meng_rosenthal_rubin_test(0.5, 0.4, 0.2, 3).p_value)
 
 
 def model(name: str, seed: int, criterion: str, num_classes: int = 1) -> None:
@@ -164,7 +164,7 @@ def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) 
 
 
 def test_advice_names_the_cause() -> None:
-    from applications.advice import on_epoch
+    from applications.training.advice import on_epoch
 
     assert "is the margin" in " ".join(on_epoch("rank", 1.0, 1.0004))
     assert not list(on_epoch("rank", 1.0, 0.4))

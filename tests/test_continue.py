@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from applications import loop, train
+from applications import train
+from applications.training import loop
 from main import main
 from tests.conftest import ROOT
 from utils.checkpoint import load_checkpoint

@@ -15,8 +15,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from applications import loop, train
-from applications.step_losses import StepLosses
+from applications import train
+from applications.training import loop
+from applications.training.step_losses import StepLosses
 from main import main
 from tests.test_continue import FILE, StopAfter
 from utils.checkpoint import load_checkpoint

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from applications.evaluation import score_percentiles
+from applications.evaluation.predictions import score_percentiles
 from main import main
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively

@@ -83,7 +83,7 @@ def write_checkpoint(path: Path, argv: list[str]) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the code, in which commands with paths relative to the project's root can be run."""
-    rooms = ("demos", "data_tools", "deploy", "dataloader", "models", "criterions", "distortions")
+    rooms = ("demos", "data_tools", "deploy", "dataloader", "models", "metrics", "criterions", "distortions")
     for name in (*rooms, "public_datasets", "utils", "rankiqa"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     write_split(tmp_path, "train", "rank", 1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from applications.fold_data import cut, gather_rows, write_fold
+from applications.setup.fold_data import cut, gather_rows, write_fold
 from config import parse_config
 from main import main
 from metrics.emd import calibration
@@ -245,7 +245,7 @@ def test_folds_of_pairs_tie_images_of_all_splits(tmp_path: Path) -> None:
         (["-e", "--resume", "m.pth", "--folds", "3"], "--folds belongs to --train"),
         (["--train", "--folds", "3", "--continue"], "leave --continue"),
         (["--train", "--folds", "50", "-g", "0"], "there are only"),
-        (["--train", "--rows_together", "6"], "--rows_together is for regress and emd"),
+        (["--train", "--rows_together", "6"], "--group_size is for regress and emd"),
     ],
 )
 def test_runs_that_cannot_be(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from applications import train
-from applications.step_losses import StepLosses
+from applications.training.step_losses import StepLosses
 from deploy.engines import load_scorer
 from main import main
 from rankiqa.spec import ModelSpec

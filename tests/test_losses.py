@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from config import Config
 from criterions.emd_loss import EMDLoss, emd
-from criterions.factory import create_criterion
+from criterions.factory import create_criterion, objective_flags, register
 from criterions.ranking_loss import RankingLoss, ranking_loss
 from criterions.regress_loss import RegressLoss, order_loss, regress_loss
 from criterions.score import average_patches, score
+from utils.flags import flags_of
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -84,12 +86,14 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("task", "classes", "places", "targets"), CASES)
-def test_gradients_by_finite_differences(task, classes, places, targets):
+@pytest.mark.parametrize(("task", "classes", "pair_index", "targets"), CASES)
+def test_gradients_by_finite_differences(task, classes, pair_index, targets):
     logits = draw(5, classes, seed=5).requires_grad_()
     criterion = create_criterion(task, margin=0.8)
-    assert torch.autograd.gradcheck(lambda x: criterion(x, places, targets), logits)
-    one_row = create_criterion(task, margin=0.8)(logits, places[:1], targets[:1])  # the last, smaller batch
+    assert torch.autograd.gradcheck(lambda x: criterion(x, pair_index, targets), logits)
+    one_row = create_criterion(task, margin=0.8)(
+        logits, pair_index[:1], targets[:1]
+    )  # the last, smaller batch
     assert one_row.ndim == 0 and torch.isfinite(one_row)
 
 
@@ -117,8 +121,8 @@ def test_regress_by_hand(classes):
 
 def test_regress_with_order_pair_by_pair():
     logits, mos = draw(6, 1), torch.tensor([3.0, 1.0, 1.0, 4.5, 2.0], dtype=torch.float64)
-    places = torch.tensor([[5], [0], [2], [1], [5]])
-    scores, targets = logits.numpy()[places.numpy()[:, 0], 0], mos.numpy()
+    pair_index = torch.tensor([[5], [0], [2], [1], [5]])
+    scores, targets = logits.numpy()[pair_index.numpy()[:, 0], 0], mos.numpy()
     hinges = [
         max(0.0, (targets[i] - targets[j]) - (scores[i] - scores[j]))
         for i in range(5)
@@ -127,7 +131,7 @@ def test_regress_with_order_pair_by_pair():
     ]
     assert len(hinges) == 9  # the tie gives no pair
     squares = np.mean((scores - targets) ** 2)
-    loss = create_criterion("regress", rank_weight=0.5)(logits, places, mos)
+    loss = create_criterion("regress", rank_weight=0.5)(logits, pair_index, mos)
     assert loss.item() == pytest.approx(squares + 0.5 * np.mean(hinges), rel=1e-12)
     assert order_loss(mos, mos).item() == 0 and order_loss(draw(3), torch.ones(3)).item() == 0
     assert torch.autograd.gradcheck(lambda x: order_loss(x, mos), draw(5).requires_grad_())
@@ -176,3 +180,10 @@ def test_extreme_logits_stay_finite():
     assert score(logits).tolist() == [1.0, 3.0]
     EMDLoss()(logits, each(2), torch.full((2, 3), 1 / 3)).backward()
     assert torch.isfinite(logits.grad).all()
+
+
+def test_a_task_has_one_loss_whose_flags_are_those_of_the_command_line():
+    assert set(objective_flags()) == {"margin", "rank_activation", "rank_weight"} <= set(flags_of(Config))
+    with pytest.raises(ValueError, match="rank has a loss already, RankingLoss"):
+        register("rank")(EMDLoss)
+    assert isinstance(create_criterion("emd", margin=3.0), EMDLoss)

@@ -9,7 +9,8 @@ import torchvision
 from torch import nn
 
 from models import canonical_arch, create_model, head_of, list_models, normalisation
-from models.registry import ENTRIES, TIMM, register
+from models.families import ENTRIES, register
+from models.registry import SOURCES, register_source
 from models.torchvision_source import torchvision_url
 from rankiqa.spec import HALF, IMAGENET_MEAN, IMAGENET_STD
 from utils.errors import ArchError
@@ -37,9 +38,9 @@ def test_static_names_are_those_of_the_libraries():
     theirs = set(torchvision.models.list_models(module=torchvision.models)) - set(ELSEWHERE)
     theirs |= {name.replace("-", "_") for name in VALID_MODELS} - {"efficientnet_l2"}
     theirs |= {name for name in (*plain.__all__, *ablation.__all__) if callable(getattr(resnest.torch, name))}
-    theirs |= {f"efficientnet_lite{size}{head}" for size in range(5) for head in ("", "_every_block")}
+    theirs |= {f"efficientnet_lite{size}{head}" for size in range(5) for head in ("", "_multi_level")}
     assert set(list_models()) == theirs
-    assert TIMM not in list_models()
+    assert not any(name.startswith("timm/") for name in list_models())
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_static_names_are_those_of_the_libraries():
         ("MobileNetV3-Large", "mobilenet_v3_large"),
         ("MobileNetV2", "mobilenet_v2"),
         ("shufflenet_v2_x1.0", "shufflenet_v2_x1_0"),
+        ("efficientnet_lite0_every_block", "efficientnet_lite0_multi_level"),
         ("timm/ResNet10t", "timm/resnet10t"),
         ("timm/vit_tiny_patch16_224.augreg_in21k", "timm/vit_tiny_patch16_224.augreg_in21k"),
     ],
@@ -81,7 +83,7 @@ def test_unknown_names_suggest_near_ones(name, near):
 def test_patterns():
     assert list_models("RESNEXT*") == ["resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d"]
     assert list_models("efficientnet-lite?") == [f"efficientnet_lite{size}" for size in range(5)]
-    assert list_models("every_block") == [f"efficientnet_lite{size}_every_block" for size in range(5)]
+    assert list_models("multi_level") == [f"efficientnet_lite{size}_multi_level" for size in range(5)]
     assert list_models("efficientnet-b?") == [f"efficientnet_b{size}" for size in range(9)]
     assert "timm/resnet10t" in list_models("timm/resnet1*")
     assert all(name.startswith("timm/") and "swin" in name for name in list_models("timm/swin"))
@@ -131,3 +133,8 @@ def test_normalisation_is_that_of_torchvisions_weights():
 def test_head_of_a_network_without_one():
     with pytest.raises(ArchError, match="Sequential ends in no single linear layer"):
         head_of(nn.Sequential(nn.Conv2d(3, 3, 1)))
+
+
+def test_a_prefix_is_registered_once():
+    with pytest.raises(ValueError, match="'timm/'"):
+        register_source(SOURCES["timm/"])

@@ -27,7 +27,7 @@ SMALL = [
     "regnet_y_400mf",
     "efficientnet_b0",
     "efficientnet_lite0",
-    "efficientnet_lite0_every_block",
+    "efficientnet_lite0_multi_level",
     "resnest50",
     "resnest50_fast_1s4x24d",
     "timm/resnet10t",
@@ -161,7 +161,7 @@ def test_resnest_trains_on_one_image():
 
 
 @pytest.mark.parametrize(
-    "arch", ["efficientnet_b0", "efficientnet_lite0_every_block", "vit_b_32", "resnet18"]
+    "arch", ["efficientnet_b0", "efficientnet_lite0_multi_level", "vit_b_32", "resnet18"]
 )
 def test_tracing_warns_of_nothing_but_its_deprecation(arch):
     with warnings.catch_warnings(record=True) as caught, torch.no_grad():

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from models import create_model, load_pretrained
-from models.registry import ENTRIES
+from models.families import ENTRIES
 from utils.errors import WeightsError
 
 ARCH = "shufflenet_v2_x0_5"

@@ -9,7 +9,7 @@ from torch import nn
 
 from models import create_model
 from models.batch_norm import PatientBatchNorm2d
-from models.vit import SHAPES
+from models.torchvision_source import VIT_SHAPES
 
 
 @pytest.mark.parametrize("arch", ["vit_b_32", pytest.param("vit_b_16", marks=pytest.mark.slow)])
@@ -29,7 +29,7 @@ def test_vit_shapes_are_torchvisions(monkeypatch):
 
     module = sys.modules["torchvision.models.vision_transformer"]
     monkeypatch.setattr(module, "_vision_transformer", shape)
-    assert {arch: getattr(module, arch)() for arch in SHAPES} == SHAPES
+    assert {arch: getattr(module, arch)() for arch in VIT_SHAPES} == VIT_SHAPES
 
 
 def test_vit_pads_to_patches_and_resamples_its_table():

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from applications.advice import on_averages, on_scores, on_shared_images
-from applications.evaluation import Predictions
+from applications.evaluation.predictions import Predictions
+from applications.setup.data import on_shared_images
+from applications.training.advice import on_averages, on_scores
 from dataloader.labels import Labels, load_labels
 from dataloader.string_table import StringTable
 from main import main

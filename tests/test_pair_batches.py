@@ -52,19 +52,21 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 64, 1000])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_every_row_once_an_epoch_over_all_processes(name, batch_size, world):
+def test_every_row_once_an_epoch_over_all_processes(name, batch_size, world_size):
     images = GRAPHS[name]
-    ranks = [RowBatches(images, images.max() + 1, batch_size, 5, world, rank) for rank in range(world)]
+    ranks = [
+        RowBatches(images, images.max() + 1, batch_size, 5, world_size, rank) for rank in range(world_size)
+    ]
     orders = []
     for epoch in (0, 1):
         for batches in ranks:
             batches.set_position(epoch)
         steps = list(zip(*ranks, strict=True))  # strict: the same number of steps in every process
         assert len(steps) == len(ranks[0])
-        assert all(sum(part.weight for part in step) == pytest.approx(world) for step in steps)
+        assert all(sum(part.weight for part in step) == pytest.approx(world_size) for step in steps)
         assert all(len(part.rows) == batch_size and part.weight == 1 for step in steps[:-1] for part in step)
         last = [len(part.rows) for part in steps[-1] if part.weight]
         assert max(last) - min(last) <= 1 and max(last) <= batch_size
@@ -172,9 +174,9 @@ def test_a_batch_holds_each_distinct_image_once_at_the_right_place(rank_labels):
     rows = np.array([7, 3, 3, 25, 12, 0])
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), None)[StepRows(0, rows, 0.5)]
     distinct = {path for row in rows for path in (rank_labels.paths[i] for i in rank_labels.images[row])}
-    assert len(batch.images) == len(distinct) and batch.weight == 0.5 and batch.faults == []
-    for row, places in zip(rows, batch.places, strict=True):
-        for number, place in zip(rank_labels.images[row], places, strict=True):
+    assert len(batch.images) == len(distinct) and batch.weight == 0.5 and batch.errors == []
+    for row, indices in zip(rows, batch.pair_index, strict=True):
+        for number, place in zip(rank_labels.images[row], indices, strict=True):
             assert torch.equal(batch.images[place], pixels_of(rank_labels.paths[number]))
 
 
@@ -183,7 +185,7 @@ def test_both_images_of_a_pair_are_flipped_and_cropped_alike(rank_labels, view):
     dataset, seen, epochs = TrainDataset(rank_labels, view, 1), set(), set()
     for epoch in range(12):
         batch = dataset[StepRows(epoch, np.arange(40), 1.0)]
-        better, worse = (batch.images[batch.places[:, side]].int() for side in (0, 1))
+        better, worse = (batch.images[batch.pair_index[:, side]].int() for side in (0, 1))
         levels = torch.from_numpy(np.diff(rank_labels.images, axis=1)).reshape(-1, 1, 1, 1)
         black = (better == 0) & (worse == 0)
         assert torch.equal(worse - better, torch.where(black, 0, 40 * levels).int())
@@ -197,13 +199,15 @@ def test_both_images_of_a_pair_are_flipped_and_cropped_alike(rank_labels, view):
 def test_rows_of_an_unreadable_image_are_left_out_and_told(rank_labels):
     Path("2.png").write_bytes(b"not an image")
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), 1)[StepRows(0, np.arange(10), 1.0)]  # one scene
-    assert len(batch.places) == 6 and len(batch.images) == 4  # four of ten pairs hold image 2
-    (fault,) = batch.faults
+    assert len(batch.pair_index) == 6 and len(batch.images) == 4  # four of ten pairs hold image 2
+    (fault,) = batch.errors
     assert "2.png" in fault and "not an image" in fault
     for number in range(20):
         Path(f"{number}.png").write_bytes(b"")
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), 1)[StepRows(0, np.arange(10), 1.0)]
-    assert batch.images.shape == (0, 3, 12, 16) and batch.places.shape == (0, 2) and len(batch.faults) == 5
+    assert (
+        batch.images.shape == (0, 3, 12, 16) and batch.pair_index.shape == (0, 2) and len(batch.errors) == 5
+    )
 
 
 @pytest.mark.parametrize(("task", "row"), [("emd", "{}.png,{},1,2"), ("regress", "{}.png,{}")])
@@ -215,7 +219,7 @@ def test_targets_stay_with_their_images(rank_labels, task, row):
     batch = TrainDataset(labels, View("fit", (12, 16)), None)[StepRows(0, rows, 1.0)]
     values = batch.targets[:, 0] / batch.targets[:, -1] * 2 if task == "emd" else batch.targets
     assert values.tolist() == pytest.approx([9, 2, 9]) and len(batch.images) == 2
-    for place, number in zip(batch.places[:, 0], [9, 2, 9], strict=True):
+    for place, number in zip(batch.pair_index[:, 0], [9, 2, 9], strict=True):
         assert torch.equal(batch.images[place], pixels_of(f"{number}.png"))
 
 
@@ -231,21 +235,21 @@ def test_workers_change_nothing(rank_labels):
         runs.append(run)
     assert [len(run) for run in runs] == [6 + 4, 6 + 4]
     for alone, shared in zip(*runs, strict=True):
-        assert alone.weight == shared.weight and alone.faults == shared.faults
+        assert alone.weight == shared.weight and alone.errors == shared.errors
         assert all(torch.equal(a, b) for a, b in zip(alone[:3], shared[:3], strict=True))
 
 
-@pytest.mark.parametrize("world", [1, 3])
-def test_evaluation_gives_every_image_once(rank_labels, world):
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_evaluation_gives_every_image_once(rank_labels, world_size):
     Path("4.png").write_bytes(b"")
     paths = StringTable([f"{number}.png" for number in range(20)])
     view, numbers, faults = View("patches", (8, 10), 4), [], []
-    for rank in range(world):
-        for batch in eval_loader(paths, view, batch_size=3, world=world, rank=rank):
+    for rank in range(world_size):
+        for batch in eval_loader(paths, view, batch_size=3, world_size=world_size, rank=rank):
             for number, patches in zip(batch.numbers.tolist(), batch.images, strict=True):
                 assert np.array_equal(patches, view.evaluate(Image.open(paths[number])))
             numbers += batch.numbers.tolist()
-            faults += batch.faults
+            faults += batch.errors
     assert sorted(numbers) == [n for n in range(20) if n != 4] and len(faults) == 1 and "4.png" in faults[0]
     assert EvalDataset(paths, view)[np.array([4])].images.shape[0] == 0
 
@@ -260,7 +264,7 @@ def test_deduplicated_step_equals_the_siamese_network(rank_labels, classes):
     rows = np.array([0, 1, 2, 5, 7, 11, 11, 30])
     batch = TrainDataset(rank_labels, View("fit", (12, 16)), None)[StepRows(0, rows, 1.0)]
     loss = create_criterion("rank", margin=0.01)(
-        network(batch.images.double() / 255), batch.places, batch.targets
+        network(batch.images.double() / 255), batch.pair_index, batch.targets
     )
     left, right = (
         torch.stack([pixels_of(rank_labels.paths[i]) for i in rank_labels.images[rows, side]])

@@ -57,7 +57,7 @@ def test_loss_and_gradients_equal_those_of_the_siamese_batch(
     network = (
         create_model(arch).double().eval()
     )  # statistics frozen: they depend on how often an image counts
-    criterion = create_criterion("rank", 1.0)
+    criterion = create_criterion("rank", margin=1.0)
     found = []
     for siamese in (False, True):
         batch = TrainDataset(labels, View("fit", (40, 48)), None, siamese)[step]
@@ -65,11 +65,11 @@ def test_loss_and_gradients_equal_those_of_the_siamese_batch(
         inputs = batch.images.double() / 255
         network.zero_grad()
         if siamese:
-            logits = torch.cat([network(inputs[batch.places[:, side]]) for side in (0, 1)])
-            places = torch.arange(2 * len(rows)).reshape(2, -1).T
+            logits = torch.cat([network(inputs[batch.pair_index[:, side]]) for side in (0, 1)])
+            pair_index = torch.arange(2 * len(rows)).reshape(2, -1).T
         else:
-            logits, places = network(inputs), batch.places
-        loss = criterion(logits, places, batch.targets)
+            logits, pair_index = network(inputs), batch.pair_index
+        loss = criterion(logits, pair_index, batch.targets)
         loss.backward()
         gradients = {name: p.grad.clone() for name, p in network.named_parameters()}
         found.append((loss.detach(), gradients))

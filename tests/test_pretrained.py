@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import create_model, fit_state, list_models, load_pretrained
-from models.registry import entry_of
+from models.families import ENTRIES
 from utils.errors import ArchError, WeightsError
 
 ARCH = "shufflenet_v2_x0_5"
@@ -85,6 +85,6 @@ def test_advprop_has_its_own_file_and_its_own_networks(tmp_path, no_network):
 def test_every_published_address_carries_its_hash():
     unpublished = {"efficientnet_b8", *list_models("efficientnet_lite*")}
     for arch in set(list_models()) - unpublished:
-        url = entry_of(arch).url(arch)
+        url = ENTRIES[arch].url(arch)
         assert url and torch.hub.HASH_REGEX.search(url), arch
-    assert all(entry_of(arch).advprop_url(arch) for arch in list_models("efficientnet_b?"))
+    assert all(ENTRIES[arch].advprop_url(arch) for arch in list_models("efficientnet_b?"))

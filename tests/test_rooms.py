@@ -1,4 +1,4 @@
-"""The layout of DESIGN, section 1: who may import whom, read from the code; sizes of files and functions.
+"""The layout of docs/architecture.md: who may import whom, read from the code; sizes of files and functions.
 
 A program is a file that is started (`if __name__ == "__main__"`). Nothing but tests and benchmarks
 imports it, so that the entry points in utils may call the rooms above.
@@ -184,3 +184,11 @@ def test_files_and_functions_fit_on_a_screen_or_two() -> None:
                 if size > LONGEST_FUNCTION:
                     long.append(f"{name}.{node.name}: {size} lines")
     assert not long
+
+
+def test_parts_of_applications_import_one_way() -> None:
+    below = {"setup": {"setup"}, "evaluation": {"setup", "evaluation"}}
+    for name in (name for name in modules() if name.startswith("applications.") and name.count(".") == 2):
+        part = name.split(".")[1]
+        own = {m.split(".")[1] for m in imports(name) if m.startswith("applications.")}
+        assert own <= below.get(part, {*below, "training"}), where(name, imports(name))

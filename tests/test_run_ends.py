@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from applications import scoring, train
+from applications import train
+from applications.evaluation import logits as scoring
 from main import main
 from metrics.task import best_key
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
@@ -265,3 +266,19 @@ def test_save_every_must_fit_the_accumulation_of_the_run(
 def test_the_state_of_an_earlier_version_is_read() -> None:
     state = train.TrainState.from_dict({"epoch": 2, "best": [1.5, 0.0], "run_folder": "logs/x"})
     assert state.best == (1.5, 0.0) and state.rows_of == {}
+
+
+def test_flags_of_a_run_under_their_earlier_names(
+    workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workplace("regress")
+    assert main([*REGRESS, "--epochs", "1", "--warmup", "0", "-b", "2", "--rows_together", "2"]) == 0
+    held = load_checkpoint(f"checkpoints/{FILE}")
+    held["config"]["rows_together"] = held["config"].pop("group_size")
+    held["config"]["licence"] = held["config"].pop("license")
+    save_checkpoint(f"checkpoints/{FILE}", held)
+    capsys.readouterr()
+    again = ["--train", "--continue", f"checkpoints/{FILE}", "--epochs", "2"]
+    assert main([*again, "--group_size", "1"]) == 2
+    assert "--group_size 1" in (error := capsys.readouterr().err) and "was started with 2" in error
+    assert main([*again, "--rows_together", "2"]) == 0

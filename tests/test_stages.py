@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from applications.head_scale import start_at_labels
+from applications.setup.head_scale import start_at_labels
 from deploy.engines import load_scorer
 from main import main
 from models import create_model

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from applications.manifest import read_origins
+from applications.setup.origins import read_origins
 from data_tools.generate.manifest import read_manifest
 from utils import prepare_dataset
 from utils.errors import DataError

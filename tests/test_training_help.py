@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-import applications.auto_batch as auto_batch
+import applications.setup.auto_batch as auto_batch
 from applications.find_lr import smoothed, suggestion
 from config import parse_config
 from main import main

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import applications.auto_batch as auto_batch
+import applications.setup.auto_batch as auto_batch
 from config import parse_config
 from criterions import regress_loss
 from dataloader.batches import RowBatches
@@ -20,20 +20,20 @@ from utils.checkpoint import load_checkpoint
 
 
 @pytest.mark.parametrize("rows", [1, 4, 5, 13, 14, 15, 30, 31, 59])
-@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("together", [1, 2, 5])
-def test_groups_are_whole_and_rows_come_once(rows: int, world: int, together: int) -> None:
+def test_groups_are_whole_and_rows_come_once(rows: int, world_size: int, together: int) -> None:
     images = np.arange(rows).reshape(-1, 1)
     ranks = [
-        RowBatches(images, rows, 2 * together, seed=3, world=world, rank=rank, together=together)
-        for rank in range(world)
+        RowBatches(images, rows, 2 * together, seed=3, world_size=world_size, rank=rank, together=together)
+        for rank in range(world_size)
     ]
     orders = []
     for epoch in range(3):
         for batches in ranks:
             batches.set_position(epoch)
         steps = list(zip(*ranks, strict=True))
-        assert len(steps) == len(ranks[0]) == -(-rows // (2 * together * world))
+        assert len(steps) == len(ranks[0]) == -(-rows // (2 * together * world_size))
         seen: list[int] = []
         for parts in steps:
             kept = [part.rows.tolist() for part in parts if part.weight]
@@ -51,7 +51,7 @@ def test_groups_are_whole_and_rows_come_once(rows: int, world: int, together: in
 def test_a_batch_that_would_cut_groups_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--train", "--criterion", "regress", "--rows_together", "6"]
     assert main([*argv, "-b", "20"]) == 2
-    assert "-b 20 must be a multiple of --rows_together 6" in capsys.readouterr().err
+    assert "-b 20 must be a multiple of --group_size 6" in capsys.readouterr().err
     assert parse_config([*argv, "-b", "24"]).batch_size == 24
     assert parse_config([*argv, "--auto_batch"]).auto_batch
 
@@ -65,7 +65,7 @@ def test_auto_batch_takes_whole_groups(
     monkeypatch.setattr(auto_batch, "_on_cpu", lambda config, share: (fits, "so much fits"))
     assert auto_batch.with_auto_batch(parse_config(argv)).batch_size == rows
     monkeypatch.setattr(auto_batch, "_on_cpu", lambda config, share: (5, "so much fits"))
-    with pytest.raises(auto_batch.TrainingError, match="not even the 6 rows of --rows_together fit"):
+    with pytest.raises(auto_batch.TrainingError, match="not even the 6 rows of --group_size fit"):
         auto_batch.with_auto_batch(parse_config(argv))
 
 
@@ -122,13 +122,14 @@ def test_validation_with_the_ranking_loss_builds_no_matrix_of_all_pairs() -> Non
     assert loss.item() == pytest.approx(hinges.mean().item(), rel=0.02)
 
 
-@pytest.mark.parametrize(("images", "world"), [(7, 2), (9, 2), (8, 3), (1, 3), (33, 4)])
-def test_all_processes_validate_in_as_many_batches(images: int, world: int) -> None:
+@pytest.mark.parametrize(("images", "world_size"), [(7, 2), (9, 2), (8, 3), (1, 3), (33, 4)])
+def test_all_processes_validate_in_as_many_batches(images: int, world_size: int) -> None:
     """So that they can agree before each whether to stop."""
     paths = StringTable([f"{number}.png" for number in range(images)])
     view = View("fit", (8, 8), 1)
     parts = [
-        list(eval_loader(paths, view, batch_size=4, world=world, rank=rank).sampler) for rank in range(world)
+        list(eval_loader(paths, view, batch_size=4, world_size=world_size, rank=rank).sampler)
+        for rank in range(world_size)
     ]
     assert len({len(part) for part in parts}) == 1
     assert sorted(int(number) for part in parts for batch in part for number in batch) == list(range(images))

@@ -12,15 +12,6 @@ from utils.errors import ConfigError
 NEGATIONS = ("no_cuda", "no_channels_last")
 
 
-class DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults that tell something: not None, and not the False of a switch."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.nargs == 0:
-            return action.help
-        return super()._get_help_string(action)
-
-
 class HelpfulParser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are ConfigErrors that suggest the nearest flags."""
 

@@ -68,9 +68,15 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
 
 
 def _check_alike(first_path: Path, first: dict[str, Any], path: Path, other: dict[str, Any]) -> None:
+    from utils.checkpoint import arch_of_today
+
     for name in ALIKE:
         wanted, found = first["spec"].get(name), other["spec"].get(name)
-        if found != wanted:
+        if name == "arch":
+            differ = arch_of_today(found) != arch_of_today(wanted)
+        else:
+            differ = found != wanted
+        if differ:
             raise ConfigError(f"{path}: its {name} is {found}, that of {first_path} is {wanted}")
     shapes = [{name: value.shape for name, value in file["state_dict"].items()} for file in (first, other)]
     if shapes[0] != shapes[1]:

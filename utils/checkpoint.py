@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running code (DESIGN section 6)."""
+"""Checkpoints: written whole or not at all, read without running code (docs/architecture.md)."""
 
 import pickle
 import warnings
@@ -17,6 +17,11 @@ FORMAT = 1
 def file_arch(arch: str) -> str:
     """`arch` as it stands in file names: a timm model's name holds a slash."""
     return arch.replace("/", "_")
+
+
+def arch_of_today(arch: str) -> str:
+    """The name of an architecture, or of a file named after it, that version 1 called otherwise."""
+    return arch.replace("_every_block", "_multi_level")
 
 
 def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
@@ -118,4 +123,4 @@ def find_file(path: str | Path) -> Path:
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return arch_of_today(name.lower().replace("-", "_"))

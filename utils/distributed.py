@@ -25,12 +25,12 @@ class Process:
     """One process of a run.
 
     Attributes:
-        rank, world: which of how many processes this is, over all nodes.
+        rank, world_size: which of how many processes this is, over all nodes.
         device: what it computes on.
     """
 
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     device: str = "cpu"
 
     @property
@@ -89,13 +89,13 @@ def run_processes(
         raise ConfigError(
             f"--rank {node}: the rank of this node must lie in 0..{nodes - 1} (--nodes {nodes})"
         )
-    world = local * nodes
-    if world == 1:
+    world_size = local * nodes
+    if world_size == 1:
         return work(Process(0, 1, device), *arguments)
     try:
         mp.start_processes(
             _joined,
-            (work, arguments, device, init_method, world, node * local),
+            (work, arguments, device, init_method, world_size, node * local),
             nprocs=local,
             start_method="spawn",
         )
@@ -110,7 +110,7 @@ def _joined(
     arguments: tuple[Any, ...],
     device: str,
     init_method: str,
-    world: int,
+    world_size: int,
     first: int | None,
 ) -> int:
     rank = int(os.environ["RANK"]) if first is None else first + local_rank
@@ -118,15 +118,15 @@ def _joined(
     if device == "cuda":
         torch.cuda.set_device(local_rank)
     if first is not None:
-        torch.set_num_threads(max(1, torch.get_num_threads() // max(1, world)))
+        torch.set_num_threads(max(1, torch.get_num_threads() // max(1, world_size)))
     # gloo beside nccl: what the processes tell each other from the CPU need not wait for the GPUs
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
-    store = _agent_store(world) if first is None else None
+    store = _agent_store(world_size) if first is None else None
     meeting: dict[str, Any] = {"init_method": init_method} if store is None else {"store": store}
-    dist.init_process_group(backend, world_size=world, rank=rank, timeout=TIMEOUT, **meeting)
+    dist.init_process_group(backend, world_size=world_size, rank=rank, timeout=TIMEOUT, **meeting)
     try:
-        with Heartbeat(init_method, rank, world) if world > 1 else nullcontext():
-            status = _worked(work, Process(rank, world, place), arguments)
+        with Heartbeat(init_method, rank, world_size) if world_size > 1 else nullcontext():
+            status = _worked(work, Process(rank, world_size, place), arguments)
     except RankIQAError as error:
         if first is None:
             raise
@@ -142,7 +142,7 @@ def _joined(
     return status
 
 
-def _agent_store(world: int) -> dist.Store | None:
+def _agent_store(world_size: int) -> dist.Store | None:
     """The store that torchrun keeps over its restarts, each with a part of its own.
 
     Without that a new process can read the address of one that is gone.
@@ -150,7 +150,7 @@ def _agent_store(world: int) -> dist.Store | None:
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return None
     place = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(*place, world, is_master=False, timeout=TIMEOUT)
+    store = dist.TCPStore(*place, world_size, is_master=False, timeout=TIMEOUT)
     return dist.PrefixStore(f"attempt{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
 
 
@@ -159,18 +159,18 @@ def _worked(work: Callable[..., int], process: Process, arguments: tuple[Any, ..
         return work(process, *arguments)
     except RuntimeError as error:
         lost = isinstance(error, dist.DistError) or "gloo" in str(error).lower()
-        if process.world == 1 or not lost:
+        if process.world_size == 1 or not lost:
             raise
         reason = str(error).strip().splitlines()[0]
         raise PeerLostError(
             f"another process ended or can't be reached ({reason}); "
-            "if it was not stopped on purpose, its own messages say why; go on with --continue"
+            "if it was not stopped on purpose, its own messages say why; continue with --continue"
         ) from error
 
 
 def wrap(network: nn.Module, process: Process, sync_bn: bool = False) -> nn.Module:
     """`network` for one process, else in DistributedDataParallel over the parameters that learn now."""
-    if process.world == 1:
+    if process.world_size == 1:
         return network
     on_gpu = process.device != "cpu"
     if sync_bn and not on_gpu and process.is_main:
@@ -183,29 +183,24 @@ def wrap(network: nn.Module, process: Process, sync_bn: bool = False) -> nn.Modu
 
 def sync_buffers(network: nn.Module, process: Process) -> None:
     """Give every process the buffers of the first: batch statistics differ, and the first one's are saved."""
-    if process.world > 1:
+    if process.world_size > 1:
         for buffer in network.buffers():
             dist.broadcast(buffer, src=0)
 
 
 def sum_processes(values: list[float], process: Process) -> list[float]:
     """The sums of `values` over all processes; every process must call. No GPU is waited for."""
-    if process.world == 1:
+    if process.world_size == 1:
         return values
     shared = torch.tensor(values, dtype=torch.float64)
     dist.all_reduce(shared)
     return shared.tolist()
 
 
-def any_process(flag: bool, process: Process) -> bool:
-    """Whether `flag` is set in any process; every process must ask."""
-    return sum_processes([float(flag)], process)[0] > 0
-
-
 def gather(value: Any, process: Process) -> list[Any]:
     """`value` of every process, in the order of their ranks; every process must call."""
-    if process.world == 1:
+    if process.world_size == 1:
         return [value]
-    values: list[Any] = [None] * process.world
+    values: list[Any] = [None] * process.world_size
     dist.all_gather_object(values, value)
     return values

@@ -20,12 +20,12 @@ class Heartbeat:
 
     Args:
         init_method: where the processes met, "tcp://host:port" or "env://".
-        rank, world: which of how many this is.
+        rank, world_size: which of how many this is.
         limit: seconds of silence that are too many.
     """
 
-    def __init__(self, init_method: str, rank: int, world: int, limit: float = LIMIT) -> None:
-        self._rank, self._world, self._limit = rank, world, limit
+    def __init__(self, init_method: str, rank: int, world_size: int, limit: float = LIMIT) -> None:
+        self._rank, self._world_size, self._limit = rank, world_size, limit
         self._done = threading.Event()
         self._answered = time.monotonic()  # when the store last did
         self._beating = threading.Thread(target=self._beat, args=(_address(init_method),), daemon=True)
@@ -50,7 +50,7 @@ class Heartbeat:
 
     def _beat(self, address: tuple[str, int]) -> None:
         store = None
-        heard = dict.fromkeys(range(self._world), (b"", time.monotonic()))
+        heard = dict.fromkeys(range(self._world_size), (b"", time.monotonic()))
         while not self._done.wait(min(BEAT, self._limit / 4)):
             now = time.monotonic()
             try:

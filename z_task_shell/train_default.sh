@@ -7,7 +7,7 @@ photos="$(realpath "${1:?usage: bash z_task_shell/train_default.sh PHOTOS [OUT]}
 out="$(realpath -m "${2:-default_model}")"
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements.txt
 
-arch=efficientnet_lite0_every_block
+arch=efficientnet_lite0_multi_level
 best=model_best_$arch.pth
 data="$out/mos"
 
@@ -34,7 +34,7 @@ echo "== 2/6 rank"
 train ck_rank --pretrained --criterion rank --data "$out/pairs" -b 60 --epochs 1 --lr 5e-4
 
 echo "== 3/6 regress on the pseudo-MOS, from the rank model"
-train ck_regress --resume "$out/ck_rank/$best" --criterion regress --rank_weight 1 --rows_together 6 \
+train ck_regress --resume "$out/ck_rank/$best" --criterion regress --rank_weight 1 --group_size 6 \
     --data "$out/ladders" -b 48 --epochs 6 --lr 1e-3 --ema 0.99
 
 echo "== 4/6 calibrate: percentiles with five crops per image"
@@ -47,5 +47,5 @@ echo "== 5/6 evaluation on scenes that were never seen, and behaviour"
 
 echo "== 6/6 half precision"
 "$python" main.py --export half --resume "$model" --checkpoint_dir "$out" --data "$data" \
-    --licence "${LICENCE:-not stated}" --provenance "${PROVENANCE:-z_task_shell/train_default.sh}"
+    --license "${LICENCE:-not stated}" --provenance "${PROVENANCE:-z_task_shell/train_default.sh}"
 echo "$out/${arch}_half.pth: use it by --resume, or put it in the place of pretrained/default.pth"

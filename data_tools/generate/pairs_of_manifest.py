@@ -6,7 +6,7 @@
 
 Writes OUT/{train,val,test}/label.txt with rows better,worse, and a copy of the manifest, by which evaluation
 tells the types apart. With --ladders rows stay path,mos; in train/ each type of a scene is a ladder of six
-rows, the clean image and its five levels, for `main.py --criterion regress --rows_together 6`. Metrics
+rows, the clean image and its five levels, for `main.py --criterion regress --group_size 6`. Metrics
 hardly mind some damage that people see, such as a change of brightness: --least_step lowers the labels of a
 ladder of train/ so far that each level is worse than the one before by that much. --look_alikes puts a second
 clean image into each ladder of train/, smaller or saved with little loss, of the same label: seven rows.

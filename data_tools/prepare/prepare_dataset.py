@@ -110,7 +110,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "rescaled_to": args.rescale,
         "citation": provenance.publication,
         "url": provenance.url,
-        "licence": provenance.licence,
+        "licence": provenance.license,
         "rows": len(table),
         "scenes": len(np.unique(table.scene)),
         "images_by_split": counts,

@@ -5,10 +5,9 @@ from pathlib import Path
 from torch import nn
 
 from deploy.module import ExportModule
-from models import create_model, fit_state
+from models import open_model
 from rankiqa.spec import ModelSpec
-from utils.checkpoint import load_checkpoint, save_checkpoint
-from utils.errors import WeightsError
+from utils.checkpoint import save_checkpoint
 
 
 def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
@@ -26,14 +25,5 @@ def open_file(path: Path, device: str = "cpu") -> tuple[ExportModule, ModelSpec]
     Raises:
         WeightsError: not there, damaged, or without a ModelSpec.
     """
-    state = load_checkpoint(path)
-    if "spec" not in state:
-        raise WeightsError(
-            f"{path}: holds weights without a ModelSpec; name the model by main.py --arch ... --resume {path}"
-        )
-    spec = ModelSpec.from_dict(state["spec"], str(path))
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
-    misfits = fit_state(network, state["state_dict"], str(path))
-    if misfits:
-        raise WeightsError(f"{misfits[0]}; the file contradicts its own ModelSpec")
-    return ExportModule(network.eval(), spec).eval().to(device), spec
+    network, spec = open_model(path)
+    return ExportModule(network, spec).eval().to(device), spec

@@ -10,6 +10,13 @@ def positive_int(text: str) -> int:
     return _integer(text, 1)
 
 
+def fold_count(text: str) -> int:
+    """An integer of at least 3."""
+    if positive_int(text) < 3:
+        raise ArgumentTypeError(f"{text}, but at least 3: one each to train, validate and test on")
+    return int(text)
+
+
 def non_negative_int(text: str) -> int:
     """An integer of at least 0."""
     return _integer(text, 0)

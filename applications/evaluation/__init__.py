@@ -1,0 +1,1 @@
+"""From logits to metrics, by group and with intervals, to tables and plots."""

@@ -1,0 +1,78 @@
+"""From logits to metrics: what validation and `-e` share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from criterions.score import score
+from dataloader.labels import Labels
+from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from rankiqa.spec import ModelSpec
+from utils.errors import DataError
+
+DIVERGED = 1e20  # no scale of ratings reaches so far, and no network that learns
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says of the images of a label file.
+
+    Attributes:
+        logits: (M, N).
+        scores: (M,), NaN where an image could not be read.
+        rows: the rows of the label file whose images were all read.
+        metrics: metric name -> value, over these rows.
+    """
+
+    logits: np.ndarray
+    scores: np.ndarray
+    rows: np.ndarray
+    metrics: dict[str, float]
+
+    @property
+    def probs(self) -> np.ndarray:
+        """(M, N) predicted distributions."""
+        return softmax(self.logits)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(M, N) distributions of (M, N) logits."""
+    return torch.from_numpy(logits).softmax(dim=1).numpy()
+
+
+def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) -> Predictions:
+    """The metrics of (M, N) logits on the rows of `labels`; rows with an unread image are left out.
+
+    Raises:
+        DataError: no row is left.
+    """
+    scores = score(torch.from_numpy(logits)).numpy()
+    rows = np.flatnonzero(np.isfinite(logits).all(axis=1)[labels.images].all(axis=1))
+    if not len(rows):
+        raise DataError(f"{labels.source}: of none of its {len(labels)} rows all images can be read")
+    images, targets = labels.images[rows], labels.targets[rows]
+    with torch.inference_mode():
+        pair_index, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
+        loss = float(criterion(torch.from_numpy(logits), pair_index, wanted))
+    if labels.task == "rank":
+        metrics = rank_metrics(scores, images)
+    elif labels.task == "emd":
+        metrics = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
+    else:
+        metrics = regress_metrics(scores[images[:, 0]], targets)
+    return Predictions(logits, scores, rows, {"loss": loss, **metrics})
+
+
+def with_percentiles(spec: ModelSpec, scores: np.ndarray) -> ModelSpec:
+    """`spec` with the percentiles and the range of (M,) validation scores."""
+    percentiles = score_percentiles(scores)
+    return spec.with_(score_percentiles=percentiles, score_range=(percentiles[0], percentiles[-1]))
+
+
+def score_percentiles(scores: np.ndarray) -> tuple[float, ...]:
+    """The 101 percentiles 0..100 of the scores that are there, for the ModelSpec."""
+    if np.nanmax(np.abs(scores)) > DIVERGED:
+        scores = scores.astype(np.float64)  # differences between them may be too large for float32
+    return tuple(float(value) for value in np.nanpercentile(scores, np.arange(101)))

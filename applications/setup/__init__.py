@@ -1,0 +1,1 @@
+"""Checkpoint or flags -> model, data, resumed run: what recipes start from."""

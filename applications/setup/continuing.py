@@ -1,0 +1,115 @@
+"""`--continue`: the flags of the interrupted run, as its checkpoint holds them."""
+
+import hashlib
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from config import Config, refuse_half_updates
+from dataloader.labels import Labels
+from models import canonical_arch
+from utils.checkpoint import file_arch, load_checkpoint
+from utils.errors import ConfigError, WeightsError
+from utils.flags import flags_of as declared
+from utils.flags import may_change
+
+FREE = may_change(Config)
+
+
+def flags_of(config: Config) -> dict[str, Any]:
+    """The resolved flags of a run as plain values, for checkpoints and config.yaml."""
+    names = [name for name in declared(Config) if name not in ("continue_from", "config")]
+    return {name: _plain(getattr(config, name)) for name in names}
+
+
+def continued(config: Config) -> Config:
+    """The Config of the run to continue; its `continue_from` is the path of the checkpoint.
+
+    Flags that were given and may change win over the stored ones.
+
+    Raises:
+        ConfigError: a flag that was given contradicts the stored run.
+        WeightsError: no checkpoint there, or one that only holds weights.
+    """
+    default = config.checkpoint_dir / f"checkpoint_{file_arch(canonical_arch(config.arch))}.pth"
+    path = Path(config.continue_from or default)
+    checkpoint = load_checkpoint(path)
+    missing = {"config", "train_state", "optimizer", "spec"} - set(checkpoint)
+    if missing:
+        raise WeightsError(
+            f"{path}: holds no run to continue (no {', '.join(sorted(missing))}); use --resume"
+        )
+    stored = _config_of(checkpoint["config"], config)
+    for name in sorted(config.given - FREE):
+        asked, held = getattr(config, name), getattr(stored, name)
+        if name == "arch":
+            asked, held = canonical_arch(asked), canonical_arch(held)
+        if asked != held:
+            raise ConfigError(
+                f"--{name} {asked}: the run in {path} was started with {held}; leave the flag out"
+            )
+    kept = {name: getattr(config, name) for name in config.given & FREE}
+    kept |= {"train": True, "continue_from": str(path), "given": config.given}
+    logging.info("continuing the run of %s", path)
+    resumed = replace(stored, **kept)
+    refuse_half_updates(resumed)
+    return resumed
+
+
+def rows_digest(labels: Labels) -> str:
+    """Tells the rows of a label file from others: by images, order and labels, not by the folder of all."""
+    names = list(labels.names)
+    folder = os.path.commonprefix(names)
+    rest = "\n".join(name[len(folder) :] for name in names)
+    digest = hashlib.sha256(rest.encode("utf-8", "surrogateescape"))
+    digest.update(labels.images.tobytes())
+    digest.update(labels.targets.tobytes())
+    return digest.hexdigest()
+
+
+def refuse_changed_rows(held: dict[str, str], labels: dict[str, Labels], in_steps: bool) -> None:
+    """Compare label files with what a run was stopped with; between epochs a change is only told.
+
+    Args:
+        held: split -> `rows_digest` then; empty for a run of an earlier version, which kept none.
+        labels: split -> labels now.
+        in_steps: whether the epoch in progress has steps that are done, and others that are not.
+
+    Raises:
+        ConfigError: in the middle of an epoch the rows to train on are others.
+    """
+    changed = {split for split in labels if split in held and held[split] != rows_digest(labels[split])}
+    if "train" in changed and in_steps:
+        raise ConfigError(
+            f"--continue: {labels['train'].source} has changed since the run was stopped in the middle of an "
+            "epoch: which of its rows are done is not known; put the earlier file back, or start a new run "
+            "from these weights by --resume"
+        )
+    for split in sorted(changed):
+        logging.warning("--continue: %s has changed since the run was stopped", labels[split].source)
+    if "val" in changed:
+        logging.warning("the best model so far was chosen by the earlier one: its metrics don't compare")
+
+
+def _config_of(flags: dict[str, Any], config: Config) -> Config:
+    """The stored flags over those of this command line, which fill in what a newer version added."""
+    values: dict[str, Any] = {}
+    for name, flag in declared(Config).items():
+        stored = next((spelling for spelling in (name, *flag.keys) if spelling in flags), None)
+        if stored is None or name in ("continue_from", "config"):
+            continue
+        value = flags[stored]
+        if isinstance(value, list):
+            value = tuple(value)
+        elif flag.options.get("type") is Path and value is not None:
+            value = Path(value)
+        values[name] = value
+    return replace(config, **values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

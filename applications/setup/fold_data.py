@@ -1,0 +1,126 @@
+"""The label files of k-fold cross-validation: rows of all splits, shared out by scene."""
+
+import csv
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from applications.setup.data import split_file, split_labels
+from applications.setup.origins import Origin, origins_of
+from config import Config
+from dataloader.groups import scenes_of
+from dataloader.labels import Labels
+from rankiqa.files import atomic_write
+from utils.errors import DataError
+
+PARTS = "test: part k; val: part k + 1; train: the others"
+SPLITS = ("train", "val", "test")
+
+
+class LabelRow(NamedTuple):
+    """Row of a label file: its images, what each of them is, and the other fields."""
+
+    images: list[str]
+    origins: list[Origin]
+    targets: list[float]
+
+    @property
+    def scenes(self) -> list[str]:
+        """The scene of each image."""
+        return [origin.scene for origin in self.origins]
+
+
+def gather_rows(config: Config) -> list[LabelRow]:
+    """All rows of the splits of --data that are there.
+
+    An image's scene is what the table beside the labels says; without one it is, for rank, all images that
+    pairs of any split tie together, and otherwise the image itself.
+
+    Raises:
+        LabelError: see `load_labels`.
+        DataError: no split is there.
+    """
+    files = {split: split_file(config.data, split) for split in SPLITS}
+    there = [split for split, file in files.items() if file.is_file()]
+    if not there:
+        raise DataError(f"--data {config.data}: holds none of {', '.join(map(str, files.values()))}")
+    rows = [row for split in there for row in _rows_of(split_labels(config, split))]
+    if config.criterion == "rank":
+        return _tied(rows)
+    if not any(row.origins[0].scene for row in rows):
+        logging.warning(
+            "no manifest.csv or table.csv tells the scenes: each image is taken for a scene of its own"
+        )
+    return [
+        _in_scenes(row, [scene or image for scene, image in zip(row.scenes, row.images, strict=True)])
+        for row in rows
+    ]
+
+
+def cut(rows: Sequence[LabelRow], count: int, seed: int) -> dict[str, int]:
+    """{scene: its part, 0..count-1}: scenes in an order drawn from `seed`, dealt out in turn.
+
+    Raises:
+        DataError: fewer scenes than parts.
+    """
+    scenes = sorted({scene for row in rows for scene in row.scenes})
+    if len(scenes) < count:
+        raise DataError(f"--folds {count}: there are only {len(scenes)} scenes, and each fold needs its own")
+    order = np.random.default_rng(seed).permutation(len(scenes))
+    return {scenes[place]: number % count for number, place in enumerate(order)}
+
+
+def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], number: int, count: int) -> None:
+    """Write {train,val,test}/label.txt and manifest.csv below `folder` for fold `number`, from 0.
+
+    A pair of two scenes that this fold puts into two splits is left out, with a notice of how many.
+    """
+    roles = {number: "test", (number + 1) % count: "val"}
+    splits = [{roles.get(part[scene], "train") for scene in row.scenes} for row in rows]
+    for split in SPLITS:
+        own = [row for row, found in zip(rows, splits, strict=True) if found == {split}]
+        known = {
+            image: (image, *origin)
+            for row in own
+            for image, origin in zip(row.images, row.origins, strict=True)
+        }
+        with atomic_write(folder / split / "manifest.csv", "w") as file:
+            csv.writer(file).writerows([("path", "scene", "type", "level"), *known.values()])
+        with atomic_write(folder / split / "label.txt", "w") as file:
+            csv.writer(file).writerows([*row.images, *map(repr, row.targets)] for row in own)
+    apart = sum(len(found) > 1 for found in splits)
+    if apart:
+        logging.warning("%d of %d pairs join scenes of two splits and are left out here", apart, len(rows))
+
+
+def _rows_of(labels: Labels) -> list[LabelRow]:
+    # absolute, as the fold's label files lie in another folder
+    images = [str(Path(path).absolute()) for path in labels.paths]
+    origins = origins_of(labels)
+    return [
+        LabelRow(
+            [images[index] for index in row],
+            [origins[index] for index in row],
+            target if isinstance(target, list) else [target],
+        )
+        for row, target in zip(labels.images.tolist(), labels.opinions.tolist(), strict=True)
+    ]
+
+
+def _tied(rows: Sequence[LabelRow]) -> list[LabelRow]:
+    """The same, but images that no table knows and that pairs tie together are one scene."""
+    named: dict[str, str] = {}
+    for row in rows:
+        named.update(zip(row.images, row.scenes, strict=True))
+    numbers = {image: number for number, image in enumerate(named)}
+    tied = scenes_of(np.array([[numbers[image] for image in row.images] for row in rows]), len(numbers))
+    scene = {image: name or f"tied {tied[numbers[image]]}" for image, name in named.items()}
+    return [_in_scenes(row, [scene[image] for image in row.images]) for row in rows]
+
+
+def _in_scenes(row: LabelRow, scenes: Sequence[str]) -> LabelRow:
+    origins = zip(row.origins, scenes, strict=True)
+    return row._replace(origins=[origin._replace(scene=scene) for origin, scene in origins])

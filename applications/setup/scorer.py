@@ -1,0 +1,84 @@
+"""Flags -> the scorer of `--predict` and `-e --behaviour`."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import rankiqa
+from config import Config
+from deploy import names
+from rankiqa.engines import RUNS
+from rankiqa.machine import usable_cores
+from utils.errors import WeightsError
+
+VIEW_FLAGS = {"arch", "num_classes", "image_size", "view", "patches", "criterion"}
+
+
+def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
+    """The scorer of --resume, or of the default model, by --engine, and its file.
+
+    Flags may override the view of the file, with a notice. PyTorch is loaded only where it computes.
+
+    Args:
+        config: of the command.
+        count: of images, which decides for `--engine auto` whether a faster engine is worth its start.
+
+    Raises:
+        ConfigError: --arch or --num_classes contradicts the file, or --image_size a converted one.
+        WeightsError: no model, or one that can't be opened; the message says how to get one.
+    """
+    threads = config.threads or usable_cores()
+    model = model_file(config)
+    if model.suffix in RUNS and config.engine != "torch" and not _may_use_gpu(config):
+        scorer = rankiqa.load(model, engine=config.engine, threads=threads)
+    else:
+        from deploy.engines import load_scorer
+        from utils.distributed import choose_device
+
+        device = choose_device(config.cuda, config.gpus)[0] if config.engine in ("auto", "torch") else "cpu"
+        if model.suffix == ".pth":
+            return _of_checkpoint(config, model, device, threads, count), model
+        scorer = load_scorer(model, device, threads, config.engine)
+    if not VIEW_FLAGS & set(config.given):
+        return scorer, model
+    from applications.setup.model import overridden, refuse_other
+
+    asked = replace(config, resume=model)
+    refuse_other(asked, scorer.spec, ("arch", "num_classes", "image_size"))
+    return rankiqa.Scorer(scorer.engine, overridden(asked, scorer.spec)), model
+
+
+def _of_checkpoint(config: Config, model: Path, device: str, threads: int, count: int) -> rankiqa.Scorer:
+    from applications.setup.model import trained_model
+    from deploy.engines.loading import choose_engine, engine_of_module
+    from deploy.export import export_module
+
+    engine = choose_engine(model, device, config.engine, count)
+    network, spec, _ = trained_model(replace(config, resume=model))
+    module = export_module(network, spec).to(device)
+    return rankiqa.Scorer(engine_of_module(module, spec, device, threads, engine), spec)
+
+
+def model_file(config: Config) -> Path:
+    """The file of --resume, or the default model: for PyTorch the checkpoint, else its conversion.
+
+    Raises:
+        WeightsError: there is none; the message says how to get one.
+    """
+    if config.resume is not None:
+        from utils.checkpoint import find_file
+
+        return find_file(config.resume)
+    if config.engine != "torch" and not _may_use_gpu(config):
+        return rankiqa.DEFAULT_MODEL
+    if names.DEFAULT_MODEL.is_file():
+        return names.DEFAULT_MODEL
+    raise WeightsError(names.no_default_model("--predict PATH --resume"))
+
+
+def _may_use_gpu(config: Config) -> bool:
+    """Whether it is worth loading PyTorch, which takes seconds, to ask for a GPU."""
+    if not config.cuda or config.engine not in ("auto", "torch") or config.gpus == 0:
+        return False
+    return sys.platform != "linux" or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))  # noqa: PTH110

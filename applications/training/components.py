@@ -1,0 +1,176 @@
+"""Components of a training run, built as the flags say."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from applications.setup.data import cache_size, pin_memory
+from applications.setup.objective import new_criterion, new_optimizer
+from config import Config
+from dataloader.batches import RowBatches
+from dataloader.cache import ImageCache
+from dataloader.labels import Labels
+from dataloader.loaders import train_loader
+from dataloader.string_table import StringTable
+from models import head_of
+from models.normalise import Normalise
+from optim.averages import Averages
+from optim.precision import Precision, make_precision
+from optim.schedules import lr_factor
+from rankiqa.spec import ModelSpec
+from rankiqa.terminal.signals import StopSignals
+from utils.distributed import Process
+from utils.run_log import RunLog
+from utils.step_profile import StepProfile
+
+
+@dataclass
+class RowsRead:
+    """Rows of the update in progress whose images could be read, in all processes."""
+
+    count: float = 0.0
+
+
+@dataclass(frozen=True)
+class Components:
+    """Components of a training run, which stay the same from step to step.
+
+    Attributes:
+        network: what the steps call, wrapped for distribution where there are several processes.
+        lr: learning rate at a progress, in epochs with a fraction.
+        log: takes (global step, metrics) every `print_freq` steps.
+        stopped: whether the user asked to stop.
+        paths: of the images, by their numbers.
+        skip_bad: leave rows with an unreadable image out instead of raising.
+        accumulate: steps whose gradients make one update.
+        clip_grad: largest norm of the gradient of an update; None: any.
+        save_every: steps between two checkpoints inside an epoch; 0: none.
+        rows_read: by which an update is weighed where rows may be left out.
+        averages: of the weights.
+        precision: of forward and backward.
+        profile: of the first steps.
+        cache: of decoded images, those to validate on after those to train on; None: no cache.
+    """
+
+    network: nn.Module
+    normalise: Normalise
+    criterion: nn.Module
+    optimizer: torch.optim.Optimizer
+    loader: DataLoader
+    batches: RowBatches
+    process: Process
+    lr: Callable[[float], float]
+    log: Callable[[int, dict[str, float]], None]
+    stopped: Callable[[], bool]
+    paths: StringTable
+    averages: Averages
+    precision: Precision
+    profile: StepProfile
+    cache: ImageCache | None = None
+    print_freq: int = 50
+    skip_bad: bool = False
+    accumulate: int = 1
+    clip_grad: float | None = None
+    save_every: int = 0
+    rows_read: RowsRead = field(default_factory=RowsRead)
+
+
+def build_training(
+    config: Config,
+    process: Process,
+    network: nn.Module,
+    spec: ModelSpec,
+    labels: Labels,
+    log: RunLog,
+    stop: StopSignals,
+    validated: int = 0,
+) -> Components:
+    """Components of the run that the flags ask for.
+
+    Args:
+        network: with its weights, on the device of `process`.
+        spec: of the network.
+        labels: to train on.
+        log: gets the metrics of the steps.
+        stop: the user's wish to stop.
+        validated: further images that the cache keeps, to validate on.
+    """
+    cache = _cache(config, process, len(labels.paths) + validated)
+    batches, loader = _batches(config, process, spec, labels, cache)
+    return Components(
+        network=network,
+        normalise=Normalise(spec.mean, spec.std).to(process.device),
+        criterion=new_criterion(config),
+        optimizer=new_optimizer(config, network),
+        loader=loader,
+        batches=batches,
+        process=process,
+        lr=lambda progress: config.lr * lr_factor(config.schedule, progress, config.warmup, config.epochs),
+        log=log.step,
+        stopped=lambda: stop.requested,
+        paths=labels.paths,
+        averages=Averages(network, ema=config.ema, swa_from=swa_start(config)),
+        precision=make_precision(config.amp, process.device),
+        profile=StepProfile(config.profile if process.is_main else 0, log.folder),
+        cache=cache,
+        print_freq=config.print_freq,
+        skip_bad=config.bad_images == "skip",
+        accumulate=config.accumulate,
+        clip_grad=config.clip_grad,
+        save_every=config.save_every,
+    )
+
+
+def _batches(
+    config: Config, process: Process, spec: ModelSpec, labels: Labels, cache: ImageCache | None
+) -> tuple[RowBatches, DataLoader]:
+    """Which rows make each step, and the loader of these steps."""
+    siamese = config.pairing == "siamese" and config.criterion == "rank"
+    batches = RowBatches(
+        labels.images,
+        len(labels.paths),
+        config.batch_size,
+        config.seed,
+        process.world_size,
+        process.rank,
+        grouped=not siamese,
+        together=config.group_size,
+    )
+    loader = train_loader(
+        labels,
+        spec.make_view(config.full_decode, config.max_pixels),
+        batches,
+        seed=config.seed,
+        augment=config.augment,
+        siamese=siamese,
+        workers=config.workers,
+        pin_memory=pin_memory(process),
+        cache=cache,
+    )
+    return batches, loader
+
+
+def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
+    """The cache of --cache, whose size the processes of this machine share."""
+    size = cache_size(config)
+    if not size:
+        return None
+    capacity = size * config.nodes // process.world_size
+    return ImageCache(images, capacity, in_memory=config.cache == "ram")
+
+
+def swa_start(config: Config) -> int | None:
+    """The first epoch whose end is averaged; the last one always is."""
+    return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)
+
+
+def freeze(network: nn.Module, frozen: bool) -> None:
+    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too."""
+    head = head_of(network)[1]
+    network.requires_grad_(not frozen)
+    head.requires_grad_(True)
+    network.train(not frozen)
+    head.train()

@@ -1,0 +1,66 @@
+"""Validation after every epoch: metrics, plots, and the score range that the ModelSpec carries."""
+
+import logging
+from collections.abc import Callable
+
+from torch import nn
+
+from applications.evaluation.logits import evaluation_loader, predict_logits
+from applications.evaluation.plots import scatter
+from applications.evaluation.predictions import evaluate_logits, with_percentiles
+from applications.training.advice import on_scores
+from applications.training.components import Components
+from config import Config
+from dataloader.labels import Labels
+from rankiqa.spec import ModelSpec
+from utils.run_log import RunLog
+
+
+class Validator:
+    """Validation of a run: called after an epoch with the network.
+
+    Args:
+        config: of the run.
+        components: of the run; the cache keeps the decoded images from number `first` on.
+        labels: to validate on.
+        spec: of the network; the attribute `spec` then also holds the range of the validation scores.
+        log: gets metrics, scores and a plot.
+        first: images to train on, which the cache keeps before these.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        components: Components,
+        labels: Labels,
+        spec: ModelSpec,
+        log: RunLog,
+        first: int = 0,
+    ) -> None:
+        self.spec = spec
+        self._components, self._labels, self._log = components, labels, log
+        self._loader = evaluation_loader(config, components.process, spec, labels, components.cache, first)
+
+    def __call__(
+        self, network: nn.Module, epoch: int, before_batch: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
+        """The metrics of `network`, left in evaluation mode; `before_batch`: see `predict_logits`."""
+        network.eval()
+        logits = predict_logits(
+            network,
+            self._components.normalise,
+            self._loader,
+            len(self._labels.paths),
+            self._components.process,
+            skip_bad=self._components.skip_bad,
+            desc="validate",
+            before_batch=before_batch,
+        )
+        result = evaluate_logits(self._labels, logits, self._components.criterion)
+        self.spec = with_percentiles(self.spec, result.scores)
+        self._log.scalars("val", result.metrics, epoch + 1)
+        self._log.histogram("val/scores", result.scores, epoch + 1)
+        self._log.figure("val/scatter", scatter(self._labels, result), epoch + 1)
+        for warning in on_scores(self._labels, result):
+            logging.warning("%s", warning)
+        return result.metrics
