@@ -60,7 +60,7 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
     if args.resume:
         module, spec = open_checkpoint(args.resume)
-        view = View(spec.view, spec.image_size, spec.patches)
+        view = spec.make_view()
         crops = np.stack([view.evaluate(photo) for photo in photos[:JUDGED]])
         cells = differences(module.network, spec, crops)
         print(

@@ -84,7 +84,7 @@ class Images(torch.utils.data.Dataset):
 
 def by_loader(paths: list[Path], model: Path, workers: int) -> None:
     module, spec = opened(model)
-    view = View(spec.view, spec.image_size, spec.patches)
+    view = spec.make_view()
     loader = torch.utils.data.DataLoader(Images(paths, view), batch_size=32, num_workers=workers)
     with torch.inference_mode():
         for batch in loader:

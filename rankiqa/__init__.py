@@ -5,18 +5,27 @@
     scorer = rankiqa.load()
     scorer.score(["holiday.jpg", "portrait.heic"]).scores
 
-Importing it loads NumPy and Pillow; ONNX Runtime is loaded with the first model, and PyTorch never.
+Importing it loads nothing else; NumPy, Pillow and ONNX Runtime come with the first model, and PyTorch never.
 """
 
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rankiqa.errors import ImageError, RankIQAError
-from rankiqa.scorer import Scorer, Scores
-from rankiqa.spec import ModelSpec
+if TYPE_CHECKING:
+    from rankiqa.errors import ImageError, RankIQAError
+    from rankiqa.scorer import Scorer, Scores
+    from rankiqa.spec import ModelSpec
 
 __version__ = "2.0.0"
 __all__ = ["ImageError", "ModelSpec", "RankIQAError", "Scorer", "Scores", "__version__", "load"]
 
+# Where the other names lie: `main.py --help` imports parts of this package and must answer at once.
+_HOMES = {
+    **dict.fromkeys(("ImageError", "RankIQAError"), "rankiqa.errors"),
+    **dict.fromkeys(("Scorer", "Scores"), "rankiqa.scorer"),
+    "ModelSpec": "rankiqa.spec",
+}
 DEFAULT_MODEL = Path(__file__).resolve().parent / "default.onnx"
 
 
@@ -26,7 +35,7 @@ def load(
     engine: str = "auto",
     device: str = "cpu",
     threads: int | None = None,
-) -> Scorer:
+) -> "Scorer":
     """A scorer from a model file alone.
 
     Args:
@@ -40,5 +49,13 @@ def load(
         WeightsError: the file is not there, damaged, or carries no ModelSpec.
     """
     from rankiqa.engines import open_model
+    from rankiqa.scorer import Scorer
 
     return Scorer(*open_model(Path(model or DEFAULT_MODEL), engine, device, threads))
+
+
+def __getattr__(name: str) -> Any:
+    """The names of __all__ that are loaded when they are asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rankiqa' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

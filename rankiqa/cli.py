@@ -1,20 +1,20 @@
 """The console script `rankiqa`: score, info, serve."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from rankiqa import DEFAULT_MODEL, __version__, load
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.argument_types import pixel_count, positive_int
-from rankiqa.terminal.entry import run_program
+from rankiqa.terminal.entry import program
 from rankiqa.terminal.log import setup_console
 
 TABLES = (".csv", ".jsonl", ".parquet")
 ENGINES = ("auto", "onnx", "openvino")
 
 
+@program()
 def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
@@ -22,15 +22,12 @@ def main(argv: list[str] | None = None) -> int:
         0; 1 when an image could not be read; 2 after an expected error (one line on stderr); 130 after an
         interrupt; 141 when the reader of standard output has stopped.
     """
-    return run_program(lambda: _run(sys.argv[1:] if argv is None else argv))
-
-
-def _run(argv: list[str]) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     return {"score": _score, "info": _info, "serve": _serve}[arguments.command](arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their flags."""
     parser = argparse.ArgumentParser(
         prog="rankiqa",
         description="Tell how good images look, without a reference. Higher scores are better.",

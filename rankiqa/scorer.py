@@ -14,7 +14,6 @@ from rankiqa.chunks import Chunks
 from rankiqa.cores import usable_cores
 from rankiqa.score import average_crops, deviation, distribution, score
 from rankiqa.spec import ModelSpec
-from rankiqa.views import View
 
 WINDOW = 16  # images for each stream that are in memory at once in `Scorer.score`
 
@@ -69,7 +68,7 @@ class Scorer:
         self.engine, self.spec = engine, spec
         self._chunks = Chunks(chunk or engine.chunk)
         self._pool = ThreadPoolExecutor(engine.streams, "forward") if engine.streams > 1 else None
-        self.view = View(spec.view, spec.image_size, spec.patches)
+        self.view = spec.make_view()
 
     @property
     def chunk(self) -> int:

@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rankiqa.errors import WeightsError
+
+if TYPE_CHECKING:
+    from rankiqa.views import View
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -46,6 +49,17 @@ class ModelSpec:
     versions: dict[str, str] = field(default_factory=dict)
     license: str | None = None
     provenance: str | None = None
+
+    def make_view(self, full_decode: bool = False, max_pixels: int | None = None) -> "View":
+        """How these weights see an image.
+
+        Args:
+            full_decode: never decode at a reduced scale.
+            max_pixels: larger images are not decoded; None: the usual limit.
+        """
+        from rankiqa.views import MAX_PIXELS, View  # which needs Pillow; a spec alone does not
+
+        return View(self.view, self.image_size, self.patches, full_decode, max_pixels or MAX_PIXELS)
 
     def with_(self, **changes: Any) -> "ModelSpec":
         """A copy with some fields changed; what validation measured in another view is left out of it."""

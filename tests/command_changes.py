@@ -4,6 +4,7 @@ import re
 
 NOT_RUN = {  # start of a command: why no test runs it
     "pip install": "installs packages, over the network",
+    "docker ": "needs a daemon",
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
@@ -14,6 +15,8 @@ NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the
 }
 
 CHANGES = (  # pattern, replacement, reason; one after another; {names} are ports and folders of the run
+    (r"^rankiqa ", "python -m rankiqa ", "the package is not installed here"),
+    (r"\bMODEL\.onnx", "checkpoints/mobilenet_v3_small.onnx", "the one that --export has left"),
     (r"\bMODEL(\.pth|\b)", "model.pth", "any model"),
     (r"\bMODEL_int8\.xml", "checkpoints/mobilenet_v3_small_int8.xml", "the one that --export has left"),
     (r"(scoring\.py.*) --photos DIR", r"\1 --rounds 1 --images photos", "it would tile 300 large ones"),
@@ -48,6 +51,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
 
 BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it small
     "api_load.py": "--clients 2 --seconds 2 --rounds 1 --images 2",
+    "default_scoring.py": "--counts 1",
     "distortion_order.py": "--count 1",
     "experiments.py": "--scenes 8 --train_flags '-j 0 --epochs 1'",
     "first_step.py": "--workers 0 --steps 1",

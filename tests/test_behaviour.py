@@ -25,7 +25,7 @@ class Darkness:
 
     name = "darkness"
     device = "cpu"
-    chunk = 4
+    chunk, streams = 4, 1
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         return -crops.astype(np.float64).mean(axis=(1, 2, 3), keepdims=True)[:, :, 0, 0].astype(np.float32)

@@ -30,6 +30,7 @@ class Mean:
     """Scores a crop by its mean; a "GPU" whose memory holds `room` crops."""
 
     name = "torch"
+    streams = 1
 
     def __init__(self, device: str, chunk: int, room: int = 10_000) -> None:
         self.device, self.chunk, self.room = device, chunk, room
@@ -108,7 +109,7 @@ def test_other_errors_of_a_forward_and_no_room_at_all_are_raised() -> None:
 
 def test_the_number_belongs_to_engine_and_device() -> None:
     assert [TorchEngine(None, device).chunk for device in ("cpu", "cuda")] == [4, 256]
-    assert [OnnxEngine(None, device).chunk for device in ("cpu", "cuda")] == [4, 256]
+    assert [OnnxEngine(None, device).chunk for device in ("cpu", "cuda")] == [1, 256]
 
 
 def test_the_service_fills_a_forward_of_a_gpu() -> None:

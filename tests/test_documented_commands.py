@@ -83,8 +83,8 @@ def write_checkpoint(path: Path, argv: list[str]) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the code, in which commands with paths relative to the project's root can be run."""
-    code = "criterions data_tools dataloader demos deploy distortions metrics models rankiqa utils"
-    for name in code.split():
+    rooms = ("demos", "data_tools", "deploy", "dataloader", "models", "criterions", "metrics")
+    for name in (*rooms, "distortions", "public_datasets", "utils", "rankiqa"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     write_split(tmp_path, "train", "rank", 1)
     return tmp_path

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config import build_parser
+from rankiqa.cli import build_parser as runtime_parser
 from tests.command_changes import NOT_RUN
 from tests.conftest import ROOT
 from utils.argv import normalise_argv
@@ -59,6 +60,8 @@ def test_script_and_flags_exist(page: str, command: str) -> None:
     words = words_of(command)
     if words[0] == "bash" and words[1].endswith(".sh"):
         assert (ROOT / words[1]).is_file(), words[1]
+    elif words[0] == "rankiqa":
+        assert runtime_parser().parse_args(words[1:])
     elif words[0] == "python" and words[1].endswith(".py"):
         here = ROOT / "demos" if command.startswith("cd demos") else ROOT
         script = here / words[1]

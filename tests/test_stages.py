@@ -19,7 +19,6 @@ from models import create_model
 from models.normalise import Normalise, to_unit
 from rankiqa.image import read_rgb
 from rankiqa.spec import ModelSpec
-from rankiqa.views import View
 from tests.conftest import ROOT, lively, write_split
 from utils.checkpoint import load_checkpoint
 
@@ -74,7 +73,7 @@ def plain_score(checkpoint: str, name: str) -> float:
     spec = ModelSpec.from_dict(state["spec"])
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
     network.load_state_dict(state["state_dict"])
-    crops = View(spec.view, spec.image_size, spec.patches).evaluate(read_rgb(name))
+    crops = spec.make_view().evaluate(read_rgb(name))
     with torch.inference_mode():
         logits = network.eval()(Normalise(spec.mean, spec.std)(to_unit(torch.from_numpy(crops))))
     if spec.num_classes == 1:

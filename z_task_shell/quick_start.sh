@@ -2,7 +2,7 @@
 # From nothing to a trained, tested and converted model in a few minutes on two cores:
 #     bash z_task_shell/quick_start.sh
 # Every step is skipped when its result is there; delete quick_start/ to begin anew.
-source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements.txt
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements-samples.txt
 
 out=quick_start
 arch=efficientnet_lite0

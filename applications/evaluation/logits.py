@@ -19,7 +19,6 @@ from rankiqa.chunks import GPU, Chunks
 from rankiqa.memory import keep_freed_memory
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.progress import progress_bar
-from rankiqa.views import View
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
 
@@ -55,7 +54,7 @@ def evaluation_loader(
     """Loader of the share of `process` in the images of `labels`; `cache`, `first`: see `EvalDataset`."""
     return eval_loader(
         labels.paths,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+        spec.make_view(config.full_decode, config.max_pixels),
         batch_size=min(config.batch_size, 32),
         workers=usable_workers(config, process),
         pin_memory=pin_memory(process),

@@ -9,7 +9,6 @@ import numpy as np
 from rankiqa.batch.folders import find_images
 from rankiqa.image import read_rgb
 from rankiqa.spec import ModelSpec
-from rankiqa.views import View
 from utils.errors import DataError, ImageError
 
 IMAGES = 8
@@ -18,7 +17,7 @@ DEMO_IMAGES = Path(__file__).resolve().parents[2] / "demos" / "images"
 
 def real_crops(data: Path, spec: ModelSpec) -> np.ndarray | None:
     """Crops of a few images of DATA, or of the demo's: uint8 (M, 3, H, W); None when there are none."""
-    view = View(spec.view, spec.image_size, spec.patches)
+    view = spec.make_view()
     crops: list[np.ndarray] = []
     for path in _candidates(data):
         try:
@@ -52,7 +51,7 @@ class CalibrationImages(Sequence[np.ndarray]):
     def __init__(self, folder: Path, spec: ModelSpec, most: int = 400) -> None:
         if not folder.is_dir():
             raise DataError(f"--calibration {folder}: no such folder")
-        self._view = View(spec.view, spec.image_size, spec.patches)
+        self._view = spec.make_view()
         found = find_images(folder)
         step = max(1, -(-len(found) // most))
         self._paths = [path for path in found[::step] if _readable(path)]

@@ -22,7 +22,6 @@ from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
-from rankiqa.views import View
 from utils.distributed import Process
 from utils.run_log import RunLog
 from utils.step_profile import StepProfile
@@ -142,7 +141,7 @@ def _batches(
     )
     loader = train_loader(
         labels,
-        View(spec.view, spec.image_size, spec.patches, config.full_decode, config.max_pixels),
+        spec.make_view(config.full_decode, config.max_pixels),
         batches,
         seed=config.seed,
         augment=config.augment,

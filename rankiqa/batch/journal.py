@@ -9,9 +9,9 @@ import csv
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from rankiqa.append_log import AppendLog, whole_lines
 from rankiqa.batch.results import (
     COLUMNS,
     LONGEST_CELL,
@@ -43,34 +43,28 @@ class Journal:
         self._output = output
         # what rows are written as
         self._format = output.suffix.lower() if output.suffix.lower() in _OWN else ".jsonl"
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            self.path.unlink(missing_ok=True)
-        elif self.path.is_file() and self.path.stat().st_size:
-            self._repair()
-        elif output.is_file():
+        if resume and self.path.is_file():
+            self._translate_version_1()
+        elif resume and output.is_file():
             self._copy(output)
-        self._file = self.path.open("a", encoding="utf-8", errors="surrogateescape", newline="")
-        if self._format == ".csv" and not self._file.tell():
-            self._file.write(rows_as_csv([COLUMNS]))
+        self._log = AppendLog(self.path, resume, self._whole_size)
+        if self._format == ".csv" and not self._log.resumed:
+            self._log.append(rows_as_csv([COLUMNS]))
 
     def append(self, rows: Iterable[Row]) -> None:
         """Add rows; they survive a kill from here on."""
-        self._file.write(self._text(rows))
-        self._file.flush()
+        is_csv = self._format == ".csv"
+        self._log.append(rows_as_csv(row.cells() for row in rows) if is_csv else "".join(map(to_line, rows)))
 
     def rows(self) -> Iterator[Row]:
         """Every row, one at a time."""
-        self._file.flush()
         return read_rows(self.path, suffix=self._format)
 
     def finish(self) -> None:
         """Make the output of the rows, and drop the journal."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self._log.finish()
         if self._output.suffix.lower() not in _OWN:
-            write_rows(self._output, read_rows(self.path, suffix=self._format))
+            write_rows(self._output, self.rows())
             self.path.unlink()
         elif self._output.exists() and not self._output.is_file():  # a device is written to, never replaced
             with self.path.open("rb") as rows, atomic_write(self._output) as file:
@@ -81,57 +75,35 @@ class Journal:
 
     def close(self) -> None:
         """Leave the journal for a run that resumes."""
-        with suppress(OSError):  # what could not be written, `append` has told
-            self._file.close()
-
-    def _text(self, rows: Iterable[Row]) -> str:
-        if self._format == ".csv":
-            return rows_as_csv(row.cells() for row in rows)
-        return "".join(map(to_line, rows))
+        self._log.close()
 
     def _copy(self, output: Path) -> None:
+        if output.suffix.lower() in _OWN:
+            self._whole_size(output)  # another table is refused before it is copied
         with atomic_write(self.path) as file:
             if output.suffix.lower() in _OWN:
                 with output.open("rb") as rows:
                     shutil.copyfileobj(rows, file)
             else:
                 file.writelines(to_line(row).encode() for row in read_rows(output))
-        self._repair()
 
-    def _repair(self) -> None:
-        """Cut off the row that a kill tore; rows of version 1, JSON lines for any output, are translated."""
+    def _translate_version_1(self) -> None:
+        """It kept JSON lines, whatever the output was to be."""
         with self.path.open("rb") as file:
-            first = file.read(1)
-        if self._format == ".csv" and first == b"{":
-            _cut(self.path, _whole_lines(self.path))
-            with atomic_write(self.path) as file:
-                rows = read_rows(self.path, suffix=".jsonl")
-                file.write(rows_as_csv([COLUMNS]).encode())
-                for row in rows:
-                    file.write(rows_as_csv([row.cells()]).encode(errors="surrogateescape"))
-        size = _whole_rows(self.path) if self._format == ".csv" else _whole_lines(self.path)
-        if not size and _whole_lines(self.path):
-            raise DataError(f"{self.path}: not rows of --predict; remove it or take another --output")
-        _cut(self.path, size)
+            if self._format != ".csv" or file.read(1) != b"{":
+                return
+        os.truncate(self.path, whole_lines(self.path))
+        with atomic_write(self.path) as file:
+            file.write(rows_as_csv([COLUMNS]).encode())
+            for row in read_rows(self.path, suffix=".jsonl"):
+                file.write(rows_as_csv([row.cells()]).encode(errors="surrogateescape"))
 
-
-def _cut(path: Path, size: int) -> None:
-    if size < path.stat().st_size:
-        os.truncate(path, size)
-
-
-def _whole_lines(path: Path) -> int:
-    """The size of the file without what follows the last end of a line."""
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65536)
-            file.seek(start)
-            place = file.read(end - start).rfind(b"\n")
-            if place >= 0:
-                return start + place + 1
-            end = start
-    return 0
+    def _whole_size(self, path: Path) -> int:
+        """The size of a table without a row that a kill tore."""
+        size = _whole_rows(path) if self._format == ".csv" else whole_lines(path)
+        if not size and whole_lines(path):
+            raise DataError(f"{path}: not rows of --predict; remove it or take another --output")
+        return size
 
 
 def _whole_rows(path: Path) -> int:

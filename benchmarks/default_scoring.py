@@ -1,0 +1,124 @@
+"""The default model in its own view: whole commands for 1, 60 and 300 images, beside a hand-written loop.
+
+    python benchmarks/default_scoring.py --photos DIR [--counts 1 60 300] [--rounds 1]
+
+The images are those of benchmarks/scoring.py: JPEGs of 1 to 12 megapixels, tiled from DIR. All commands take
+turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak
+memory, and how many times as fast as the loop it is. Decoding alone and forwards alone, on all cores, give
+the bound.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if __package__ in (None, ""):
+    sys.path[0] = str(ROOT)
+
+# What everybody writes: Pillow and PyTorch, one image at a time, its five crops as one batch.
+LOOP = """
+import sys
+sys.path.insert(0, {root!r})
+import numpy as np, torch
+from PIL import Image
+from deploy.formats.half import open_file
+from pathlib import Path
+module, spec = open_file(Path({root!r}) / "pretrained/default.pth")
+height, width = spec.image_size
+for path in sys.argv[1:]:
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    down, right = pixels.shape[0] - height, pixels.shape[1] - width
+    corners = [(0, 0), (0, right), (down // 2, right // 2), (down, 0), (down, right)]
+    crops = np.stack([pixels[top : top + height, left : left + width] for top, left in corners])
+    with torch.no_grad():
+        print(float(module(torch.from_numpy(crops.transpose(0, 3, 1, 2)).float() / 255)[0].mean()), path)
+"""
+
+
+def commands() -> dict[str, list[str]]:
+    """The command of each row, to which the paths are added."""
+    python, predict = sys.executable, [sys.executable, str(ROOT / "main.py"), "--no-cuda", "--predict"]
+    named = {
+        "hand-written loop, PyTorch": [python, "-c", LOOP.format(root=str(ROOT))],
+        "rankiqa score": [python, "-m", "rankiqa", "score"],
+        "main.py --predict": predict,
+    }
+    engines = ("torch", "openvino")
+    named |= {
+        f"main.py --predict --engine {name}": [*predict[:2], "--engine", name, *predict[2:]]
+        for name in engines
+    }
+    return named
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """(seconds, MB of peak memory) of a command, and of its children none."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert process.stderr is not None
+    if status:
+        raise SystemExit(process.stderr.read().decode())
+    return time.perf_counter() - began, usage.ru_maxrss / 1024
+
+
+def bound(paths: list[Path]) -> tuple[float, float, float]:
+    """Images per second: decoding alone, forwards alone, and both one after the other, on all cores."""
+    import numpy as np
+
+    import rankiqa
+    from rankiqa.batch.pipeline import decode_path
+    from rankiqa.cores import usable_cores
+
+    scorer = rankiqa.load()
+    crops = np.random.default_rng(0).integers(
+        0, 256, (60, scorer.view.crops, 3, *scorer.spec.image_size), np.uint8
+    )
+    scorer.score_crops(crops[:8])
+    began = time.perf_counter()
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        list(pool.map(lambda path: decode_path(str(path), scorer, None), paths))
+    decode = len(paths) / (time.perf_counter() - began)
+    began = time.perf_counter()
+    scorer.score_crops(crops)
+    forward = len(crops) / (time.perf_counter() - began)
+    return decode, forward, 1 / (1 / decode + 1 / forward)
+
+
+def main() -> None:
+    """Print a table for each count."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--photos", type=Path, required=True, help="what the images are tiled from")
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 60, 300], help="numbers of images")
+    parser.add_argument("--rounds", type=int, default=1, help="the best of so many is printed")
+    args = parser.parse_args()
+    from benchmarks.scoring import make_images
+
+    with tempfile.TemporaryDirectory() as folder:
+        make_images(args.photos, Path(folder))
+        paths = sorted(Path(folder).iterdir())
+        decode, forward, both = bound(paths[:60])
+        print(f"decode alone {decode:.1f}, forward alone {forward:.1f}, bound {both:.1f} images per second")
+        print("| images | command | seconds | images per second | MB | times the loop |\n|" + " --- |" * 6)
+        for count in args.counts:
+            chosen = list(map(str, paths[:count]))
+            best: dict[str, tuple[float, float]] = {}
+            for _ in range(args.rounds):
+                for name, command in commands().items():
+                    best[name] = min(best.get(name, (float("inf"), 0.0)), run([*command, *chosen]))
+            loop = next(iter(best.values()))[0]
+            for name, (seconds, memory) in best.items():
+                cells = f"{seconds:.2f} | {count / seconds:.1f} | {memory:.0f} | {loop / seconds:.2f}"
+                print(f"| {count} | {name} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The installed runtime: no PyTorch, the same scores, and a package that holds what it needs.
+
+Oracles: PyTorch on the checkpoint that the default model was made from, and plain NumPy.
+"""
+
+import csv
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import rankiqa
+from main import main
+from rankiqa import cli
+from tests.conftest import ROOT, texture
+
+CHECKPOINT = ROOT / "pretrained" / "default.pth"
+pytest.importorskip("onnxruntime", reason="onnxruntime is in requirements.txt")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Images of several sizes, modes and formats, larger and smaller than a crop."""
+    paths = []
+    for number, (size, suffix) in enumerate([((300, 410), "png"), ((100, 90), "jpg"), ((224, 224), "webp")]):
+        paths.append(tmp_path / f"{number}.{suffix}")
+        texture(number, number, size).save(paths[-1])
+    texture(9, 1.0, (260, 260)).convert("L").save(tmp_path / "3.png")
+    return [*paths, tmp_path / "3.png"]
+
+
+def test_importing_the_runtime_loads_no_framework() -> None:
+    code = (
+        "import rankiqa, rankiqa.cli, rankiqa.batch.run, sys; "
+        "print(sorted({'torch', 'cv2', 'scipy', 'matplotlib', 'onnxruntime'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_scoring_by_the_default_model_loads_no_torch(photos: list[Path]) -> None:
+    code = (
+        "import sys; from main import main; "
+        f"status = main(['--predict', {str(photos[0])!r}, '--no-cuda']); "
+        "sys.exit(status or ('torch' in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_the_default_model_is_the_checkpoint(photos: list[Path]) -> None:
+    from deploy.engines import load_scorer
+
+    reference = load_scorer(CHECKPOINT)
+    scorer = rankiqa.load()
+    assert scorer.spec == reference.spec
+    np.testing.assert_allclose(scorer.score(photos).scores, reference.score(photos).scores, atol=1e-5, rtol=0)
+
+
+def test_the_console_script_says_what_main_says(
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = [tmp_path / f"{name}.csv" for name in "abc"]
+    names = [str(path) for path in photos]
+    assert cli.main(["score", *names, "--output", str(tables[0])]) == 0
+    assert main(["--predict", *names, "--output", str(tables[1]), "--no-cuda"]) == 0
+    assert main(["--predict", *names, "--output", str(tables[2]), "--engine", "torch", "--no-cuda"]) == 0
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    rows = [list(csv.DictReader(table.open(encoding="utf-8", newline=""))) for table in tables]
+    for mine, theirs in zip(rows[0], rows[2], strict=True):
+        assert float(mine.pop("score")) == pytest.approx(float(theirs.pop("score")), abs=1e-5)
+        assert float(mine.pop("percentile")) == pytest.approx(float(theirs.pop("percentile")), abs=1e-3)
+        assert mine == theirs
+    assert capsys.readouterr().out.count("4 images scored, 0 could not be read") == 3
+
+
+def test_scores_do_not_depend_on_company_or_on_how_images_come(photos: list[Path]) -> None:
+    scorer = rankiqa.load(threads=3)
+    together = scorer.score(photos).scores
+    images = [Image.open(path) for path in photos]  # one of them grey: what Pillow opens may be handed over
+    np.testing.assert_array_equal(scorer.score(images).scores, together)
+    alone = [scorer.score(str(path)).scores[0] for path in photos]
+    np.testing.assert_array_equal(alone, together)
+    np.testing.assert_array_equal(rankiqa.load(threads=1).score(photos).scores, together)
+    assert scorer.score([]).scores.shape == (0,)
+
+
+def test_a_bad_file_raises_one_typed_error(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no image")
+    with pytest.raises(rankiqa.ImageError, match=r"bad\.png"):
+        rankiqa.load().score([bad])
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["score", "a.png", "--model", "a.pth"], "training program, python main.py"),
+        (["score", "a.png", "--model", "none.onnx"], "none.onnx: no such file"),
+        (["score", "a.png", "--output", "a.xlsx"], ".csv, .jsonl, .parquet"),
+        (["score"], "PATH"),
+        (["info", "none.onnx"], "no such file"),
+        (["score", "none"], None),
+    ],
+)
+def test_wrong_command_lines(
+    argv: list[str], words: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = cli.main(argv)
+    except SystemExit as leaving:  # argparse
+        status = int(str(leaving.code))
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    if words is None:  # a name that is not there is a row of its own
+        assert (status, told) == (1, "error: none: no such image\n")
+    else:
+        assert status == 2
+        assert words in told
+
+
+def test_info_says_what_the_file_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["info"]) == 0
+    told = capsys.readouterr().out
+    assert "efficientnet_lite0" in told
+    assert "patches, 224 x 224 pixels, 5 per image" in told
+    assert "CC-BY-SA-4.0" in told
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_runtime_alone(tmp_path: Path) -> None:
+    """Built from a copy: setuptools leaves a folder `build` behind."""
+    copy = tmp_path / "source"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(copy)], check=True)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(copy)]
+    subprocess.run(command, check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"rankiqa", f"rankiqa-{rankiqa.__version__}.dist-info"}
+    for needed in ("default.onnx", "py.typed", "templates/report.html", "cli.py"):
+        assert f"rankiqa/{needed}" in names
+    licenses = {name.split("licenses/")[1] for name in names if "licenses/" in name}
+    assert licenses == {"LICENSE", "NOTICE", "pretrained/LICENSE"}
+    assert wheel.stat().st_size < 10 * 2**20
