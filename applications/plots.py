@@ -18,7 +18,8 @@ def scatter(task: str, first: np.ndarray, second: np.ndarray) -> Any:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 6), layout="constrained")
+    figure = Figure(figsize=(6, 6))
+    figure.subplots_adjust(left=0.15, right=0.97, bottom=0.1, top=0.94)  # after every epoch: no layout engine
     axes = figure.add_subplot()
     dots: dict[str, Any] = {"s": 9, "alpha": 0.5, "linewidths": 0}
     if task == "rank":

@@ -98,6 +98,15 @@ def lively(arch: str, num_classes: int, size: tuple[int, int], seed: int = 0) ->
     return network.eval()
 
 
+@pytest.fixture(autouse=True)
+def same_threads() -> Generator[None]:
+    """--predict gives torch all cores: later tests, many of them at once, would wait for each other's."""
+    threads = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes an empty folder with data/ of a task, and goes there: relative paths of commands then fit."""

@@ -9,7 +9,8 @@ echo "== ruff"
 echo "== mypy"
 "$python" -m mypy .
 # The tests' networks are small and their processes many: threads of each would only wait for each other.
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+# Where a program takes all cores nevertheless, as --predict does, threads that wait must not use them up.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 echo "== pytest"
 # Checkpoints are flushed to the disk, which takes most of the time of a tiny training: tests write to memory.
 if [ -z "${PYTEST_DEBUG_TEMPROOT:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
