@@ -217,7 +217,8 @@ def test_mixed_precision_stays_near_and_continues(
 ) -> None:
     workplace("rank")
     # without depthwise convolutions, which take seconds at half precision on a CPU
-    run = [*RUN, "-a", "timm/test_resnet", "-j", "0", "--epochs", "2", "--lr", "1e-5", "--warmup", "0"]
+    run = [*RUN, "-a", "timm/test_resnet", "--image_size", "32", "32", "--patches", "1", "-j", "0"]
+    run += ["--epochs", "2", "--lr", "1e-5", "--warmup", "0"]
     file = "checkpoint_timm_test_resnet.pth"
     assert main([*run, "--checkpoint_dir", "full"]) == 0
     assert main([*run, "--amp", amp, "--checkpoint_dir", "whole"]) == 0

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +37,61 @@ def predictions() -> dict[str, float]:
         return {row["path"]: float(row["score"]) for row in csv.DictReader(file)}
 
 
+class Demo:
+    """The demo, again and again, in one process that must not load any training code."""
+
+    def __init__(self) -> None:
+        code = (
+            f"import json, os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+            "from demos.image_assessment import main\n"
+            "for line in sys.stdin:\n"
+            "    place, argv = json.loads(line)\n"
+            "    os.chdir(place)\n"
+            "    status = main(argv)\n"
+            "    bad = {'applications', 'optim', 'config', 'timm', 'torchvision'} & set(sys.modules)\n"
+            "    print(f'ended {status} {sorted(bad)}', flush=True)\n"
+        )
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        )
+
+    def scores(self, model: str, names: list[str]) -> dict[str, float]:
+        """What it prints of images of this folder."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(Path.cwd()), ["--model", model, *names]]) + "\n")
+        self._process.stdin.flush()
+        said = ""
+        while not said.splitlines()[-1:] or not said.splitlines()[-1].startswith("ended "):
+            line = self._process.stdout.readline()
+            assert line, said
+            said += line
+        assert said.endswith("ended 0 []\n"), said
+        rows = re.findall(r"^\s*(-?\d+\.\d{4})(?:  [\d. ]+)?  (\S+)$", said, flags=re.MULTILINE)
+        return {name: float(score) for score, name in rows}
+
+    def end(self) -> None:
+        """Its input ends, and so does it."""
+        self._process.communicate(timeout=60)
+        assert self._process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    process = Demo()
+    yield process
+    process.end()
+
+
 @pytest.mark.parametrize(("task", "classes"), [("regress", 1), ("regress", 5), ("emd", 5)])
 @pytest.mark.parametrize("view", ["fit", "patches"])
 def test_the_score_is_the_same_at_every_stage(
-    task: str, classes: int, view: str, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    task: str,
+    classes: int,
+    view: str,
+    demo: Demo,
+    workplace: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = workplace("rank")
     assert main(["--train", *SMALL, "--view", view]) == 0
@@ -61,7 +112,7 @@ def test_the_score_is_the_same_at_every_stage(
     scorer = load_scorer("checkpoints/jit_timm_test_resnet.pt")
     exported = {name: scorer.score([read_rgb(name)]).scores.item() for name in evaluated}
     direct = {name: plain_score(best, name) for name in evaluated}
-    shown = demo_scores("checkpoints/jit_timm_test_resnet.pt", list(evaluated))
+    shown = demo.scores("checkpoints/jit_timm_test_resnet.pt", list(evaluated))
     assert len(set(evaluated.values())) > 1
     for name, value in evaluated.items():
         assert exported[name] == pytest.approx(value, abs=1e-5)
@@ -82,20 +133,6 @@ def plain_score(checkpoint: str, name: str) -> float:
         return float(logits.mean())
     ratings = torch.arange(1.0, spec.num_classes + 1)
     return float((logits.softmax(1) * ratings).sum(1).mean())
-
-
-def demo_scores(model: str, names: list[str]) -> dict[str, float]:
-    """What the demo prints, in a process that must not load any training code."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from demos.image_assessment import main; "
-        f"status = main({['--model', model, *names]!r}); "
-        "bad = {'applications', 'optim', 'config', 'timm', 'torchvision'} & set(sys.modules); "
-        "assert not bad, bad; sys.exit(status)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = re.findall(r"^\s*(-?\d+\.\d{4})(?:  [\d. ]+)?  (\S+)$", done.stdout, flags=re.MULTILINE)
-    return {name: float(score) for score, name in rows}
 
 
 def test_regress_starts_at_the_labels(workplace: Callable[..., Path]) -> None:
