@@ -1,9 +1,11 @@
 """Small images and label files that every test of the whole program can ask for."""
 
+import copy
 import csv
 import os
 import socket
 from collections.abc import Callable, Generator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +89,28 @@ def _histogram(mos: float, bins: int) -> list[float]:
 
 def lively(arch: str, num_classes: int, size: tuple[int, int], seed: int = 0) -> nn.Module:
     """A network whose untrained scores differ between images: batch statistics of noise make it so."""
+    network = copy.deepcopy(_lively(arch, num_classes, size, seed))
     torch.manual_seed(seed)
-    network = create_model(arch, num_classes, size).train()
+    return network
+
+
+@lru_cache(maxsize=32)
+def _lively(arch: str, num_classes: int, size: tuple[int, int], seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return settled(create_model(arch, num_classes, size), size)
+
+
+def small_network(num_classes: int, size: tuple[int, int] = (32, 32)) -> nn.Module:
+    """As `lively`, of few layers, for tests that convert any network: whole ones take seconds."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1, groups=2)]
+    layers += [nn.BatchNorm2d(16), nn.Hardswish(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2)]
+    return settled(nn.Sequential(*layers, nn.Linear(16, num_classes)), size)
+
+
+def settled(network: nn.Module, size: tuple[int, int]) -> nn.Module:
+    """`network` in evaluation mode, with the batch statistics of noise."""
+    network.train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the mean of all batches
@@ -96,6 +118,15 @@ def lively(arch: str, num_classes: int, size: tuple[int, int], seed: int = 0) ->
         for _ in range(2):
             network(torch.randn(8, 3, *size))
     return network.eval()
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Generator[None]:
+    """--predict gives torch all cores: later tests, many of them at once, would wait for each other's."""
+    threads = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
 
 
 @pytest.fixture

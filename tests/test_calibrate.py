@@ -12,7 +12,21 @@ from main import main
 from tests.conftest import write_split
 from utils.checkpoint import load_checkpoint
 
-SMALL = ["-a", "resnet18", "--image_size", "64", "64", "-j", "0", "-b", "4", "--epochs", "1", "-g", "0"]
+SMALL = [
+    "-a",
+    "timm/test_resnet",
+    "--image_size",
+    "64",
+    "64",
+    "-j",
+    "0",
+    "-b",
+    "4",
+    "--epochs",
+    "1",
+    "-g",
+    "0",
+]
 
 
 def test_percentiles_of_the_view_that_the_file_is_used_with(
@@ -22,12 +36,12 @@ def test_percentiles_of_the_view_that_the_file_is_used_with(
     for split in ("val", "test"):
         write_split(folder, split, "regress", 3, 1)
     assert main(["--train", *SMALL, "--criterion", "regress", "--view", "patches", "--patches", "1"]) == 0
-    best = ["--resume", "checkpoints/model_best_resnet18.pth", "--patches", "5", "-j", "0"]
+    best = ["--resume", "checkpoints/model_best_timm_test_resnet.pth", "--patches", "5", "-j", "0"]
     assert main(["--calibrate", *best]) == 0
-    spec = load_checkpoint("checkpoints/calibrated_resnet18.pth")["spec"]
+    spec = load_checkpoint("checkpoints/calibrated_timm_test_resnet.pth")["spec"]
     assert spec["patches"] == 5
-    kept = load_checkpoint("checkpoints/calibrated_resnet18.pth")["config"]
-    assert kept == load_checkpoint("checkpoints/model_best_resnet18.pth")["config"]
+    kept = load_checkpoint("checkpoints/calibrated_timm_test_resnet.pth")["config"]
+    assert kept == load_checkpoint("checkpoints/model_best_timm_test_resnet.pth")["config"]
 
     (Path("data/test/label.txt")).write_bytes(Path("data/val/label.txt").read_bytes())
     assert main(["-e", *best]) == 0
@@ -43,7 +57,7 @@ def test_percentiles_of_the_view_that_the_file_is_used_with(
                 "--predict",
                 "data/val",
                 "--resume",
-                "checkpoints/calibrated_resnet18.pth",
+                "checkpoints/calibrated_timm_test_resnet.pth",
                 "--output",
                 "a.jsonl",
             ]

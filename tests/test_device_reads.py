@@ -19,13 +19,14 @@ from applications import train
 from applications.training import loop
 from applications.training.step_losses import StepLosses
 from main import main
-from tests.test_continue import FILE, StopAfter
+from tests.test_continue import StopAfter
 from utils.checkpoint import load_checkpoint
 
 RUN = [
-    *("--train", "-a", "mobilenet_v3_small", "--image_size", "32", "32", "-b", "3", "-j", "1"),
+    *("--train", "-a", "timm/test_resnet", "--image_size", "32", "32", "-b", "3", "-j", "1"),
     *("--gpus", "0", "--warmup", "0", "--epochs", "1"),
 ]
+FILE = "checkpoint_timm_test_resnet.pth"
 READS = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::equal"}
 COPIES = (
     torch.Tensor.cpu,
@@ -161,7 +162,7 @@ def test_the_first_loss_that_is_not_finite_is_named_later(
     workplace("regress", 8)
     broken = LossAt(8 + 4, value)  # in the second epoch
     monkeypatch.setattr(loop, "train_step", broken)
-    run = [*RUN, "--criterion", "regress", "--schedule", "cosine", "--lr", "0.001"]
+    run = [*RUN, "-j", "0", "--criterion", "regress", "--schedule", "cosine", "--lr", "0.001"]
     assert main([*run, "--epochs", "2", *read_by]) == 2
     message = capsys.readouterr().err.splitlines()[-1]
     assert f"({value:g}) in step 4 of epoch 2, " in message
@@ -181,7 +182,7 @@ def test_a_stop_reads_before_it_saves(
     workplace("regress", 8)
     monkeypatch.setattr(loop, "train_step", LossAt(2, math.nan))
     monkeypatch.setattr(train, "StopSignals", lambda: StopAfter(4))
-    assert main([*RUN, "--criterion", "regress"]) == 2
+    assert main([*RUN, "-j", "0", "--criterion", "regress"]) == 2
     assert "in step 2 of epoch 1" in capsys.readouterr().err
     assert not (Path("checkpoints") / FILE).exists()
 
@@ -190,7 +191,8 @@ def test_when_losses_are_read_changes_no_bit_of_the_mean(workplace: Callable[...
     workplace("regress", 8)
     means = []
     for frequency in ("1", "3", "50"):
-        assert main([*RUN, "--criterion", "regress", "--print_freq", frequency, "--logdir", frequency]) == 0
+        run = [*RUN, "-j", "0", "--criterion", "regress", "--print_freq", frequency]
+        assert main([*run, "--logdir", frequency]) == 0
         [line] = next(Path(frequency).glob("*/metrics.jsonl")).read_text(encoding="utf-8").splitlines()
         means.append(re.search(r'"train_loss": ([\d.e-]+)', line)[1])  # type: ignore[index]
     assert len(set(means)) == 1

@@ -36,6 +36,14 @@ SMALL = [
     "timm/mobilenetv3_small_050",
     "timm/swin_tiny_patch4_window7_224",
 ]
+# Of families whose other members above run by default.
+ALIKE = {
+    "resnext50_32x4d",
+    "regnet_x_400mf",
+    "resnest50_fast_1s4x24d",
+    "timm/swin_tiny_patch4_window7_224",
+}
+DEFAULT = [pytest.param(arch, marks=pytest.mark.slow if arch in ALIKE else ()) for arch in SMALL]
 LARGE = [arch for arch in list_models() if arch not in SMALL]
 TIMM_MORE = [
     "timm/resnet50",
@@ -45,7 +53,7 @@ TIMM_MORE = [
 ]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def free_traced_networks():
     yield
     gc.collect()  # they lie in reference cycles; a hundred of them fill 20 GB before Python looks
@@ -89,7 +97,7 @@ def traced_difference(model: nn.Module, size: tuple[int, int]) -> float:
     """Worst relative difference between the network and its trace of a batch of 2, on batches of 1 and 3."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing is deprecated; Swin and ResNeSt fix sizes
-        traced = torch.jit.trace(model, torch.randn(2, 3, *size))
+        traced = torch.jit.trace(model, torch.randn(2, 3, *size), check_trace=False)  # done below
         worst = 0.0
         for images in (torch.randn(1, 3, *size), torch.randn(3, 3, *size)):
             logits = model(images)
@@ -125,18 +133,20 @@ def check(arch: str, record_property) -> None:
     check_head(model, size)
 
 
-@pytest.mark.parametrize("arch", SMALL)
+@pytest.mark.usefixtures("free_traced_networks")
+@pytest.mark.parametrize("arch", DEFAULT)
 def test_backbone(arch, record_property):
     check(arch, record_property)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("free_traced_networks")
 @pytest.mark.parametrize("arch", LARGE + TIMM_MORE)
 def test_large_backbone(arch, record_property):
     check(arch, record_property)
 
 
-@pytest.mark.parametrize("arch", SMALL)
+@pytest.mark.parametrize("arch", DEFAULT)
 @pytest.mark.parametrize("size", [(32, 32), (65, 97)], ids=str)
 def test_odd_and_smallest_sizes(arch, size):
     model = build(arch, size).eval()
@@ -160,6 +170,7 @@ def test_resnest_trains_on_one_image():
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
+@pytest.mark.usefixtures("free_traced_networks")
 @pytest.mark.parametrize(
     "arch", ["efficientnet_b0", "efficientnet_lite0_multi_level", "vit_b_32", "resnet18"]
 )

@@ -11,15 +11,15 @@ from deploy.formats.pt2 import open_file as open_pt2
 from deploy.formats.torchscript import open_file as open_torchscript
 from optim.optimizers import create_optimizer, load_optimizer_state
 from rankiqa.spec import ModelSpec
-from tests.conftest import lively
+from tests.conftest import small_network
 from utils.errors import WeightsError
 
-SPEC = ModelSpec("mobilenet_v3_small", 5, image_size=(32, 32))  # scores of 5 ratings make a tensor of them
+SPEC = ModelSpec("x", 5, image_size=(32, 32))  # scores of 5 ratings make a tensor of them
 
 
 def test_a_pt2_file_runs_on_another_device(tmp_path: Path) -> None:
     path = tmp_path / "a.pt2"
-    export(lively(SPEC.arch, 5, SPEC.image_size), SPEC, "pt2", path)
+    export(small_network(5), SPEC, "pt2", path)
     module, _ = open_pt2(path, "meta")
     score, logits = module(torch.empty(3, 3, 32, 32, device="meta"))
     assert (score.shape, logits.shape) == ((3,), (3, 5))
@@ -29,7 +29,7 @@ def test_a_pt2_file_runs_on_another_device(tmp_path: Path) -> None:
 def test_a_graph_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the sizes in the archive: the reader of torch 2.11 tells none."""
     path = tmp_path / "a.pt2"
-    export(lively(SPEC.arch, 5, SPEC.image_size), SPEC, "pt2", path)
+    export(small_network(5), SPEC, "pt2", path)
     monkeypatch.setattr(pt2, "_LARGEST", 10_000)
     with pytest.raises(WeightsError, match=r"\w+.json is too large to be a graph; not opened"):
         open_pt2(path)
@@ -37,7 +37,7 @@ def test_a_graph_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pyte
 
 def test_a_traced_file_makes_its_tensors_on_another_device(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
-    export(lively(SPEC.arch, 5, SPEC.image_size), SPEC, "torchscript", path)
+    export(small_network(5), SPEC, "torchscript", path)
     module, _ = open_torchscript(path, "meta")
     constants = module.graph.findAllNodes("prim::Constant")
     devices = [node.s("value") for node in constants if node.output().type().kind() == "DeviceObjType"]

@@ -17,7 +17,7 @@ from main import main
 from models import create_model
 from models.vit_any_size import AnySizeViT
 from rankiqa.spec import ModelSpec
-from tests.conftest import texture
+from tests.conftest import small_network, texture
 from tests.test_export import FILES, rewritten
 
 SPEC = ModelSpec("resnet18", image_size=(32, 32))
@@ -72,7 +72,7 @@ def test_an_exported_file_that_writes_is_refused(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     workplace("rank", scenes=1)
-    export(create_model("resnet18", 1, (32, 32)), SPEC, "pt2", Path("good.pt2"))
+    export(small_network(1), SPEC, "pt2", Path("good.pt2"))
 
     def change(name: str, content: bytes) -> bytes:
         if not name.endswith("models/model.json"):

@@ -6,10 +6,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements-dev.txt
 echo "== ruff"
 "$python" -m ruff check .
 "$python" -m ruff format --check .
-echo "== mypy"
-"$python" -m mypy .
+# mypy takes a core for a minute: beside the tests, which leave some free; what it says stands at the end.
+types="$(mktemp)"
+"$python" -m mypy . >"$types" 2>&1 &
+mypy=$!
+trap 'kill "$mypy" 2>/dev/null || :; rm -f "$types"' EXIT
 # The tests' networks are small and their processes many: threads of each would only wait for each other.
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+# Where a program takes all cores nevertheless, as --predict does, threads that wait must not use them up.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 echo "== pytest"
 # Checkpoints are flushed to the disk, which takes most of the time of a tiny training: tests write to memory.
 if [ -z "${PYTEST_DEBUG_TEMPROOT:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
@@ -17,4 +21,9 @@ if [ -z "${PYTEST_DEBUG_TEMPROOT:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; th
 fi
 # All default tests: a process on each core; idle ones take tests over.
 [ $# -gt 0 ] || set -- -n auto --dist worksteal
-"$python" -m pytest "$@"
+status=0
+"$python" -m pytest "$@" || status=$?
+echo "== mypy"
+wait "$mypy" || status=1
+cat "$types"
+exit "$status"
