@@ -20,7 +20,7 @@ from rankiqa.terminal.log import setup_console
 from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, choose_device
 from utils.errors import DataError
-from utils.faults import explain_torch_faults
+from utils.torch_errors import explain_torch_errors
 
 
 def run(config: Config) -> int:
@@ -34,7 +34,7 @@ def run(config: Config) -> int:
     network, spec, flags = trained_model(config)
     process = Process(device=choose_device(config.cuda, config.gpus)[0])
     labels = split_labels(config, "val", spec.criterion, spec.num_classes)
-    with explain_torch_faults(config.batch_size, spec.image_size):
+    with explain_torch_errors(config.batch_size, spec.image_size):
         logits = label_logits(config, process, network, spec, labels)
     scores = score(torch.from_numpy(logits)).numpy()
     scores = scores[np.isfinite(scores)]

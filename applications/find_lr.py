@@ -26,9 +26,9 @@ from rankiqa.terminal.progress import progress_bar
 from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process, choose_device
 from utils.errors import TrainingError
-from utils.faults import explain_torch_faults
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
+from utils.torch_errors import explain_torch_errors
 
 LOWEST, HIGHEST = 1e-6, 1.0
 SMOOTHING = 0.9  # of the loss, an exponential mean without its start-up bias
@@ -52,7 +52,7 @@ def run(config: Config) -> int:
     with (
         RunLog(folder) as log,
         StopSignals() as stop,
-        explain_torch_faults(config.batch_size, config.image_size),
+        explain_torch_errors(config.batch_size, config.image_size),
     ):
         log.config(flags_of(config))
         config = replace(config, workers=usable_workers(config, process), accumulate=1)

@@ -15,7 +15,7 @@ from models.normalise import place
 from rankiqa.machine import keep_freed_memory
 from rankiqa.spec import ModelSpec
 from utils.distributed import choose_device
-from utils.faults import explain_torch_faults
+from utils.torch_errors import explain_torch_errors
 
 RUNS = 10
 
@@ -28,7 +28,7 @@ def run(config: Config) -> int:
         keep_freed_memory()  # as evaluation does
     network = place(network.eval(), device, config.channels_last)
     image = torch.rand(1, 3, *spec.image_size, device=device)
-    with torch.inference_mode(), explain_torch_faults(1, spec.image_size):
+    with torch.inference_mode(), explain_torch_errors(1, spec.image_size):
         with FlopCounterMode(display=False) as counter:
             logits = network(image)
         milliseconds = _latency(network, image, device) * 1000

@@ -23,8 +23,8 @@ from metrics.pair_accuracy import PairAccuracy
 from rankiqa.files import atomic_write
 from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
-from utils.faults import explain_torch_faults
 from utils.run_log import RunLog, new_run_folder
+from utils.torch_errors import explain_torch_errors
 
 
 def run(config: Config) -> int:
@@ -40,7 +40,7 @@ def evaluate(process: Process, config: Config) -> int:
     labels = evaluation_labels(config, spec)
     folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
     with (
-        explain_torch_faults(config.batch_size, spec.image_size),
+        explain_torch_errors(config.batch_size, spec.image_size),
         RunLog(folder, active=process.is_main) as log,
     ):
         log.config(flags_of(config))

@@ -34,9 +34,9 @@ from rankiqa.terminal.signals import StopSignals
 from utils.checkpoint import load_checkpoint
 from utils.distributed import Process, choose_device, run_processes
 from utils.errors import ConfigError
-from utils.faults import explain_torch_faults
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
+from utils.torch_errors import explain_torch_errors
 
 
 def run(config: Config) -> int:
@@ -83,7 +83,7 @@ def train(process: Process, config: Config) -> int:
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
         # around the log, whose lines may not fit on the disk
-        explain_torch_faults(config.batch_size, config.image_size),
+        explain_torch_errors(config.batch_size, config.image_size),
         RunLog(Path(state.run_folder), active=process.is_main, tensorboard=True) as log,
         StopSignals() as stop,
     ):

@@ -3,7 +3,7 @@
     python benchmarks/many_images.py --photos DIR [--count 100000] [--resume MODEL]
 
 The images are links to JPEGs made from up to 300 of the photos. One run is left alone; another is killed
-(SIGKILL) in the middle and goes on by --skip_done. Memory is the resident set, read twice per second.
+(SIGKILL) in the middle and continues by --skip_done. Memory is the resident set, read twice per second.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The parts of a label parser that know lines, faults and file names, but not what a row means."""
+"""The parts of a label parser that know lines, errors and file names, but not what a row means."""
 
 import csv
 import os
@@ -11,35 +11,35 @@ import numpy as np
 from dataloader.wrong_rows import wrong_delimiter
 from utils.errors import LabelError
 
-SHOWN = 20  # faults listed, before the rest is only counted
+SHOWN = 20  # errors listed, before the rest is only counted
 _KEPT = 10_000
 
 
-class FaultList:
-    """Collects what is wrong with one file, so that a user mends everything in one go."""
+class ErrorList:
+    """Collects what is wrong with one file, so that a user fixes everything at once."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._faults: list[tuple[int, str]] = []
+        self._errors: list[tuple[int, str]] = []
         self._count = 0
 
     def add(self, line: int, message: str) -> None:
-        """Note one fault at a 1-based line number."""
+        """Note one error at a 1-based line number."""
         self._count += 1
-        if len(self._faults) < _KEPT:
-            self._faults.append((line, message))
+        if len(self._errors) < _KEPT:
+            self._errors.append((line, message))
 
     def raise_if_any(self) -> None:
-        """Raise LabelError with the first faults in line order, or return when there are none."""
+        """Raise LabelError with the first errors in line order, or return when there are none."""
         if not self._count:
             return
-        lines = [f"{self._file}:{line}: {message}" for line, message in sorted(self._faults)[:SHOWN]]
+        lines = [f"{self._file}:{line}: {message}" for line, message in sorted(self._errors)[:SHOWN]]
         if self._count > SHOWN:
-            lines.append(f"{self._file}: {self._count - SHOWN} more faults of {self._count}")
+            lines.append(f"{self._file}: {self._count - SHOWN} more errors of {self._count}")
         raise LabelError("\n".join(lines))
 
 
-def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
+def read_rows(file: Path, errors: ErrorList) -> Iterator[tuple[int, list[str]]]:
     """(line number, stripped fields) of every row; blank lines and `#` comments are passed over.
 
     Raises:
@@ -54,7 +54,7 @@ def read_rows(file: Path, faults: FaultList) -> Iterator[tuple[int, list[str]]]:
                 if "\0" in text:
                     raise LabelError(f"{file}:{number}: a NUL byte; save the file as text in UTF-8")
                 if '"' in text:
-                    fields = _quoted_fields(text, number, faults)
+                    fields = _quoted_fields(text, number, errors)
                     if fields is None:
                         continue
                 else:
@@ -79,27 +79,27 @@ def _not_utf8(file: Path) -> str:
     return f"{file}: is not UTF-8 text; save it as UTF-8"
 
 
-def _quoted_fields(text: str, number: int, faults: FaultList) -> list[str] | None:
+def _quoted_fields(text: str, number: int, errors: ErrorList) -> list[str] | None:
     try:
         return [field.strip() for field in next(csv.reader([text], skipinitialspace=True, strict=True))]
     except csv.Error as error:
-        faults.add(number, f'broken quotes ({error}) in {text!r}; a path with a comma is written "a,b.png"')
+        errors.add(number, f'broken quotes ({error}) in {text!r}; a path with a comma is written "a,b.png"')
         return None
 
 
 class Interner:
     """Gives every distinct image one index, and finds its file once."""
 
-    def __init__(self, file: Path, root: str | Path | None, faults: FaultList) -> None:
+    def __init__(self, file: Path, root: str | Path | None, errors: ErrorList) -> None:
         self.names: list[str] = []
         self.paths: list[str] = []
         self.known: dict[str, int] = {}  # a loop over millions of rows looks here first, and saves a call
-        self._faults = faults
+        self._errors = errors
         folders = [file.parent] + ([Path(root)] if root is not None else [])
         self._folders = [str(folder) for folder in folders]
 
     def __call__(self, name: str, line: int) -> int:
-        """The index of image `name`; a file that is not there is noted as a fault at `line`, once."""
+        """The index of image `name`; a file that is not there is noted as an error at `line`, once."""
         index = self.known.get(name)
         return self.add(name, line) if index is None else index
 
@@ -113,7 +113,7 @@ class Interner:
             return self.known[plain]
         path = self._find(plain)
         if path is None:
-            self._faults.add(line, self._why_missing(name))
+            self._errors.add(line, self._why_missing(name))
         index = len(self.names)
         self.known[name] = self.known[plain] = index
         self.names.append(plain)
@@ -141,11 +141,11 @@ def count_distinct(keys: np.ndarray) -> int:
     return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(ordered))
 
 
-def pair_faults(pairs: np.ndarray, lines: array, interner: Interner, faults: FaultList) -> None:
+def pair_errors(pairs: np.ndarray, lines: array, interner: Interner, errors: ErrorList) -> None:
     """Note images paired with themselves and pairs that stand in both orders; `pairs` is (R, 2)."""
     better, worse = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
     for row in np.flatnonzero(better == worse):
-        faults.add(lines[row], f"an image paired with itself: {interner.names[better[row]]!r}")
+        errors.add(lines[row], f"an image paired with itself: {interner.names[better[row]]!r}")
     count = len(interner.names)
     keys, reverse = better * count + worse, worse * count + better
     if count_distinct(np.minimum(keys, reverse)) == count_distinct(keys):
@@ -161,7 +161,7 @@ def pair_faults(pairs: np.ndarray, lines: array, interner: Interner, faults: Fau
         earlier = first[place[row]]
         if earlier < row:
             names = interner.names[better[row]], interner.names[worse[row]]
-            faults.add(
+            errors.add(
                 lines[row],
                 f"contradicts line {lines[earlier]}: {names[0]!r} can't be both better and "
                 f"worse than {names[1]!r}",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dataloader.label_rows import FaultList, Interner, count_distinct, pair_faults, read_rows
+from dataloader.label_rows import ErrorList, Interner, count_distinct, pair_errors, read_rows
 from dataloader.string_table import StringTable
 from dataloader.wrong_rows import form, why_wrong, wrong_delimiter
 from utils.errors import LabelError
@@ -58,21 +58,21 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
             and the label file's own folder.
 
     Raises:
-        LabelError: the file is missing, empty or not UTF-8, or some rows are wrong; up to 20 faults are
+        LabelError: the file is missing, empty or not UTF-8, or some rows are wrong; up to 20 errors are
             listed with their line numbers, and the rest is counted.
     """
     file = Path(file)
-    faults = FaultList(file)
-    interner = Interner(file, root, faults)
-    rows = read_rows(file, faults)
+    errors = ErrorList(file)
+    interner = Interner(file, root, errors)
+    rows = read_rows(file, errors)
     if task == "rank":
-        images, targets = _rank_rows(rows, interner, faults)
+        images, targets = _rank_rows(rows, interner, errors)
     elif task == "emd":
-        images, opinions = _emd_rows(rows, interner, faults, num_classes)
+        images, opinions = _emd_rows(rows, interner, errors, num_classes)
         targets = (opinions / opinions.sum(axis=1, keepdims=True)).astype(np.float32)
     else:
-        images, targets = _regress_rows(rows, interner, faults, num_classes)
-    faults.raise_if_any()
+        images, targets = _regress_rows(rows, interner, errors, num_classes)
+    errors.raise_if_any()
     if not len(images):
         raise LabelError(f"{file}: holds no rows; every line needs {form(task, num_classes)}")
     keys = images[:, 0].astype(np.int64) * len(interner.names) + images[:, -1]
@@ -90,12 +90,12 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
     )
 
 
-def _rank_rows(rows: Rows, interner: Interner, faults: FaultList) -> tuple[np.ndarray, np.ndarray]:
+def _rank_rows(rows: Rows, interner: Interner, errors: ErrorList) -> tuple[np.ndarray, np.ndarray]:
     pairs, lines = array("i"), array("i")
     known, add = interner.known.get, interner.add
     for line, fields in rows:
         if len(fields) != 2 or (fields[1][-1:] in _NUMBER_ENDS and _number(fields[1]) is not None):
-            faults.add(line, why_wrong(fields, "rank", 1))
+            errors.add(line, why_wrong(fields, "rank", 1))
             continue
         better = known(fields[0])
         pairs.append(add(fields[0], line) if better is None else better)
@@ -103,24 +103,24 @@ def _rank_rows(rows: Rows, interner: Interner, faults: FaultList) -> tuple[np.nd
         pairs.append(add(fields[1], line) if worse is None else worse)
         lines.append(line)
     images = np.array(pairs, dtype=np.int32).reshape(-1, 2)
-    pair_faults(images, lines, interner, faults)
+    pair_errors(images, lines, interner, errors)
     return images, np.empty((len(images), 0), np.float32)
 
 
-def _emd_rows(rows: Rows, interner: Interner, faults: FaultList, bins: int) -> tuple[np.ndarray, np.ndarray]:
+def _emd_rows(rows: Rows, interner: Interner, errors: ErrorList, bins: int) -> tuple[np.ndarray, np.ndarray]:
     images, values = array("i"), array("d")
     for line, fields in rows:
         numbers = [_number(field) for field in fields[1:]]
         if len(numbers) != bins or None in numbers:
-            faults.add(line, why_wrong(fields, "emd", bins))
+            errors.add(line, why_wrong(fields, "emd", bins))
             continue
         histogram = [number for number in numbers if number is not None]
         if not (math.isfinite(sum(histogram)) and min(histogram) >= 0):
-            faults.add(
+            errors.add(
                 line, f"ratings must be finite and not negative, but here stands {','.join(fields[1:])}"
             )
         elif not sum(histogram):
-            faults.add(line, "all ratings are zero; at least one must be positive")
+            errors.add(line, "all ratings are zero; at least one must be positive")
         else:
             images.append(interner(fields[0], line))
             values.extend(histogram)
@@ -128,18 +128,18 @@ def _emd_rows(rows: Rows, interner: Interner, faults: FaultList, bins: int) -> t
 
 
 def _regress_rows(
-    rows: Rows, interner: Interner, faults: FaultList, bins: int
+    rows: Rows, interner: Interner, errors: ErrorList, bins: int
 ) -> tuple[np.ndarray, np.ndarray]:
     images, values = array("i"), array("d")
     for line, fields in rows:
         mos = _number(fields[1]) if len(fields) == 2 else None
         if mos is None:
-            faults.add(line, why_wrong(fields, "regress", bins))
+            errors.add(line, why_wrong(fields, "regress", bins))
         elif not abs(mos) <= _LARGEST:
-            faults.add(line, f"a MOS must be finite, but here stands {fields[1]}")
+            errors.add(line, f"a MOS must be finite, but here stands {fields[1]}")
         elif bins > 1 and not 1 <= mos <= bins:
             why = f"MOS {mos:g} lies outside 1..{bins}; with --num_classes {bins} it must lie inside"
-            faults.add(line, wrong_delimiter(fields) or why)
+            errors.add(line, wrong_delimiter(fields) or why)
         else:
             images.append(interner(fields[0], line))
             values.append(mos)

@@ -10,7 +10,7 @@ from typing import IO, Any
 import gradio as gr
 
 from demos.web_cards import hint, score_card, verdict
-from demos.web_faults import name_of, reason, refusal
+from demos.web_errors import name_of, reason, refusal
 from demos.web_guard import is_upload
 from demos.web_map import map_image
 from demos.web_text import answers
@@ -20,7 +20,7 @@ from utils.errors import ImageError
 
 ALIKE = 0.01  # of the scale: two scores that are closer say nothing
 THUMBNAIL = (96, 96)
-FAULTS = (ImageError, OSError)  # of one image: unreadable; timed out, or deleted since the upload
+ERRORS = (ImageError, OSError)  # of one image: unreadable; timed out, or deleted since the upload
 
 
 class Judge:
@@ -41,7 +41,7 @@ class Judge:
             return ""
         try:
             result, size = self._score(path, self._end())
-        except FAULTS as error:
+        except ERRORS as error:
             return refusal(error, path, say)
         score = float(result.scores[0])
         share = self._service.percentile(score)
@@ -61,7 +61,7 @@ class Judge:
             shown = map_image(self._open(path), scorer, seconds)
         except TimeoutError:
             return nothing, hint(say["busy"])
-        except FAULTS:  # the card has said why
+        except ERRORS:  # the card has said why
             return nothing, ""
         return gr.update(value=shown, visible=True), hint(say[scorer.spec.view])
 
@@ -77,7 +77,7 @@ class Judge:
             try:
                 scores.append(float(self._score(path, end)[0].scores[0]))
                 images.append(self._open(path, (900, 900)))
-            except FAULTS as error:
+            except ERRORS as error:
                 return refusal(error, path, say), nothing, nothing
         shown = [
             gr.update(value=image, label=f"{name_of(path)}: {score:.3f}", visible=True)
@@ -111,7 +111,7 @@ class Judge:
         try:
             result, (width, height) = self._score(path, end)
             image = self._open(path, THUMBNAIL)
-        except FAULTS as error:
+        except ERRORS as error:
             return ["", name_of(path), "", "", "", "", reason(error, path, say)]
         score = float(result.scores[0])
         share = self._service.percentile(score)

@@ -75,7 +75,7 @@ def score_on_cluster(
 ) -> int:
     """Score what the arguments name into a folder of Parquet files, one for each PART of images.
 
-    Images with a row in the folder are left out, so that the same command goes on after a stop, and takes
+    Images with a row in the folder are left out, so that the same command continues after a stop, and takes
     up what is new; a worker that dies has its images scored by another.
 
     Args:

@@ -117,12 +117,12 @@ def _require_fit(model: nn.Module, fitted: dict[str, Tensor], own: dict[str, Ten
         for key in own
         if key in fitted and fitted[key].shape != own[key].shape and not _adapts(model, key, fitted[key])
     ]
-    faults = {
+    errors = {
         "missing": [key for key in own if key not in fitted],
         "unexpected": [key for key in fitted if key not in own],
         "of another shape": other,
     }
-    found = [f"{len(keys)} {fault}: {_few(keys)}" for fault, keys in faults.items() if keys]
+    found = [f"{len(keys)} {fault}: {_few(keys)}" for fault, keys in errors.items() if keys]
     if found:
         raise WeightsError(
             f"{where}: not weights of this network ({type(model).__name__}); {'; '.join(found)}"

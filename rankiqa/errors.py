@@ -1,8 +1,8 @@
-"""Expected faults. A message says what is wrong, where (file and line), and what would be right."""
+"""Expected errors. A message says what is wrong, where (file and line), and what would be right."""
 
 
 class RankIQAError(Exception):
-    """Base of every fault that a user can cause; `main` prints it in one line and returns 2."""
+    """Base of every error that a user can cause; `main` prints it in one line and returns 2."""
 
 
 class ConfigError(RankIQAError):
@@ -34,7 +34,7 @@ class WeightsError(RankIQAError):
 
 
 class TrainingError(RankIQAError):
-    """A run that can't go on: a loss that is not finite, no memory, a batch too small."""
+    """A run that can't continue: a loss that is not finite, no memory, a batch too small."""
 
 
 class PeerLostError(RankIQAError):

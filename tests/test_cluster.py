@@ -96,7 +96,7 @@ def test_two_nodes_of_which_one_is_killed(
     times = {part: part.stat().st_mtime_ns for part in output.glob("part-*")}
     gone = min(times)
     gone.unlink()
-    assert main(run) == 1  # goes on: only what is missing is scored
+    assert main(run) == 1  # continues: only what is missing is scored
     assert {part: part.stat().st_mtime_ns for part in output.glob("part-*") if part != gone} == {
         part: when for part, when in times.items() if part != gone
     }

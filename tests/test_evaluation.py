@@ -168,7 +168,7 @@ def test_folds_never_cut_a_scene_and_go_on(
     again = json.loads(next(Path("out").glob("folds_*/metrics.json")).read_text())
     assert again["folds"] == report["folds"]
     assert kept == {n: Path(f"checkpoints/fold_{n}/result.json").stat().st_mtime_ns for n in (1, 3)}
-    # a fold that was stopped between training and test goes on from its checkpoint
+    # a fold that was stopped between training and test continues from its checkpoint
     Path("checkpoints/fold_1/result.json").unlink()
     capsys.readouterr()
     assert main(argv) == 0

@@ -109,7 +109,7 @@ class PageRun:
         self.left_out = 0
 
     def block(self, commands: list[str]) -> None:
-        """One after another; what stays or waits for a peer goes on beside those that follow it."""
+        """One after another; what stays or waits for a peer runs on beside those that follow it."""
         assignments = ""
         try:
             for command in commands:

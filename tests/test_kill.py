@@ -1,4 +1,4 @@
-"""Runs that are killed, or that diverge: what is left is whole, and going on gives the same weights."""
+"""Runs that are killed, or that diverge: what is left is whole, and continuing gives the same weights."""
 
 import os
 import random

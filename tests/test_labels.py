@@ -34,7 +34,7 @@ def messages(file, task, bins=1) -> list[str]:
 
 
 GOOD = {"rank": "c.png,d.png", "emd": "c.png,1,2,3", "regress": "c.png,2"}
-FAULTS = [
+ERRORS = [
     ("rank", "a.png;b.png", ["separated by ';'", "commas", "'better,worse'"]),
     ("rank", "a.png\tb.png", ["separated by TAB"]),
     ("rank", "sub/a.png|b.png", ["separated by '|'"]),
@@ -112,7 +112,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("task", "row", "parts"), FAULTS)
+@pytest.mark.parametrize(("task", "row", "parts"), ERRORS)
 def test_fault_is_named_with_its_line(label, task, row, parts):
     file = label(f"{GOOD[task]}\n# a comment\n\n{row}\n")
     (message,) = messages(file, task, 3)

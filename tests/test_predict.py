@@ -1,4 +1,4 @@
-"""--predict by its command line: rows, formats, bad images, going on after a kill."""
+"""--predict by its command line: rows, formats, bad images, continuing after a kill."""
 
 import csv
 import io

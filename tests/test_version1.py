@@ -1,4 +1,4 @@
-"""What version 1 wrote goes on as it would have there: interrupted runs, weights and converted files.
+"""What version 1 wrote continues as it would have there: interrupted runs, weights and converted files.
 
 tests/data/version1 is made by `tests/version1_files.py`, which says how.
 """

@@ -71,7 +71,7 @@ class Heartbeat:
 
 def _give_up(rank: int, limit: float) -> None:
     logging.error(
-        "process %d gave no sign of life for %.0f s: stopped; go on with --continue on all machines",
+        "process %d gave no sign of life for %.0f s: stopped; continue with --continue on all machines",
         rank,
         limit,
     )

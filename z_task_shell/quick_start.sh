@@ -20,7 +20,7 @@ echo "== 3/6 training by rank from ImageNet weights"
 if [ -f $out/trained ]; then
     echo "already trained: $best"
 else
-    # A run that was interrupted goes on where it stopped.
+    # A run that was interrupted continues where it stopped.
     resume=()
     [ -f $out/checkpoints/checkpoint_$arch.pth ] && resume=(--continue)
     began=$SECONDS

@@ -2,7 +2,7 @@
 # Train a general model without any human label, as the default model was made:
 #     bash z_task_shell/train_default.sh PHOTOS [OUT]
 # PHOTOS: a folder of sharp, clean photographs, a few hundred. OUT (default: default_model) gets everything.
-# Steps that are done are skipped; an interrupted training goes on where it stopped.
+# Steps that are done are skipped; an interrupted training continues where it stopped.
 photos="$(realpath "${1:?usage: bash z_task_shell/train_default.sh PHOTOS [OUT]}")"
 out="$(realpath -m "${2:-default_model}")"
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" requirements.txt
@@ -11,7 +11,7 @@ arch=efficientnet_lite0_multi_level
 best=model_best_$arch.pth
 data="$out/mos"
 
-train() { # NAME, flags: train into OUT/NAME unless that is done, going on with what is there
+train() { # NAME, flags: train into OUT/NAME unless that is done, continuing with what is there
     local name=$1
     shift
     [ -f "$out/$name/done" ] && return

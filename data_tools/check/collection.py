@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataloader.label_rows import FaultList, Interner, read_rows
+from dataloader.label_rows import ErrorList, Interner, read_rows
 from dataloader.wrong_rows import wrong_delimiter
 from rankiqa.batch.folders import LeftOut, find_images, has_image_suffix, walk_files
 from utils.errors import DataError
@@ -35,7 +35,7 @@ class LabelFile:
         self.file, self.split = file, split
         self.pairs = False
         # Absent images are the checks' own matter, so what the interner says of them goes nowhere.
-        self._interner = Interner(file, root, FaultList(file))
+        self._interner = Interner(file, root, ErrorList(file))
         for line, names in self._rows():
             self.pairs |= len(names) > 1
             for name in names:
@@ -57,21 +57,21 @@ class LabelFile:
         return lines
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        faults = FaultList(self.file)
-        for line, (first, *further) in read_rows(self.file, faults):
+        errors = ErrorList(self.file)
+        for line, (first, *further) in read_rows(self.file, errors):
             names = [name for name in (first, *further) if name]
             names = [name for name in names if name is first or parse_number(name) is None]
             for name in names:
                 if name not in self._interner.known:
-                    self._check_delimiter(name, line, faults)
+                    self._check_delimiter(name, line, errors)
             yield line, names
-        faults.raise_if_any()
+        errors.raise_if_any()
 
     @staticmethod
-    def _check_delimiter(name: str, line: int, faults: FaultList) -> None:
+    def _check_delimiter(name: str, line: int, errors: ErrorList) -> None:
         # a name that is a whole row would be an absent image, and its row be removed
         if wrong_delimiter([name]) and not Path(name).is_file():
-            faults.add(line, f"{name!r}: {wrong_delimiter([name])}")
+            errors.add(line, f"{name!r}: {wrong_delimiter([name])}")
 
 
 @dataclass(frozen=True)

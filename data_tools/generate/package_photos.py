@@ -2,7 +2,7 @@
 
     python utils/data_generate/package_photos.py --out data/refimgs
 
-Each makes one scene. SOURCES.csv beside them names package and licence.
+Each makes one scene. SOURCES.csv beside them names package and license.
 """
 
 import csv
@@ -37,8 +37,8 @@ _PUBLIC, _CC0 = "public domain", "CC0"
 # photographs that are blurred, grainy, worn by compression, or not freely given (mahotas' lena).
 PHOTOS = (
     *(
-        Photo("skimage", "scikit-image", f"data/{name}", licence, scale)
-        for name, licence, scale in (
+        Photo("skimage", "scikit-image", f"data/{name}", license, scale)
+        for name, license, scale in (
             ("astronaut.png", f"{_PUBLIC} (NASA)", 1.0),
             ("brick.png", _CC0, 1.0),
             ("camera.png", f"{_CC0} (Lav Varshney)", 1.0),
@@ -85,7 +85,7 @@ def copy_photos(out: Path) -> list[Path]:
     from rankiqa.files import write_text
 
     written: list[Path] = []
-    rows = [("file", "package", "version", "licence", "processing")]
+    rows = [("file", "package", "version", "license", "processing")]
     for photo in PHOTOS:
         source = locate(photo)
         if source is None:

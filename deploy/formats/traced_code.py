@@ -54,12 +54,12 @@ def _check_source(where: str, text: str) -> None:
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise WeightsError(f"{where} can't be read as a traced network; not opened") from error
     for node in ast.walk(tree):
-        fault = _fault(node)
-        if fault:
-            raise WeightsError(f"{where} {fault}, which no traced network does; not opened")
+        reason = _why_refused(node)
+        if reason:
+            raise WeightsError(f"{where} {reason}, which no traced network does; not opened")
 
 
-def _fault(node: ast.AST) -> str | None:
+def _why_refused(node: ast.AST) -> str | None:
     """What is wrong with one piece of the program, or None."""
     if not isinstance(node, _SYNTAX):
         return f"uses {type(node).__name__}"

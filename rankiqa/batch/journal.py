@@ -1,4 +1,4 @@
-"""Rows of scores while a run goes on.
+"""Rows of scores while a run lasts.
 
 They stand in `<output>.partial`, in the format of the output from the first row on, so that each is written
 once; only Parquet, which has no readable file before its end, is put together from JSON lines. A killed run

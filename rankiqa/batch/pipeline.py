@@ -45,7 +45,7 @@ def score_paths(
     images is held, whatever the number of paths.
 
     Args:
-        paths: any iterable, read as the work goes on.
+        paths: any iterable, read while the work proceeds.
         scorer: says how many images are scored together.
         decoders: threads that decode and resize.
         full_decode: never decode at a reduced scale; see `rankiqa.image.read_sized`.
@@ -81,7 +81,7 @@ def score_paths(
 def decode_path(
     path: str, scorer: Scorer, fit: tuple[int, int] | None, max_pixels: int = MAX_PIXELS
 ) -> Decoded:
-    """The crops of the image in `path`; any fault of the file's becomes an `error`."""
+    """The crops of the image in `path`; whatever is wrong with the file becomes an `error`."""
     try:
         image, (width, height) = read_image(path, fit, max_pixels)
     except ImageError as error:

@@ -27,7 +27,7 @@ STATUSES = {
     413: "too many bytes",
     422: "no image at all, too many, or none that could be read",
     429: "too many requests at once",
-    500: "a fault of the server",
+    500: "an error of the server",
     503: "not answered in time",
 }
 
@@ -79,10 +79,10 @@ async def _health() -> Health:
 def _guarded(service: Service, with_key: bool) -> APIRouter:
     """What stands behind `Gate`, which checks the key; here it is only described."""
     header = APIKeyHeader(name="X-API-Key", auto_error=False)
-    faults: dict[int | str, dict[str, Any]] = {
+    refusals: dict[int | str, dict[str, Any]] = {
         status: {"model": Fault, "description": text} for status, text in STATUSES.items()
     }
-    router = APIRouter(responses=faults, dependencies=[Depends(header)] if with_key else [])
+    router = APIRouter(responses=refusals, dependencies=[Depends(header)] if with_key else [])
     limits = service.limits
 
     @router.get("/v1/model", summary="What scores, and on which scale?")

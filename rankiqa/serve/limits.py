@@ -24,7 +24,7 @@ class Limits:
     concurrent: int = 64
 
 
-class Refused(Exception):  # noqa: N818  # an answer, not a fault
+class Refused(Exception):  # noqa: N818  # an answer, not an error
     """A request ends here, with a status."""
 
     def __init__(self, status: int, detail: str) -> None:

@@ -99,7 +99,7 @@ class _PlainFormatter(logging.Formatter):
 
 
 class _PrefixFormatter(_PlainFormatter):
-    """A fault starts with "error:", anything else on stderr is a notice."""
+    """An error starts with "error:", anything else on stderr is a notice."""
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = "error" if record.levelno >= logging.ERROR else "notice"

@@ -1,4 +1,4 @@
-"""Faults of torch that a user can mend, in a user's words."""
+"""Errors of torch that a user can fix, in a user's words."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from utils.errors import TrainingError
 
 
 @contextmanager
-def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterator[None]:
+def explain_torch_errors(batch_size: int, image_size: tuple[int, int]) -> Iterator[None]:
     """Turn these into a TrainingError with advice: no memory, batch-norm's "one value per channel", a lost
     process of the loader, a disk without room.
 
@@ -40,7 +40,7 @@ def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterat
             raise TrainingError(
                 f"a process that reads images ({lost[1]}) was ended from outside, as a rule because memory "
                 "ran out: lower -j or --cache_size; a checkpoint that was written before is unharmed, and "
-                "--continue goes on from it"
+                "--continue continues from it"
             ) from error
         raise
     except OSError as error:
@@ -49,5 +49,5 @@ def explain_torch_faults(batch_size: int, image_size: tuple[int, int]) -> Iterat
         place = f"{error.filename}: " if error.filename else ""
         raise TrainingError(
             f"{place}can't be written ({error.strerror}): make room; a checkpoint that was written before is "
-            "unharmed, and --continue goes on from it"
+            "unharmed, and --continue continues from it"
         ) from error
