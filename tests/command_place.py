@@ -148,7 +148,7 @@ def rated_copies(place: Path, _: list[str]) -> None:
 
 
 def resumed(place: Path, commands: list[str]) -> None:
-    """The checkpoints that commands of earlier versions continue from, and ImageNet weights of the library."""
+    """The checkpoints that commands of old versions continue from, and ImageNet weights of the library."""
     for command in commands:
         words = shlex.split(command)
         for name in re.findall(r"--resume (\S+)", command):
