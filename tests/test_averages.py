@@ -111,7 +111,9 @@ def test_one_row_a_step_with_swa_keeps_a_working_model(task: str, workplace: Cal
     spec = ModelSpec.from_dict(best["spec"])
     view, normalise = View("fit", spec.image_size, 1), Normalise(spec.mean, spec.std)
     files = sorted((folder / "data/train").glob("*.png"))
-    inputs = torch.cat([normalise(to_unit(view.evaluate(read_rgb(file)))) for file in files])
+    inputs = torch.cat(
+        [normalise(to_unit(torch.from_numpy(view.evaluate(read_rgb(file))))) for file in files]
+    )
     first = torch.nn.functional.conv2d(inputs, best["state_dict"]["features.0.0.weight"], stride=2, padding=1)
     torch.testing.assert_close(
         best["state_dict"]["features.0.1.running_mean"], first.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4
