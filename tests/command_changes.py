@@ -4,7 +4,6 @@ import re
 
 NOT_RUN = {  # start of a command: why no test runs it
     "pip install": "installs packages, over the network",
-    "docker ": "needs a daemon",
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out

@@ -22,7 +22,7 @@ IMAGES = [texture(seed, 0.7 * seed, size) for seed, size in enumerate([(96, 128)
 @pytest.mark.parametrize("view", ["fit", "patches"])
 @pytest.mark.parametrize("num_classes", [1, 4])
 def test_engines_agree(view: str, num_classes: int, tmp_path: Path) -> None:
-    spec = ModelSpec("mobilenet_v3_small", num_classes, image_size=(48, 64), view=view, patches=4)
+    spec = ModelSpec("timm/test_resnet", num_classes, image_size=(48, 64), view=view, patches=4)
     network = lively(spec.arch, num_classes, spec.image_size)
     save_checkpoint(tmp_path / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     paths = [tmp_path / "a.pth"]

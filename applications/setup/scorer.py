@@ -66,6 +66,8 @@ def model_file(config: Config) -> Path:
     Raises:
         WeightsError: there is none; the message says how to get one.
     """
+    if config.resume is not None and config.resume.is_file():
+        return config.resume
     if config.resume is not None:
         from utils.checkpoint import find_file
 
@@ -79,6 +81,8 @@ def model_file(config: Config) -> Path:
 
 def _may_use_gpu(config: Config) -> bool:
     """Whether it is worth loading PyTorch, which takes seconds, to ask for a GPU."""
-    if not config.cuda or config.engine not in ("auto", "torch") or config.gpus == 0:
+    if config.engine not in ("auto", "torch") or config.gpus == 0:
         return False
+    if config.gpus or not config.cuda:
+        return bool(config.gpus)  # one that was asked for and is not there is told
     return sys.platform != "linux" or any(map(os.path.exists, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))  # noqa: PTH110
