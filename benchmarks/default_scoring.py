@@ -9,7 +9,7 @@ the bound.
 """
 
 import argparse
-import os
+import json
 import subprocess
 import sys
 import tempfile
@@ -58,14 +58,23 @@ def commands() -> dict[str, list[str]]:
 
 
 def run(command: list[str]) -> tuple[float, float]:
-    """(seconds, MB of peak memory) of a command, and of its children none."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert process.stderr is not None
-    if status:
-        raise SystemExit(process.stderr.read().decode())
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
+    """(seconds, MB of peak memory) of a command, by a small process: a child starts at its peak."""
+    starter = (
+        "import json, os, subprocess, sys, time; began = time.perf_counter(); "
+        "process = subprocess.Popen(json.load(sys.stdin), stdout=subprocess.DEVNULL); "
+        "_, status, usage = os.wait4(process.pid, 0); "
+        "print(time.perf_counter() - began, usage.ru_maxrss / 1024); sys.exit(status != 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", starter],
+        input=json.dumps(command),
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    seconds, memory = map(float, done.stdout.split())
+    return seconds, memory
 
 
 def bound(paths: list[Path]) -> tuple[float, float, float]:
