@@ -104,6 +104,21 @@ def decode(
     raise ImageError(f"{name}: {reason}") from damage
 
 
+def from_pillow(image: Image.Image) -> Image.Image:
+    """An image that Pillow has opened or made as `read_rgb` gives that of a file: upright, 8-bit sRGB.
+
+    Raises:
+        ImageError: it can't be decoded.
+    """
+    try:
+        turn = turn_of(image)
+        load_pixels(image)
+        return to_srgb(image if turn is None else image.transpose(turn))
+    except _DAMAGE as error:
+        name = getattr(image, "filename", "") or "the image"
+        raise ImageError(f"{name}: damaged image ({error or type(error).__name__})") from error
+
+
 def _decode(
     file: IO[bytes],
     name: str,

@@ -11,6 +11,7 @@ from PIL import Image
 
 from rankiqa.batch.storage import read_image
 from rankiqa.chunks import Chunks
+from rankiqa.image import from_pillow
 from rankiqa.machine import usable_cores
 from rankiqa.score import average_crops, deviation, distribution, score
 from rankiqa.spec import ModelSpec
@@ -91,7 +92,7 @@ class Scorer:
         """The scores of images of any size, or of the files that hold them.
 
         Args:
-            images: one, or M; 8-bit RGB images of Pillow, or paths and URLs, which are decoded in threads.
+            images: one, or M; Pillow images of any mode, or paths and URLs, which are decoded in threads.
 
         Raises:
             ImageError: a file that can't be read.
@@ -114,9 +115,9 @@ class Scorer:
         return self.score_crops(np.stack(crops))
 
     def _crops_of(self, image: Image.Image | str | Path) -> np.ndarray:
-        if not isinstance(image, Image.Image):
-            image = read_image(str(image), self.view.needs)[0]
-        return self.view.evaluate(image if image.mode == "RGB" else image.convert("RGB"))
+        if isinstance(image, Image.Image):
+            return self.view.evaluate(from_pillow(image))
+        return self.view.evaluate(read_image(str(image), self.view.needs)[0])
 
     def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
         """The scores of images that are crops already.

@@ -7,6 +7,7 @@ import csv
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,43 @@ def test_scores_do_not_depend_on_company_or_on_how_images_come(photos: list[Path
     np.testing.assert_array_equal(alone, together)
     np.testing.assert_array_equal(rankiqa.load(threads=1).score(photos).scores, together)
     assert scorer.score([]).scores.shape == (0,)
+
+
+def _transparent(image: Image.Image) -> Image.Image:
+    image = image.convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
+def _deep(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+
+
+def _turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[274] = 6  # orientation: lying on its side
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "options"),
+    [
+        ("alpha.png", _transparent, {}),
+        ("palette.gif", lambda image: image.quantize(16), {"transparency": 3}),
+        ("print.jpg", lambda image: image.convert("CMYK"), {}),
+        ("deep.png", _deep, {}),
+        ("turned.jpg", lambda image: image, {"exif": _turned()}),
+    ],
+)  # fmt: skip
+def test_an_image_that_pillow_has_opened_scores_as_its_file(
+    name: str, make: Callable[[Image.Image], Image.Image], options: dict[str, object], tmp_path: Path
+) -> None:
+    """Alpha on white, ink, 16 bits, orientation: as of a file."""
+    path = tmp_path / name
+    make(texture(5, 0.5, (240, 300))).save(path, **options)
+    scorer = rankiqa.load()
+    with Image.open(path) as image:
+        assert scorer.score(image).scores[0] == scorer.score(path).scores[0]
 
 
 def test_a_bad_file_raises_one_typed_error(tmp_path: Path) -> None:
