@@ -129,7 +129,7 @@ def test_faults_come_all_at_once_in_line_order_and_twenty_of_them(label):
     lines = [int(message.split(":")[1]) for message in shown]
     faulty = [i + 1 for i in range(60) if i]  # row 1 alone is right: every later a,b stands against a b,a
     assert len(shown) == 20 and lines == faulty[:20]
-    assert f"{len(faulty) - 20} more faults of {len(faulty)}" in count
+    assert f"{len(faulty) - 20} more errors of {len(faulty)}" in count
 
 
 @pytest.mark.parametrize("task", ["rank", "emd", "regress"])
