@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
+
+from rankiqa.errors import DataError
 
 BLOCK = 65536  # bytes read at once from the end
 
@@ -22,6 +25,20 @@ def whole_lines(path: Path) -> int:
     return 0
 
 
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Hold the file for this process, until it is closed, where the system and its disk can do that."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DataError(f"{path}: another run writes it; wait for its end, or take another output") from error
+    except OSError:  # a disk of the network without locks
+        return
+
+
 class AppendLog:
     """Append-only text file (UTF-8, LF) that a run fills and a later run resumes.
 
@@ -33,6 +50,9 @@ class AppendLog:
         resume: keep what is there; otherwise the file starts empty.
         measure: how many bytes of the file that is there can be kept; by default all whole lines.
 
+    Raises:
+        DataError: another run writes the file.
+
     Attributes:
         resumed: whether something of an earlier run was kept.
     """
@@ -40,11 +60,15 @@ class AppendLog:
     def __init__(self, path: Path, resume: bool = True, measure: Callable[[Path], int] = whole_lines) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            path.unlink(missing_ok=True)
-        elif path.is_file():
-            os.truncate(path, measure(path))
         self._file = path.open("ab")
+        try:
+            _lock(self._file, path)
+            if path.is_file():  # not a device
+                os.truncate(path, measure(path) if resume else 0)
+        except BaseException:
+            self._file.close()
+            raise
+        self._file.seek(0, os.SEEK_END)
         self.resumed = self._file.tell() > 0
 
     def append(self, text: str) -> None:

@@ -31,6 +31,8 @@ _SIDEWAYS = (
     Image.Transpose.TRANSVERSE,
     Image.Transpose.ROTATE_90,
 )
+# Where Pillow keeps metadata that may hold an orientation
+_ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 SPARE = 3  # times the needed size that a reduced decoding keeps, so that the resize still averages
 
 
@@ -113,7 +115,7 @@ def from_pillow(image: Image.Image) -> Image.Image:
     try:
         turn = turn_of(image)
         load_pixels(image)
-        return to_srgb(image if turn is None else image.transpose(turn))
+        return to_srgb(_upright(image, turn))
     except _DAMAGE as error:
         name = getattr(image, "filename", "") or "the image"
         raise ImageError(f"{name}: damaged image ({error or type(error).__name__})") from error
@@ -134,7 +136,17 @@ def _decode(
             if fit is not None:
                 _reduce(image, size, fit)
             load_pixels(image)
-            return to_srgb(image if turn is None else image.transpose(turn)), size
+            return to_srgb(_upright(image, turn)), size
+
+
+def _upright(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    """The image as `turn` says, and without the metadata that asks for it, so that it is turned once."""
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    for key in _ORIENTED:
+        turned.info.pop(key, None)
+    return turned
 
 
 def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> None:

@@ -22,9 +22,7 @@ def require(module: str, purpose: str, package: str | None = None) -> ModuleType
         return importlib.import_module(module)
     except ImportError as error:
         name = package or module.split(".")[0]
-        raise ConfigError(
-            f"{purpose} needs the package {name}: pip install {name} (or -r requirements-deploy.txt)"
-        ) from error
+        raise ConfigError(f"{purpose} needs the package {name}: pip install {name}") from error
 
 
 def installed(module: str) -> bool:

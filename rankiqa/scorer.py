@@ -1,10 +1,11 @@
 """From images to scores by any engine."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -68,7 +69,7 @@ class Scorer:
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
         self._chunks = Chunks(chunk or engine.chunk)
-        self._pool = ThreadPoolExecutor(engine.streams, "forward") if engine.streams > 1 else None
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self.view = spec.make_view()
 
     @property
@@ -97,13 +98,14 @@ class Scorer:
         Raises:
             ImageError: a file that can't be read.
         """
-        several = [images] if isinstance(images, Image.Image | str | Path) else list(images)
+        single = isinstance(images, Image.Image | str | os.PathLike)
+        several: list[Any] = [images] if single else list(images)  # type: ignore[arg-type]
         window = WINDOW * max(self.engine.streams, 1)
         parts = [
             self._score_some(several[start : start + window]) for start in range(0, len(several), window)
         ]
         if not parts:
-            return Scores(np.empty(0, np.float32), None)
+            return Scores(*_of(np.empty((0, self.spec.num_classes), np.float32)))
         probs = [part.probs for part in parts if part.probs is not None]
         return Scores(
             np.concatenate([part.scores for part in parts]), np.concatenate(probs) if probs else None
@@ -117,7 +119,9 @@ class Scorer:
     def _crops_of(self, image: Image.Image | str | Path) -> np.ndarray:
         if isinstance(image, Image.Image):
             return self.view.evaluate(from_pillow(image))
-        return self.view.evaluate(read_image(str(image), self.view.needs)[0])
+        if not isinstance(image, str | os.PathLike):
+            raise TypeError(f"{type(image).__name__}: give a path, a URL or an image of Pillow")
+        return self.view.evaluate(read_image(os.fsdecode(image), self.view.needs)[0])
 
     def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
         """The scores of images that are crops already.
@@ -128,8 +132,7 @@ class Scorer:
                 shape; with one shape an image's score does not depend on its company. A GPU, whose chunks
                 are large, fills it up to the next power of two: there a score depends on it by rounding.
         """
-        logits = average_crops(self.logits(crops, pad))
-        return Scores(score(logits), distribution(logits))
+        return Scores(*_of(average_crops(self.logits(crops, pad))))
 
     def logits(self, crops: np.ndarray, pad: bool = False) -> np.ndarray:
         """uint8 (M, P, 3, H, W) -> float32 (M, P, N); see `score_crops`."""
@@ -143,11 +146,20 @@ class Scorer:
                 part = np.concatenate([part, np.repeat(part[:1], whole - count, axis=0)])
             return self.engine(part)[:count]
 
-        if self._pool is None:
+        if self.engine.streams == 1:
             parts = self._chunks.run(forward, len(flat))
         else:
             size = self.chunk
-            parts = list(
-                self._pool.map(lambda at: forward(slice(at, at + size), size), range(0, len(flat), size))
-            )
+            starts = range(0, len(flat), size)
+            parts = list(self._threads().map(lambda at: forward(slice(at, at + size), size), starts))
         return np.concatenate(parts).reshape(*crops.shape[:2], -1)
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """The threads that run forwards; those of a parent do not exist in a forked process."""
+        if self._pool is None or self._pool[0] != os.getpid():
+            self._pool = os.getpid(), ThreadPoolExecutor(self.engine.streams, "forward")
+        return self._pool[1]
+
+
+def _of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    return score(logits), distribution(logits)

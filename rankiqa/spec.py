@@ -96,7 +96,7 @@ class ModelSpec:
         Raises:
             WeightsError: `values` names no architecture.
         """
-        if "arch" not in values:
+        if not isinstance(values, dict) or "arch" not in values:
             raise WeightsError(f"{where}: holds no ModelSpec with an 'arch'")
         known = {item.name for item in fields(cls)}
         names = {old: new for new, old in _IN_FILES.items()}
@@ -104,7 +104,23 @@ class ModelSpec:
             names.get(key, key): tuple(value) if isinstance(value, list) else value
             for key, value in values.items()
         }
-        return cls(**{key: value for key, value in tuples.items() if key in known})
+        spec = cls(**{key: value for key, value in tuples.items() if key in known})
+        if not spec._is_sound():
+            raise WeightsError(f"{where}: its ModelSpec makes no sense ({spec.to_json()[:200]})")
+        return spec
+
+    def _is_sound(self) -> bool:
+        sizes = self.image_size
+        return (
+            isinstance(sizes, tuple)
+            and len(sizes) == 2
+            and all(
+                isinstance(number, int) and number > 0 for number in (*sizes, self.num_classes, self.patches)
+            )
+            and self.view in ("fit", "patches")
+            and (self.score_range is None or len(self.score_range) == 2)
+            and all(len(values) == 3 for values in (self.mean, self.std))
+        )
 
     @classmethod
     def from_json(cls, text: str, where: str = "ModelSpec") -> "ModelSpec":

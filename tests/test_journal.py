@@ -75,10 +75,26 @@ def test_rows_of_version_1_continue(torn: str, tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_bytes() == whole
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.csv.partial"])
-def test_another_table_is_refused_and_left(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("name,mos\na.png,3\n", encoding="utf-8")
-    with pytest.raises(DataError, match="not rows of --predict"):
-        Journal(tmp_path / "a.csv", resume=True)
+@pytest.mark.parametrize("content", ["name,mos\na.png,3\n", '{"a": 1}\n', "junk"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.partial", "a.jsonl", "a.jsonl.partial"])
+def test_another_table_is_refused_and_left(name: str, content: str, tmp_path: Path) -> None:
+    if content == "junk" and name.endswith(".partial"):
+        pytest.skip("a first row that a kill tore looks like this")
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match="not a table of scores|not rows of"):
+        Journal(tmp_path / name.removesuffix(".partial"), resume=True)
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_text(encoding="utf-8") == "name,mos\na.png,3\n"
+    assert (tmp_path / name).read_text(encoding="utf-8") == content
+
+
+def test_two_runs_of_one_output_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl", reason="a lock of POSIX")
+    first = Journal(tmp_path / "a.csv")
+    first.append(ROWS[:2])
+    for resume in (False, True):
+        with pytest.raises(DataError, match="another run"):
+            Journal(tmp_path / "a.csv", resume)
+    first.append(ROWS[2:])
+    first.finish()
+    assert list(read_rows(tmp_path / "a.csv")) == ROWS
+    Journal(tmp_path / "a.csv").close()

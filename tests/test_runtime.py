@@ -4,6 +4,7 @@ Oracles: PyTorch on the checkpoint that the default model was made from, and pla
 """
 
 import csv
+import os
 import subprocess
 import sys
 import zipfile
@@ -17,6 +18,7 @@ from PIL import Image
 import rankiqa
 from main import main
 from rankiqa import cli
+from rankiqa.errors import RankIQAError
 from tests.conftest import ROOT, texture
 
 CHECKPOINT = ROOT / "pretrained" / "default.pth"
@@ -126,6 +128,28 @@ def test_an_image_that_pillow_has_opened_scores_as_its_file(
         assert scorer.score(image).scores[0] == scorer.score(path).scores[0]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes of POSIX")
+def test_a_forked_process_scores_too(photos: list[Path]) -> None:
+    """Threads of the parent do not exist there."""
+    code = (
+        "import os, sys, rankiqa; scorer = rankiqa.load(threads=2); "
+        f"path = {str(photos[0])!r}; score = scorer.score(path).scores[0]; child = os.fork(); "
+        "child or os._exit(scorer.score(path).scores[0] != score); "
+        "sys.exit(os.waitpid(child, 0)[1])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"device": "gpu"}, "cpu nor cuda"), ({"threads": 0}, "cores")]
+)
+def test_arguments_that_make_no_sense(options: dict[str, object], words: str) -> None:
+    with pytest.raises(RankIQAError, match=words):
+        rankiqa.load(**options)
+    with pytest.raises(TypeError, match="NoneType: give a path"):
+        rankiqa.load().score([None])
+
+
 def test_a_bad_file_raises_one_typed_error(tmp_path: Path) -> None:
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
@@ -139,6 +163,8 @@ def test_a_bad_file_raises_one_typed_error(tmp_path: Path) -> None:
         (["score", "a.png", "--model", "a.pth"], "training program, python main.py"),
         (["score", "a.png", "--model", "none.onnx"], "none.onnx: no such file"),
         (["score", "a.png", "--output", "a.xlsx"], ".csv, .jsonl, .parquet"),
+        (["score", "a.png", "--skip_done"], "--skip_done needs --output FILE"),
+        (["serve", "--port", "99999"], "above 65535"),
         (["score"], "PATH"),
         (["info", "none.onnx"], "no such file"),
         (["score", "none"], None),
@@ -149,6 +175,7 @@ def test_wrong_command_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.pth").write_bytes(b"weights")
     try:
         status = cli.main(argv)
     except SystemExit as leaving:  # argparse

@@ -72,7 +72,9 @@ def model_file(config: Config) -> Path:
         from utils.checkpoint import find_file
 
         return find_file(config.resume)
-    if config.engine != "torch" and not _may_use_gpu(config):
+    of_torch = config.engine == "torch" or _may_use_gpu(config)
+    # the conversion holds for one size of crops, the checkpoint for any
+    if not of_torch and ("image_size" not in config.given or config.engine == "onnx"):
         return rankiqa.DEFAULT_MODEL
     if names.DEFAULT_MODEL.is_file():
         return names.DEFAULT_MODEL

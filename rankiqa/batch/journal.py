@@ -9,6 +9,7 @@ import csv
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rankiqa.append_log import AppendLog, whole_lines
@@ -16,6 +17,7 @@ from rankiqa.batch.results import (
     COLUMNS,
     LONGEST_CELL,
     Row,
+    from_line,
     read_rows,
     rows_as_csv,
     to_line,
@@ -101,13 +103,20 @@ class Journal:
     def _whole_size(self, path: Path) -> int:
         """The size of a table without a row that a kill tore."""
         size = _whole_rows(path) if self._format == ".csv" else whole_lines(path)
-        if not size and whole_lines(path):
-            raise DataError(f"{path}: not rows of --predict; remove it or take another --output")
+        is_foreign = not size and (whole_lines(path) or (path == self._output and path.stat().st_size))
+        if is_foreign or (size and self._format == ".jsonl" and not _begins_with_a_row(path)):
+            raise DataError(f"{path}: not a table of scores; remove it or take another --output")
         return size
 
 
+def _begins_with_a_row(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="surrogateescape") as file, suppress(TypeError, ValueError):
+        return isinstance(from_line(file.readline()), Row)
+    return False
+
+
 def _whole_rows(path: Path) -> int:
-    """As `_whole_lines`, of CSV: an end of a line inside of quotes is no end of a row."""
+    """As `whole_lines`, of CSV: an end of a line inside of quotes is no end of a row."""
     size = end = 0
 
     def lines() -> Iterator[str]:

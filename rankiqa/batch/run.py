@@ -11,6 +11,7 @@ from rankiqa.batch.journal import Journal
 from rankiqa.batch.pipeline import score_paths
 from rankiqa.batch.results import Counts, Row
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.errors import ConfigError
 from rankiqa.files import require_writable, writing
 from rankiqa.machine import usable_cores
 from rankiqa.optional import require
@@ -52,6 +53,8 @@ class Request:
         Raises:
             ConfigError: a package that is not installed, or a place that can't be written to.
         """
+        if self.skip_done and self.output is None:
+            raise ConfigError("--skip_done needs --output FILE, whose rows say what is done")
         if self.output is not None:
             if self.output.suffix.lower() == ".parquet":
                 require("pyarrow", f"--output {self.output}")

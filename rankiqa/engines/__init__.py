@@ -28,13 +28,18 @@ def open_model(
         ConfigError: an engine that is not installed, can't run such a file, or not on `device`.
         WeightsError: the file is not there, damaged, of another kind, or without a ModelSpec.
     """
-    if path.suffix not in RUNS:
-        raise WeightsError(
-            f"{path}: {path.suffix or 'such'} files need the training program, python main.py; "
-            f"here models are {' and '.join(RUNS)}, as main.py --export onnx writes them"
-        )
+    if device not in ("cpu", "cuda"):
+        raise ConfigError(f"device {device!r} is neither cpu nor cuda")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads: {threads} is no number of cores")
     if not path.is_file():
-        raise WeightsError(f"{path}: no such file")
+        raise WeightsError(f"{path}: {'a folder, not a model file' if path.is_dir() else 'no such file'}")
+    if path.suffix not in RUNS:
+        needs = f"{path.suffix} files need the training program, python main.py; "
+        raise WeightsError(
+            f"{path}: {needs if path.suffix in ('.pth', '.pt', '.pt2') else ''}"
+            f"models are {' and '.join(RUNS)} files here, as main.py --export onnx writes them"
+        )
     cores = threads or usable_cores()
     if choose_engine(path, engine, device) == "openvino":
         from rankiqa.engines.openvino import OpenVinoEngine, read_openvino
@@ -59,5 +64,5 @@ def choose_engine(path: Path, engine: str, device: str = "cpu") -> str:
     if engine not in able:
         raise ConfigError(f"--engine {engine} can't run {path}; {' and '.join(able)} can")
     if engine == "openvino" and device != "cpu":
-        raise ConfigError("--engine openvino computes on the CPU; take --engine torch for a GPU")
+        raise ConfigError("--engine openvino computes on the CPU; another engine is needed for a GPU")
     return engine

@@ -71,6 +71,8 @@ def open_onnx(path: Path, device: str = "cpu") -> tuple[Any, ModelSpec]:
         raise WeightsError(
             f"{path}: {what_is(path, 'ONNX') or 'not a file that ONNX Runtime opens'}"
         ) from error
+    if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
+        raise ConfigError(f"{path}: ONNX Runtime can't start CUDA on this machine; take device cpu")
     return session, spec_of_properties(session.get_modelmeta().custom_metadata_map, path)
 
 

@@ -7,28 +7,43 @@ from typing import Any
 from rankiqa.optional import require
 from rankiqa.scorer import Scorer
 from rankiqa.serve.limits import Limits
+from rankiqa.terminal.argument_types import positive_float, positive_int
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a server."""
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
-    add("--port", type=int, default=7860, help="port to listen at")
+    add("--port", type=_port, default=7860, help="port to listen at")
     add("--api_key", metavar="KEY", default=os.environ.get("RANKIQA_API_KEY"),
         help="key that clients must send as X-API-Key; also taken from RANKIQA_API_KEY")  # fmt: skip
-    add("--max_megabytes", type=float, default=20, metavar="N", help="largest file, in MB")
-    add("--max_megapixels", type=float, default=50, metavar="N", help="largest image, in megapixels")
-    add("--max_files", type=int, default=16, metavar="N", help="most files per request")
-    add("--max_requests", type=int, default=64, metavar="N",
+    add("--max_megabytes", type=positive_float, default=20, metavar="N", help="largest file, in MB")
+    add("--max_megapixels", type=positive_float, default=50, metavar="N", help="largest image, in megapixels")
+    add("--max_files", type=positive_int, default=16, metavar="N", help="most files per request")
+    add("--max_requests", type=positive_int, default=64, metavar="N",
         help="most requests at once; further ones get status 429")  # fmt: skip
     add(
         "--upload_seconds",
-        type=float,
+        type=positive_float,
         default=30,
         metavar="N",
         help="longest arrival of a request",
     )
-    add("--score_seconds", type=float, default=60, metavar="N", help="longest time from then to the answer")
+    add(
+        "--score_seconds",
+        type=positive_float,
+        default=60,
+        metavar="N",
+        help="longest time from then to the answer",
+    )
+
+
+def _port(text: str) -> int:
+    """A port of TCP; a type for argparse."""
+    number = positive_int(text)
+    if number > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is above 65535")
+    return number
 
 
 def create(arguments: argparse.Namespace, scorer: Scorer) -> Any:
