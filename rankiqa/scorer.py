@@ -69,7 +69,7 @@ class Scorer:
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
         self._chunks = Chunks(chunk or engine.chunk)
-        self._pool: tuple[int, ThreadPoolExecutor] | None = None
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         self.view = spec.make_view()
 
     @property
@@ -155,10 +155,14 @@ class Scorer:
         return np.concatenate(parts).reshape(*crops.shape[:2], -1)
 
     def _threads(self) -> ThreadPoolExecutor:
-        """The threads that run forwards; those of a parent do not exist in a forked process."""
-        if self._pool is None or self._pool[0] != os.getpid():
-            self._pool = os.getpid(), ThreadPoolExecutor(self.engine.streams, "forward")
-        return self._pool[1]
+        """The threads that run forwards; those of a parent do not exist in a forked process.
+
+        A forked process keeps the pool of its parent, too: dropping it would wait for these threads.
+        """
+        process = os.getpid()
+        if process not in self._pools:
+            self._pools[process] = ThreadPoolExecutor(self.engine.streams, "forward")
+        return self._pools[process]
 
 
 def _of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -134,7 +134,7 @@ def test_a_forked_process_scores_too(photos: list[Path]) -> None:
     code = (
         "import os, sys, rankiqa; scorer = rankiqa.load(threads=2); "
         f"path = {str(photos[0])!r}; score = scorer.score(path).scores[0]; child = os.fork(); "
-        "child or os._exit(scorer.score(path).scores[0] != score); "
+        "child or os._exit(int(scorer.score(path).scores[0] != score)); "
         "sys.exit(os.waitpid(child, 0)[1])"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
