@@ -85,3 +85,9 @@ def source_of(script: Path) -> str:
     folders = {script.parent, *((ROOT / name.replace(".", "/")).parent for name in called)}
     near = sorted(path for folder in folders for path in folder.glob("*.py"))
     return "\n".join(path.read_text(encoding="utf-8") for path in near)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
