@@ -104,7 +104,8 @@ def test_a_killed_loader_process(workplace: Callable[..., Path]) -> None:
     [line] = [line for line in said.splitlines() if line.startswith("error: ")]
     assert str(loaders[0]) in line and "--continue" in line and "-j" in line
     assert "Traceback" not in said
-    assert load_checkpoint(file)["train_state"]["epoch"] >= 1
+    state = load_checkpoint(file)["train_state"]
+    assert state["epoch"] >= 1 or state["trained"]  # the first save comes before the first validation
 
 
 def _is_loader(child: int) -> bool:
