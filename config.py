@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.formats import FORMATS, format_name
-from deploy.names import ENGINES, OUTPUTS
+from deploy.names import ENGINES
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
+from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.terminal.argument_types import (
     bounded_float,
@@ -211,7 +212,7 @@ class Config:
 
     output: Path | None = PREDICT.flag("--output", type=Path, metavar="FILE", only_with="predict",
         shown="print",
-        help=f"file with a row per image: {', '.join(OUTPUTS)}; with --cluster a folder of Parquet files")
+        help=f"file with a row per image: {', '.join(TABLES)}; with --cluster a folder of Parquet files")
     report: Path | None = PREDICT.flag("--report", type=Path, metavar="HTML", only_with="predict",
         excludes=_LOCAL, help="page with best and worst images, a histogram and a table; opens from disk")
     quality_map: Path | None = PREDICT.flag("--quality_map", type=Path, metavar="DIR", only_with="predict",
@@ -287,7 +288,7 @@ def _broken_values(config: Config) -> Iterator[str]:
         yield f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out"
     if any("int8" in name for name in config.export or ()) and config.calibration is None:
         yield "INT8 needs --calibration DIR, a folder of a few hundred images"
-    if config.output is not None and not config.cluster and config.output.suffix.lower() not in OUTPUTS:
-        yield f"--output {config.output}: its suffix must be one of {', '.join(OUTPUTS)}"
+    if config.output is not None and not config.cluster and config.output.suffix.lower() not in TABLES:
+        yield f"--output {config.output}: its suffix must be one of {', '.join(TABLES)}"
     if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
         yield "--evaluate needs --resume FILE, the checkpoint to evaluate"

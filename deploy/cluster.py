@@ -9,6 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from deploy.formats import parts_of
 from rankiqa.batch.inputs import collect
 from rankiqa.batch.part_files import outcomes, parts_in, require_same_model
 from rankiqa.batch.results import Counts, Row, from_line, to_line, write_rows
@@ -97,8 +98,7 @@ def score_on_cluster(
         raise ConfigError("--cluster needs --output FOLDER, for its Parquet files")
     ray = require("ray", "--cluster", "ray[data]")
     require("pyarrow.parquet", "--cluster", "pyarrow")
-    parts = [model, model.with_suffix(".bin")] if model.suffix == ".xml" else [model]
-    files = {path.suffix: path.read_bytes() for path in parts if path.is_file()}
+    files = {path.suffix: path.read_bytes() for path in parts_of(model) if path.is_file()}
     require_writable(output, "--output")
     output.mkdir(parents=True, exist_ok=True)
     require_same_model(output, model.name, files, full_decode)

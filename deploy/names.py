@@ -5,7 +5,6 @@ from pathlib import Path
 # What scores where no file is named; relative to the project, so that any working folder will do.
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "pretrained" / "default.pth"
 ENGINES = ("auto", "torch", "onnx", "openvino")
-OUTPUTS = (".csv", ".jsonl", ".parquet")
 
 
 def no_default_model(example: str) -> str:

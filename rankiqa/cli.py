@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 
 from rankiqa import DEFAULT_MODEL, __version__, load
+from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.argument_types import pixel_count, positive_int
 from rankiqa.terminal.entry import program
 from rankiqa.terminal.log import setup_console
 
-TABLES = (".csv", ".jsonl", ".parquet")
 ENGINES = ("auto", "onnx", "openvino")
 
 

@@ -100,7 +100,7 @@ class Scorer:
         """
         single = isinstance(images, Image.Image | str | os.PathLike)
         several: list[Any] = [images] if single else list(images)  # type: ignore[arg-type]
-        window = WINDOW * max(self.engine.streams, 1)
+        window = WINDOW * self.engine.streams
         parts = [
             self._score_some(several[start : start + window]) for start in range(0, len(several), window)
         ]

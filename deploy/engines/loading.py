@@ -9,14 +9,14 @@ import torch
 from deploy.engines.torch_modules import TorchEngine, require_device
 from deploy.formats import OPENED_BY_TORCH
 from rankiqa.engines import RUNS as RUNTIME
-from rankiqa.engines import open_model
+from rankiqa.engines import open_model, require_able
 from rankiqa.engines.onnx import runs_on_gpus
 from rankiqa.engines.openvino import OpenVinoEngine
 from rankiqa.machine import usable_cores
 from rankiqa.optional import installed
 from rankiqa.scorer import Engine, Scorer
 from rankiqa.spec import ModelSpec
-from utils.errors import ConfigError, WeightsError
+from utils.errors import WeightsError
 
 WORTH_CONVERTING = 150  # images, from which on OpenVINO makes up for the seconds of its conversion
 # suffix -> the engines that can run such a file, its own first
@@ -112,8 +112,4 @@ def choose_engine(path: Path, device: str, engine: str, count: int | None = None
             device == "cpu" and path.suffix not in RUNTIME and (count is None or count >= WORTH_CONVERTING)
         )
         return "openvino" if worth and "openvino" in able and installed("openvino") else able[0]
-    if engine not in able:
-        raise ConfigError(f"--engine {engine} can't run {path}; {' and '.join(able)} can")
-    if engine == "openvino" and device != "cpu":
-        raise ConfigError("--engine openvino computes on the CPU; take --engine torch for a GPU")
-    return engine
+    return require_able(path, engine, device, able)

@@ -117,7 +117,7 @@ def _begins_with_a_row(path: Path) -> bool:
 
 def _whole_rows(path: Path) -> int:
     """As `whole_lines`, of CSV: an end of a line inside of quotes is no end of a row."""
-    size = end = 0
+    size = 0
 
     def lines() -> Iterator[str]:
         nonlocal size

@@ -15,6 +15,7 @@ from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 from rankiqa.optional import require
 
+TABLES = (".csv", ".jsonl", ".parquet")
 LONGEST_CELL = 2**31 - 1  # characters: what a list gives as a name may be anything
 ROW_GROUP = 10_000  # rows that are in memory at once while Parquet is written
 

@@ -1,7 +1,7 @@
 """Scoring of any number of images: lines on the terminal, a table, a page and maps."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +147,7 @@ class _Run:
             self._summary.add(rows)
 
     def _leave_done_out(self, journal: Journal) -> None:
-        def paths():  # type: ignore[no-untyped-def]
+        def paths() -> Iterator[str]:
             for row in journal.rows():
                 self._note([row])
                 yield row.path

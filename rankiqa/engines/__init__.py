@@ -61,8 +61,18 @@ def choose_engine(path: Path, engine: str, device: str = "cpu") -> str:
     able = RUNS[path.suffix]
     if engine in ("auto", "native"):
         return "openvino" if not installed("onnxruntime") and installed("openvino") else able[0]
+    return require_able(path, engine, device, able)
+
+
+def require_able(path: Path, engine: str, device: str, able: tuple[str, ...]) -> str:
+    """`engine`, asked for by name to run `path`, if it is one of those that are `able` to, and on `device`.
+
+    Raises:
+        ConfigError: it is not.
+    """
     if engine not in able:
         raise ConfigError(f"--engine {engine} can't run {path}; {' and '.join(able)} can")
     if engine == "openvino" and device != "cpu":
-        raise ConfigError("--engine openvino computes on the CPU; another engine is needed for a GPU")
+        others = [f"; take --engine {name} for a GPU" for name in able if name != "openvino"]
+        raise ConfigError(f"--engine openvino computes on the CPU{''.join(others)}")
     return engine

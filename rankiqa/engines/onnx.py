@@ -63,8 +63,6 @@ def open_onnx(path: Path, device: str = "cpu") -> tuple[Any, ModelSpec]:
                 f"{path}: device cuda needs the package onnxruntime-gpu in place of onnxruntime"
             )
         providers.insert(0, "CUDAExecutionProvider")
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such file")
     try:
         session = runtime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises classes that it does not name publicly
