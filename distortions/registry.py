@@ -4,6 +4,7 @@ import difflib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
@@ -28,6 +29,7 @@ class Distortion:
         ordered_by: "energy" where PSNR and SSIM fall from level to level; "magnitude" where the size of the
             change orders the levels and SSIM need not follow, as for a shift of the mean, or of colours,
             which SSIM of the luminance does not see.
+        needs: the distribution of PyPI that the type cannot do without and that is optional, or "".
     """
 
     key: str
@@ -35,6 +37,14 @@ class Distortion:
     ladder: tuple[float, ...]
     apply: Apply
     ordered_by: str = "energy"
+    needs: str = ""
+
+    def is_available(self) -> bool:
+        """Whether what it needs is installed."""
+        try:
+            return not self.needs or bool(version(self.needs))
+        except PackageNotFoundError:
+            return False
 
     def strength(self, level: float) -> float:
         """The strength at `level` in [1, 5]; between two levels the ladder is interpolated linearly."""
@@ -45,7 +55,7 @@ _TABLE: dict[str, Distortion] = {}
 
 
 def register(
-    key: str, folder: str, ladder: tuple[float, ...], ordered_by: str = "energy"
+    key: str, folder: str, ladder: tuple[float, ...], ordered_by: str = "energy", needs: str = ""
 ) -> Callable[[Apply], Apply]:
     """Enter the decorated function as distortion `key`; a key or folder that is taken is a ValueError."""
     if len(ladder) != LEVELS:
@@ -54,24 +64,31 @@ def register(
         raise ValueError(f"distortion {key!r} (folder {folder}) is already registered")
 
     def enter(apply: Apply) -> Apply:
-        _TABLE[key] = Distortion(key, folder, ladder, apply, ordered_by)
+        _TABLE[key] = Distortion(key, folder, ladder, apply, ordered_by, needs)
         return apply
 
     return enter
 
 
 def list_distortions() -> list[str]:
-    """The keys of all types, sorted."""
-    return sorted(_TABLE)
+    """The keys of all types, sorted, without those that need a package which is not installed."""
+    return sorted(key for key, known in _TABLE.items() if known.is_available())
 
 
 def find_distortion(key: str) -> Distortion:
-    """The type called `key`, upper or lower case; ConfigError with the near names if there is none."""
+    """The type called `key`, upper or lower case; ConfigError with the near names if there is none.
+
+    A type whose package is not installed is a ConfigError too, which names the package.
+    """
     known = _TABLE.get(key.lower())
     if known is None:
         near = difflib.get_close_matches(key.lower(), _TABLE, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"unknown distortion {key!r}; {hint}there are: {', '.join(list_distortions())}")
+    if not known.is_available():
+        raise ConfigError(
+            f"distortion {known.key!r} needs the package {known.needs}: pip install {known.needs}"
+        )
     return known
 
 

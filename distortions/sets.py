@@ -21,6 +21,14 @@ KADID = (
     "pixelate", "kadid_quantization", "colour_blocks", "sharpen", "contrast",
 )  # fmt: skip
 
+# What cameras, telephones and networks do to photographs; those that need a package are left out without it.
+CAMERA = (
+    "sensor_noise", "phone_noise", "noise_reduction", "defocus", "shake", "straight_motion",
+    "overexposed", "underexposed", "lifted", "low_light", "white_balance", "haze", "halos", "hdr",
+    "zoom", "zoom_nearest", "zoom_jpeg", "messenger", "screenshot", "mozjpeg", "jpegli", "chroma_subsampling",
+    "webp", "avif", "heic", "jpeg_xl",
+)  # fmt: skip
+
 SETS: dict[str, tuple[str, ...]] = {
     "live": LIVE,
     "tid2013": TID2013,
@@ -28,19 +36,24 @@ SETS: dict[str, tuple[str, ...]] = {
     "waterloo": ("waterloo_jp2k", "waterloo_jpeg", "waterloo_wn", "waterloo_gblur"),
     "mlive": ("blur_jpeg", "blur_noise"),
     "kadid": KADID,
+    "camera": CAMERA,
 }
 
 
 def types_of(names: str) -> list[str]:
     """The types that a comma list of sets and types stands for, each once, in the order named.
 
-    `all` is every type that is registered.
+    `all` is every type. Those that need a package which is not installed are in no set, nor in `all`.
 
     Raises:
-        ConfigError: a name that is neither a set nor a type.
+        ConfigError: a name that is neither a set nor a type, or a type that needs a package.
     """
     types: dict[str, None] = {}
+    there = list_distortions()
     for name in (part.strip().lower() for part in names.split(",")):
-        members = list_distortions() if name == "all" else SETS.get(name) or (find_distortion(name).key,)
+        if name == "all" or name in SETS:
+            members = [key for key in SETS.get(name, there) if key in there]
+        else:
+            members = [find_distortion(name).key]
         types.update(dict.fromkeys(members))
     return list(types)
