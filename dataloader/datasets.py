@@ -11,6 +11,7 @@ from dataloader.batches import StepRows
 from dataloader.cache import ImageCache
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
+from dataloader.recipes import read_image
 from dataloader.string_table import StringTable
 from rankiqa.views import View
 from utils.errors import ImageError
@@ -101,7 +102,7 @@ class TrainDataset(Dataset):
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:
-            return self._view.prepare(self._view.read(self._labels.paths[number]))
+            return self._view.prepare(read_image(self._view, self._labels.paths[number]))
 
         return decoded() if self._cache is None else self._cache.get(number, decoded)
 
@@ -141,7 +142,7 @@ class EvalDataset(Dataset):
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:
-            return self._view.prepare(self._view.read(self._paths[number]))
+            return self._view.prepare(read_image(self._view, self._paths[number]))
 
         return decoded() if self._cache is None else self._cache.get(self._first + number, decoded)
 

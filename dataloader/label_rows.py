@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from distortions.stages import SEPARATOR, split_recipe
 from dataloader.wrong_rows import wrong_delimiter
 from utils.errors import LabelError
 
@@ -132,7 +133,12 @@ class Interner:
         candidates = (
             [name] if os.path.isabs(name) else [name, *(os.path.join(f, name) for f in self._folders)]
         )
-        return next((path for path in candidates if os.path.isfile(path)), None)
+        found = next((path for path in candidates if os.path.isfile(path)), None)
+        if found is None and SEPARATOR in name:
+            source, stages = split_recipe(name)
+            photograph = self._find(source)
+            return photograph and photograph + SEPARATOR + stages
+        return found
 
 
 def count_distinct(keys: np.ndarray) -> int:
