@@ -10,6 +10,7 @@ from deploy.names import ENGINES
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.spec import TRAIN_CROP, VIEWS
 from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
@@ -80,8 +81,11 @@ class Config:
         help="folder with train, val and test, each with a label.txt")
     image_size: tuple[int, int] = DATA.flag("--image_size", type=positive_int, nargs=2, default=(224, 224),
         metavar=("H", "W"), excludes=_VIEW, help="input height and width in pixels, each at least 32")
-    view: str = DATA.flag("--view", choices=("fit", "patches"), default="fit", excludes=_VIEW,
-        help="how an image becomes an input: fit crops and resizes; patches are crops at native resolution")
+    view: str = DATA.flag("--view", choices=VIEWS, default="fit", excludes=_VIEW,
+        help="how an image becomes an input: fit crops and resizes; patches are crops at native resolution; "
+        "whole keeps the aspect ratio and reduces to the area of --image_size")
+    train_crop: int = DATA.flag("--train_crop", type=positive_int, default=TRAIN_CROP, metavar="N",
+        help="side in pixels of the crops to train on with --view whole, a multiple of 32")
     patches: int = DATA.flag("--patches", type=positive_int, default=5, metavar="N", excludes=_VIEW,
         help="crops that are averaged per image in evaluation, with --view patches")
     batch_size: int = DATA.flag("-b", "--batch_size", type=positive_int, default=256, metavar="ROWS",
@@ -282,6 +286,10 @@ def _broken_values(config: Config) -> Iterator[str]:
             f"-b {config.batch_size} must be a multiple of --group_size {config.group_size}: "
             "a group that is cut can't be compared within its step"
         )
+    if config.train_crop % 32:
+        yield f"--train_crop {config.train_crop} must be a multiple of 32, as the sides of images are"
+    if starts and "train_crop" in config.given and config.view != "whole":
+        yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
     if "momentum" in config.given and config.optimizer not in TORCH:

@@ -81,17 +81,17 @@ def judge(scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0) -
 
 
 def scored(
-    made: Iterable[tuple[Trial, tuple[list[str], np.ndarray]]], scorer: Scorer
+    made: Iterable[tuple[Trial, tuple[list[str], list[np.ndarray]]]], scorer: Scorer
 ) -> Iterator[tuple[Trial, list[str], np.ndarray]]:
     """Each trial, the names of its versions and their scores; several fill a forward of a GPU."""
-    waiting: list[tuple[Trial, list[str], np.ndarray]] = []
+    waiting: list[tuple[Trial, list[str], list[np.ndarray]]] = []
     for more in chain(made, [None]):
         if more is not None:
             trial, (names, crops) = more
             waiting.append((trial, names, crops))
         count = sum(len(crops) for _, _, crops in waiting)
         if waiting and (more is None or count >= scorer.group):
-            scores = scorer.score_crops(np.concatenate([crops for _, _, crops in waiting]), pad=True).scores
+            scores = scorer.score_crops([one for _, _, crops in waiting for one in crops], pad=True).scores
             ends = np.cumsum([len(crops) for _, _, crops in waiting])
             for (trial, names, _), own in zip(
                 waiting, np.split(scores.astype(float), ends[:-1]), strict=True
@@ -100,8 +100,8 @@ def scored(
             waiting = []
 
 
-def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
-    """The names of the versions, and the crops (1 + V, P, 3, H, W) of the clean image and of each."""
+def versions(trial: Trial) -> tuple[list[str], list[np.ndarray]]:
+    """The names of the versions, and the crops (P, 3, H, W) of the clean image and of each."""
     image = read_rgb(trial.path)
     if trial.change == "worse":
         rng = np.random.default_rng(seed_of(trial.path.stem, "noise", 1, trial.seed))
@@ -112,7 +112,7 @@ def versions(trial: Trial) -> tuple[list[str], np.ndarray]:
         make = partial(_level, np.asarray(image), trial)
         named = [(str(level), make(level)) for level in range(1, LEVELS + 1)]
     crops = [trial.view.evaluate(version) for version in (image, *(one for _, one in named))]
-    return [name for name, _ in named], np.stack(crops)
+    return [name for name, _ in named], crops
 
 
 def _level(pixels: np.ndarray, trial: Trial, level: int) -> Image.Image:

@@ -43,13 +43,24 @@ class EvalBatch(NamedTuple):
 
     Attributes:
         numbers: int64 (M,) image numbers.
-        images: uint8 (M, P, 3, H, W), P crops per image.
+        images: uint8 (M, P, 3, H, W), P crops per image; where images have sizes of their own, all their
+            crops laid end to end, which takes one piece of shared memory and not one per image.
         errors: a message for every image that could not be read; its number is left out.
+        shapes: int64 (M, 4), the (P, 3, H, W) of each image in such a row; else None.
     """
 
     numbers: Tensor
     images: Tensor
     errors: list[str]
+    shapes: Tensor | None = None
+
+    def each(self, device: str) -> list[Tensor]:
+        """The crops on `device` by size: uint8 (K, P, 3, H, W), one for all images or one per image."""
+        images = self.images.to(device, non_blocking=True)
+        if self.shapes is None:
+            return [images]
+        parts = images.split(self.shapes.prod(1).tolist())
+        return [part.view(1, *shape) for part, shape in zip(parts, self.shapes.tolist(), strict=True)]
 
 
 class TrainDataset(Dataset):
@@ -96,7 +107,7 @@ class TrainDataset(Dataset):
         index = place[index.reshape(len(step.rows), -1)]
         whole = (index >= 0).all(axis=1)
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
-        images = _stacked(crops, (3, *self._view.size))
+        images = _stacked(crops, (3, *self._view.train_size))
         read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
         return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, errors, read)
 
@@ -137,8 +148,12 @@ class EvalDataset(Dataset):
                 read.append(int(number))
             except ImageError as error:
                 errors.append(str(error))
-        images = _stacked(crops, (1, 3, *self._view.size))
-        return EvalBatch(torch.tensor(read, dtype=torch.int64), images, errors)
+        found = torch.tensor(read, dtype=torch.int64)
+        if self._view.has_one_size:
+            return EvalBatch(found, _stacked(crops, (1, 3, *self._view.size)), errors)
+        flat = np.concatenate([one.ravel() for one in crops]) if crops else np.empty(0, np.uint8)
+        shapes = torch.tensor([one.shape for one in crops], dtype=torch.int64).view(-1, 4)
+        return EvalBatch(found, torch.from_numpy(flat), errors, shapes)
 
     def _prepared(self, number: int) -> np.ndarray:
         def decoded() -> np.ndarray:

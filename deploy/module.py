@@ -1,11 +1,16 @@
 """The network as a file: pixels in, score and logits out."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from criterions.score import score
 from models.normalise import Normalise
 from rankiqa.spec import ModelSpec
+from rankiqa.views import STEP
+
+SIDES = {2: "height", 3: "width"}
 
 
 class ExportModule(nn.Module):
@@ -27,7 +32,28 @@ class ExportModule(nn.Module):
         return score(logits), logits
 
 
+# Sides of the examples that a network with dynamic sizes is captured on: one that is square, or the same as
+# another number of the graph, may be taken for a constant.
+EXAMPLE = (96, 160)
+
+
+def has_one_size(spec: ModelSpec) -> bool:
+    """Whether converted files take images of one size; the others take any sides that are multiples of 32."""
+    return spec.make_view().has_one_size
+
+
+def dynamic_shapes(spec: ModelSpec) -> tuple[dict[int, Any]]:
+    """What torch.export may not take for constants in the input (N, 3, H, W)."""
+    from torch.export import Dim
+
+    batch = {0: Dim("batch", min=1)}
+    if has_one_size(spec):
+        return (batch,)
+    return ({**batch, **{axis: STEP * Dim(f"{name}_{STEP}", min=1) for axis, name in SIDES.items()}},)
+
+
 def random_images(spec: ModelSpec, count: int) -> Tensor:
-    """(count, 3, H, W) pixels in [0, 1], the same at every call."""
+    """(count, 3, H, W) pixels in [0, 1], the same at every call; EXAMPLE where any size will do."""
     generator = torch.Generator().manual_seed(count)
-    return torch.rand(count, 3, *spec.image_size, generator=generator)
+    size = spec.image_size if has_one_size(spec) else EXAMPLE
+    return torch.rand(count, 3, *size, generator=generator)

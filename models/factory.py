@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 SMALLEST = 32  # every family halves its input five times
+ANY_SIZES = ((2 * SMALLEST, 3 * SMALLEST), (5 * SMALLEST, SMALLEST))  # none of them is usual
 
 
 def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = (224, 224)) -> nn.Module:
@@ -37,6 +38,22 @@ def create_model(arch: str, num_classes: int = 1, image_size: tuple[int, int] = 
         )
     source, name = source_of(arch)
     return patient(source.create(name, num_classes, (height, width)))
+
+
+def takes_any_size(network: nn.Module) -> bool:
+    """Whether a network maps images of several heights and widths, multiples of SMALLEST, to logits."""
+    import torch
+
+    training = network.training
+    try:
+        with torch.no_grad():
+            for height, width in ANY_SIZES:
+                network.eval()(torch.zeros(1, 3, height, width))
+    except (AssertionError, RuntimeError, TypeError, ValueError):  # timm's and torchvision's own checks
+        return False
+    finally:
+        network.train(training)
+    return True
 
 
 def normalisation(arch: str, pretrained: bool = False, advprop: bool = False) -> tuple[Triple, Triple]:

@@ -3,9 +3,10 @@
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
@@ -33,6 +34,9 @@ _SIDEWAYS = (
 )
 # Where Pillow keeps metadata that may hold an orientation
 _ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+# The (height, width) that an image will be cropped and reduced to; None: every pixel counts. Where that
+# depends on the image, it is a function of (width, height), of the whole upright image or of a reduced one.
+Needs: TypeAlias = tuple[int, int] | Callable[[int, int], tuple[int, int] | None] | None
 SPARE = 3  # times the needed size that a reduced decoding keeps, so that the resize still averages
 
 
@@ -50,14 +54,14 @@ def read_rgb(path: str | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
 
 
 def read_sized(
-    path: str | Path, fit: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+    path: str | Path, fit: Needs = None, max_pixels: int = MAX_PIXELS
 ) -> tuple[Image.Image, tuple[int, int]]:
     """As `read_rgb`, with (width, height) of the whole upright image.
 
     Args:
         path: of the image.
-        fit: (height, width) that the image will be cropped and reduced to. A JPEG of at least six times
-            that is then decoded at 1/2, 1/4 or 1/8, at least three times the size that is needed.
+        fit: what the image will be cropped and reduced to, see `Needs`. A JPEG of at least six times that is
+            then decoded at 1/2, 1/4 or 1/8, at least three times the size that is needed.
         max_pixels: larger images are refused.
 
     Raises:
@@ -73,7 +77,7 @@ def read_sized(
 def decode(
     file: IO[bytes],
     name: str,
-    fit: tuple[int, int] | None = None,
+    fit: Needs = None,
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] | None = None,
 ) -> tuple[Image.Image, tuple[int, int]]:
@@ -124,7 +128,7 @@ def from_pillow(image: Image.Image) -> Image.Image:
 def _decode(
     file: IO[bytes],
     name: str,
-    fit: tuple[int, int] | None,
+    fit: Needs,
     max_pixels: int,
     formats: tuple[str, ...] | None,
 ) -> tuple[Image.Image, tuple[int, int]]:
@@ -149,11 +153,21 @@ def _upright(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
     return turned
 
 
-def _reduce(image: Image.Image, size: tuple[int, int], fit: tuple[int, int]) -> None:
+def _reduce(image: Image.Image, size: tuple[int, int], fit: Needs) -> None:
     """Have libjpeg leave out what the resize would: its scaled inverse DCT gives 1/2, 1/4 or 1/8."""
-    factor = int(min(size[0] / fit[1], size[1] / fit[0]) / SPARE)
-    if factor >= 2 and isinstance(image, JpegImageFile):  # also that of a container of several, MPO
+    needed = fit(*size) if callable(fit) else fit
+    if needed is None or not isinstance(image, JpegImageFile):  # also that of a container of several, MPO
+        return
+    factor = int(min(size[0] / needed[1], size[1] / needed[0]) / SPARE)
+    # Rounded sides may change the aspect ratio; where that changed what becomes of it, all is decoded.
+    if factor >= 2 and (not callable(fit) or fit(*_reduced(size, factor)) == needed):
         image.draft(None, (image.width // factor, image.height // factor))
+
+
+def _reduced(size: tuple[int, int], factor: int) -> tuple[int, int]:
+    """The (width, height) that libjpeg makes of `size` at 1/8, 1/4 or 1/2, the smallest within 1/factor."""
+    step = 8 if factor >= 8 else 4 if factor >= 4 else 2
+    return -(-size[0] // step), -(-size[1] // step)
 
 
 def _reason(file: IO[bytes], damage: BaseException) -> str:

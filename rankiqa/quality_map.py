@@ -13,10 +13,9 @@ from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.score import score_ends
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.printable import one_line
-from rankiqa.views import View
 
 MOST_PATCHES = 400  # an image; of larger ones the patches lie farther apart
-GRID = 8  # places of the occluding window along each side, for "fit"
+GRID = 8  # places of the occluding window along each side, unless the view is "patches"
 CJK_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei",
     "Microsoft YaHei", "PingFang SC", "Arial Unicode MS", "SimHei",
@@ -48,7 +47,7 @@ def quality_map(image: Image.Image, scorer: Scorer) -> QualityMap:
     """The map of an RGB image.
 
     For the view "patches": the scores of overlapping patches at native resolution, averaged.
-    For "fit": how much the score falls when a window is painted over with the image's mean colour
+    Otherwise: how much the score falls when a window is painted over with the image's mean colour
     (occlusion, Zeiler & Fergus 2014); a place that harms the score is below zero.
     """
     return _by_patches(image, scorer) if scorer.spec.view == "patches" else _by_occlusion(image, scorer)
@@ -92,8 +91,7 @@ def _thinned(places: list[int], step: int) -> list[int]:
 
 
 def _by_occlusion(image: Image.Image, scorer: Scorer) -> QualityMap:
-    view = View("fit", scorer.spec.image_size)
-    crop = view.evaluate(image)[0]  # (3, H, W)
+    crop = scorer.view.evaluate(image)[0]  # (3, H, W)
     height, width = crop.shape[1:]
     mean = crop.mean(axis=(1, 2), keepdims=True).astype(np.uint8)
     tall, wide = max(1, height * 2 // GRID), max(1, width * 2 // GRID)

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,9 @@ from rankiqa.image import from_pillow
 from rankiqa.machine import usable_cores
 from rankiqa.score import average_crops, deviation, distribution, score
 from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 
+SAME_SIZE = 32  # crops per forward of a GPU, where the sizes of images differ
 WINDOW = 16  # images for each stream that are in memory at once in `Scorer.score`
 
 
@@ -68,9 +71,9 @@ class Scorer:
 
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
-        self._chunks = Chunks(chunk or engine.chunk)
-        self._pools: dict[int, ThreadPoolExecutor] = {}
         self.view = spec.make_view()
+        self._chunks = Chunks(chunk or chunk_for(engine, self.view))
+        self._pools: dict[int, ThreadPoolExecutor] = {}
 
     @property
     def chunk(self) -> int:
@@ -114,7 +117,7 @@ class Scorer:
     def _score_some(self, images: Sequence[Image.Image | str | Path]) -> Scores:
         with ThreadPoolExecutor(usable_cores(), "decode") as pool:
             crops = list(pool.map(self._crops_of, images))
-        return self.score_crops(np.stack(crops))
+        return self.score_crops(crops)
 
     def _crops_of(self, image: Image.Image | str | Path) -> np.ndarray:
         if isinstance(image, Image.Image):
@@ -123,36 +126,48 @@ class Scorer:
             raise TypeError(f"{type(image).__name__}: give a path, a URL or an image of Pillow")
         return self.view.evaluate(read_image(os.fsdecode(image), self.view.needs)[0])
 
-    def score_crops(self, crops: np.ndarray, pad: bool = False) -> Scores:
+    def score_crops(self, crops: np.ndarray | Sequence[np.ndarray], pad: bool = False) -> Scores:
         """The scores of images that are crops already.
 
         Args:
-            crops: uint8 (M, P, 3, H, W), P crops per image.
+            crops: uint8 (M, P, 3, H, W), P crops per image; or each image's (P, 3, H, W), of any sizes.
             pad: on a CPU, fill the last forward up to `chunk` crops. Kernels round differently for each batch
                 shape; with one shape an image's score does not depend on its company. A GPU, whose chunks
                 are large, fills it up to the next power of two: there a score depends on it by rounding.
         """
         return Scores(*_of(average_crops(self.logits(crops, pad))))
 
-    def logits(self, crops: np.ndarray, pad: bool = False) -> np.ndarray:
-        """uint8 (M, P, 3, H, W) -> float32 (M, P, N); see `score_crops`."""
-        flat = crops.reshape(-1, *crops.shape[2:])
-
-        def forward(place: slice, size: int) -> np.ndarray:
-            part = flat[place]
-            count = len(part)
-            whole = min(size, 1 << (count - 1).bit_length()) if self.on_gpu else size
-            if pad and count < whole:
-                part = np.concatenate([part, np.repeat(part[:1], whole - count, axis=0)])
-            return self.engine(part)[:count]
-
+    def logits(self, crops: np.ndarray | Sequence[np.ndarray], pad: bool = False) -> np.ndarray:
+        """float32 (M, P, N); see `score_crops`. Each forward holds crops of one size."""
+        groups = by_size(crops)
         if self.engine.streams == 1:
-            parts = self._chunks.run(forward, len(flat))
+            parts = [
+                part
+                for group in groups
+                for part in self._chunks.run(partial(self._forward, group.crops, pad), len(group.crops))
+            ]
         else:
             size = self.chunk
-            starts = range(0, len(flat), size)
-            parts = list(self._threads().map(lambda at: forward(slice(at, at + size), size), starts))
-        return np.concatenate(parts).reshape(*crops.shape[:2], -1)
+            places = [
+                (group.crops, slice(start, start + size))
+                for group in groups
+                for start in range(0, len(group.crops), size)
+            ]
+            parts = list(self._threads().map(lambda one: self._forward(one[0], pad, one[1], size), places))
+        found = np.concatenate(parts).reshape(len(crops), len(crops[0]), -1)
+        if len(groups) == 1:
+            return found
+        ordered = np.empty_like(found)
+        ordered[np.concatenate([group.images for group in groups])] = found
+        return ordered
+
+    def _forward(self, crops: np.ndarray, pad: bool, place: slice, size: int) -> np.ndarray:
+        part = crops[place]
+        count = len(part)
+        whole = min(size, 1 << (count - 1).bit_length()) if self.on_gpu else size
+        if pad and count < whole:
+            part = np.concatenate([part, np.repeat(part[:1], whole - count, axis=0)])
+        return self.engine(part)[:count]
 
     def _threads(self) -> ThreadPoolExecutor:
         """The threads that run forwards; those of a parent do not exist in a forked process.
@@ -163,6 +178,36 @@ class Scorer:
         if process not in self._pools:
             self._pools[process] = ThreadPoolExecutor(self.engine.streams, "forward")
         return self._pools[process]
+
+
+def chunk_for(engine: Engine, view: View) -> int:
+    """Crops per forward: those of the engine, fewer where images have sizes of their own.
+
+    Few then are of one size, and a forward that is filled up costs as much as one that is full.
+    """
+    if view.has_one_size:
+        return engine.chunk
+    return 1 if engine.device == "cpu" else min(engine.chunk, SAME_SIZE)
+
+
+class SizeGroup(NamedTuple):
+    """Images of one size: which they are (K,), and their crops in that order, uint8 (K * P, 3, H, W)."""
+
+    images: np.ndarray
+    crops: np.ndarray
+
+
+def by_size(crops: np.ndarray | Sequence[np.ndarray]) -> list[SizeGroup]:
+    """Images, each (P, 3, H, W) with the same P, grouped by (H, W) in the order in which sizes first come."""
+    if isinstance(crops, np.ndarray):
+        return [SizeGroup(np.arange(len(crops)), crops.reshape(-1, *crops.shape[2:]))]
+    places: dict[tuple[int, ...], list[int]] = {}
+    for number, one in enumerate(crops):
+        places.setdefault(one.shape, []).append(number)
+    return [
+        SizeGroup(np.array(numbers), np.concatenate([crops[number] for number in numbers]))
+        for numbers in places.values()
+    ]
 
 
 def _of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -15,6 +15,8 @@ HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 
 Triple = tuple[float, float, float]
 _IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
+VIEWS = ("fit", "patches", "whole")
+TRAIN_CROP = 256  # pixels of a side, where the view is "whole"
 MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
@@ -25,8 +27,8 @@ class ModelSpec:
     Attributes:
         arch: canonical architecture name, such as "resnet18" or "timm/resnet10t".
         num_classes: N, the width of the logits; the score is the raw logit for N = 1, else it lies in [1, N].
-        image_size: (height, width) of the network's input.
-        view: "fit" or "patches".
+        image_size: (height, width) of the network's input; for "whole" their product is its largest area.
+        view: "fit", "patches" or "whole", see `rankiqa.views.View`.
         patches: crops per image in evaluation, for the view "patches".
         mean, std: of RGB in [0, 1].
         criterion: "rank", "emd" or "regress".
@@ -50,16 +52,26 @@ class ModelSpec:
     license: str | None = None
     provenance: str | None = None
 
-    def make_view(self, full_decode: bool = False, max_pixels: int | None = None) -> "View":
+    def make_view(
+        self, full_decode: bool = False, max_pixels: int | None = None, train_crop: int | None = None
+    ) -> "View":
         """How these weights see an image.
 
         Args:
             full_decode: never decode at a reduced scale.
             max_pixels: larger images are not decoded; None: the usual limit.
+            train_crop: side of the crops to train on, for "whole"; None: the usual one.
         """
         from rankiqa.views import MAX_PIXELS, View  # which needs Pillow; a spec alone does not
 
-        return View(self.view, self.image_size, self.patches, full_decode, max_pixels or MAX_PIXELS)
+        return View(
+            self.view,
+            self.image_size,
+            self.patches,
+            full_decode,
+            max_pixels or MAX_PIXELS,
+            train_crop or TRAIN_CROP,
+        )
 
     def with_(self, **changes: Any) -> "ModelSpec":
         """A copy with some fields changed; what validation measured in another view is left out of it."""
@@ -117,7 +129,7 @@ class ModelSpec:
             and all(
                 isinstance(number, int) and number > 0 for number in (*sizes, self.num_classes, self.patches)
             )
-            and self.view in ("fit", "patches")
+            and self.view in VIEWS
             and (self.score_range is None or len(self.score_range) == 2)
             and all(len(values) == 3 for values in (self.mean, self.std))
         )

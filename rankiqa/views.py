@@ -8,20 +8,27 @@ import numpy as np
 from PIL import Image
 
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.image import read_sized
+from rankiqa.image import Needs, read_sized
+from rankiqa.spec import TRAIN_CROP
+
+STEP = 32  # pixels; sides of "whole" are multiples of it, by which the backbones reduce an image
+ELONGATED = 16  # times the short side: of a longer image "whole" takes the middle
+CUT = 256  # pixels; a side of that or more is cut to the multiple of STEP below
 
 
 @dataclass(frozen=True)
 class View:
-    """One of the two views, with its numbers.
+    """One of the three views, with its numbers.
 
     Attributes:
         name: "fit": centre-crop to the aspect ratio of `size`, then antialiased resize;
-            "patches": crops of `size` at native resolution, so that noise and blur stay what they are.
-        size: (height, width) of a crop.
+            "patches": crops of `size` at native resolution, so that noise and blur stay what they are;
+            "whole": the whole image in its own aspect ratio, of the area of `size` at most; see `whole_size`.
+        size: (height, width) of a crop; for "whole" their product is the largest area in pixels.
         patches: crops per image in evaluation, for "patches".
         full_decode: never decode at a reduced scale.
         max_pixels: larger images are not decoded.
+        train_crop: height and width of a crop to train on, for "whole".
     """
 
     name: str = "fit"
@@ -29,6 +36,7 @@ class View:
     patches: int = 5
     full_decode: bool = False
     max_pixels: int = MAX_PIXELS
+    train_crop: int = TRAIN_CROP
 
     def read(self, path: str | Path) -> Image.Image:
         """The image in `path`, large enough for this view; see `rankiqa.image.read_sized`.
@@ -39,9 +47,21 @@ class View:
         return read_sized(path, self.needs, self.max_pixels)[0]
 
     @property
-    def needs(self) -> tuple[int, int] | None:
-        """The (height, width) that images are reduced to, or None where every pixel counts."""
-        return self.size if self.name == "fit" and not self.full_decode else None
+    def needs(self) -> Needs:
+        """What `rankiqa.image.read_sized` may leave out: see `Needs`."""
+        if self.full_decode:
+            return None
+        return {"fit": self.size, "whole": self._reduced_to}.get(self.name)
+
+    @property
+    def train_size(self) -> tuple[int, int]:
+        """(height, width) of what `vary` gives."""
+        return (self.train_crop, self.train_crop) if self.name == "whole" else self.size
+
+    @property
+    def has_one_size(self) -> bool:
+        """Whether all images become crops of one size."""
+        return self.name != "whole"
 
     @property
     def crops(self) -> int:
@@ -49,12 +69,12 @@ class View:
         return self.patches if self.name == "patches" else 1
 
     def evaluate(self, image: Image.Image) -> np.ndarray:
-        """The fixed crops of an RGB image: uint8 (P, 3, H, W), P = 1 for "fit"."""
+        """The fixed crops of an RGB image: uint8 (P, 3, H, W); P = 1 unless the view is "patches"."""
         return self.cut(self.prepare(image))
 
     def cut(self, prepared: np.ndarray) -> np.ndarray:
         """The rest of `evaluate`, of what `prepare` gave."""
-        if self.name == "fit":
+        if self.name != "patches":
             return _planes(prepared)[None]
         return np.stack([_crop(prepared, self.size, place) for place in patch_grid(self.patches)])
 
@@ -62,18 +82,29 @@ class View:
         """What `vary` and `evaluate` make of an image at first: uint8 (h, w, 3), worth keeping."""
         if self.name == "fit":
             return _resized(image, self.size)
-        return np.asarray(_at_least(image, self.size))
+        if self.name == "whole":
+            return _whole(image, self._area)
+        return _at_least(np.asarray(image), self.size)
 
     def vary(self, prepared: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
         """A crop to train on, uint8 (3, H, W), of what `prepare` gave.
 
-        The generator decides on the flip and, for "patches", the place of the crop, relative to the image:
-        two images of one size and two generators of one seed give the same cut-out. None: the central view.
+        The generator decides on the flip and, unless the view is "fit", the place of the crop, relative to
+        the image: two images of one size and two generators of one seed give the same cut-out. None: the
+        central view. (H, W) is `train_size`; what is smaller is mirrored at its edges.
         """
         place = (0.5, 0.5) if rng is None else tuple(rng.random(2))
         flip = rng is not None and rng.random() < 0.5
-        crop = _crop(prepared, self.size, (place[0], place[1]))
+        crop = _crop(_at_least(prepared, self.train_size), self.train_size, (place[0], place[1]))
         return np.ascontiguousarray(crop[..., ::-1]) if flip else crop
+
+    @property
+    def _area(self) -> int:
+        return self.size[0] * self.size[1]
+
+    def _reduced_to(self, width: int, height: int) -> tuple[int, int] | None:
+        size, scaled = whole_size(width, height, self._area)
+        return size if scaled else None
 
 
 def fit(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
@@ -89,6 +120,41 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     left, top = (image.width - crop_width) / 2, (image.height - crop_height) / 2
     box = (left, top, left + crop_width, top + crop_height)
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box=box))
+
+
+def whole_size(width: int, height: int, area: int) -> tuple[tuple[int, int], bool]:
+    """((height, width), whether it takes scaling) of an image of that size in the view "whole".
+
+    Both sides are multiples of STEP. Resampling changes noise and sharpness, so an image that fits into
+    `area` pixels, or does so without its outermost rows and columns, is cut and not scaled: sides of CUT
+    pixels or more to the multiple below, shorter ones to the nearest, which mirrors up to STEP / 2 pixels.
+    Any other is reduced to `area` and each side rounded to the nearest multiple, so that the area may be
+    larger by the rounding. Nothing is enlarged. What is more than ELONGATED times as long as it is wide
+    counts as long as that.
+    """
+    sides = [max(STEP, height), max(STEP, width)]
+    sides = [min(side, ELONGATED * other) for side, other in zip(sides, reversed(sides), strict=True)]
+    below = [side // STEP * STEP for side in sides]
+    fitting = [low if side >= CUT else _nearest(side) for side, low in zip(sides, below, strict=True)]
+    for tall, wide in (fitting, below):
+        if tall * wide <= area:
+            return (tall, wide), False
+    scale = math.sqrt(area / (sides[0] * sides[1]))
+    tall, wide = (min(low, _nearest(scale * side)) for side, low in zip(sides, below, strict=True))
+    return (tall, wide), True
+
+
+def _nearest(side: float) -> int:
+    return max(STEP, round(side / STEP) * STEP)
+
+
+def _whole(image: Image.Image, area: int) -> np.ndarray:
+    size, scaled = whole_size(image.width, image.height, area)
+    if scaled:
+        return _resized(Image.fromarray(_at_least(np.asarray(image), (STEP, STEP))), size)
+    pixels = _at_least(np.asarray(image), size)
+    top, left = (pixels.shape[0] - size[0]) // 2, (pixels.shape[1] - size[1]) // 2
+    return pixels[top : top + size[0], left : left + size[1]]
 
 
 def patch_grid(count: int) -> list[tuple[float, float]]:
@@ -116,14 +182,14 @@ def _spread(index: int, count: int) -> float:
     return 0.5 if count == 1 else index / (count - 1)
 
 
-def _at_least(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The image, mirrored at its edges where it is smaller than a crop: enlarging it would blur it."""
-    missing_height, missing_width = max(0, size[0] - image.height), max(0, size[1] - image.width)
+def _at_least(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w, 3), mirrored at the edges where it is smaller than a crop: enlarging it would blur it."""
+    missing_height, missing_width = max(0, size[0] - pixels.shape[0]), max(0, size[1] - pixels.shape[1])
     if not missing_height and not missing_width:
-        return image
+        return pixels
     top, left = missing_height // 2, missing_width // 2
     margins = ((top, missing_height - top), (left, missing_width - left), (0, 0))
-    return Image.fromarray(np.pad(np.asarray(image), margins, mode="symmetric"))
+    return np.pad(pixels, margins, mode="symmetric")
 
 
 def _crop(pixels: np.ndarray, size: tuple[int, int], place: tuple[float, float]) -> np.ndarray:

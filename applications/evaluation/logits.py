@@ -2,21 +2,24 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from applications.setup.data import pin_memory, usable_workers
+from applications.setup.data import pin_memory, usable_workers, view_of
 from config import Config
 from criterions.score import average_patches
 from dataloader.cache import ImageCache
+from dataloader.datasets import EvalBatch
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
 from models.normalise import Normalise, place, to_unit
 from rankiqa.chunks import GPU, Chunks
 from rankiqa.machine import keep_freed_memory
+from rankiqa.scorer import SAME_SIZE
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.progress import progress_bar
 from utils.distributed import Process, gather
@@ -24,6 +27,8 @@ from utils.errors import ImageError, TrainingError
 
 # Kernels round differently for each batch shape: with one shape, logits do not depend on an image's company.
 CHUNK = {"cpu": 8, "cuda": GPU}
+# Where images have sizes of their own, few are of one, and a forward that is filled up costs as a full one.
+CHUNK_OF_SIZE = {"cpu": 1, "cuda": SAME_SIZE}
 
 
 def label_logits(
@@ -54,7 +59,7 @@ def evaluation_loader(
     """Loader of the share of `process` in the images of `labels`; `cache`, `first`: see `EvalDataset`."""
     return eval_loader(
         labels.paths,
-        spec.make_view(config.full_decode, config.max_pixels),
+        view_of(config, spec),
         batch_size=min(config.batch_size, 32),
         workers=usable_workers(config, process),
         pin_memory=pin_memory(process),
@@ -108,7 +113,7 @@ def predict_logits(
             errors += batch.errors
             if len(batch.numbers):
                 numbers.append(batch.numbers)
-                crops.add(batch.images)
+                crops.add(batch)
             bar.update(len(batch.numbers) + len(batch.errors))
         own = crops.logits().numpy() if numbers else None
     for error in errors:
@@ -132,36 +137,54 @@ def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarr
     return logits
 
 
+@dataclass
+class _OfSize:
+    """Crops of one size: the images that they are from, those that wait, and the logits of the others."""
+
+    images: list[int] = field(default_factory=list)
+    waiting: list[Tensor] = field(default_factory=list)
+    logits: list[Tensor] = field(default_factory=list)
+
+
 class _Crops:
-    """Gathers the crops of many images until they fill forwards; the logits stay on the device to the end."""
+    """Gathers crops of many images, by size, until they fill forwards; logits stay on the device."""
 
     def __init__(self, network: nn.Module, normalise: Normalise, device: str) -> None:
         self._network, self._normalise, self._device = network, normalise, device
         self._chunks = Chunks(CHUNK[device.split(":")[0]])
-        self._waiting: list[Tensor] = []
-        self._parts: list[Tensor] = []
-        self._each = 1  # crops per image
+        self._sizes: dict[tuple[int, ...], _OfSize] = {}
+        self._count = 0  # images so far
 
-    def add(self, images: Tensor) -> None:
-        """Take uint8 (M, P, 3, H, W), and run what fills forwards."""
-        self._each = images.shape[1]
-        self._waiting.append(images.flatten(0, 1).to(self._device, non_blocking=True))
-        count = sum(map(len, self._waiting))
-        if count >= self._chunks.size:
-            crops = torch.cat(self._waiting)
-            full = count - count % self._chunks.size
-            self._run(crops[:full])
-            self._waiting = [crops[full:]]
+    def add(self, batch: EvalBatch) -> None:
+        """Take the images of a batch, and run what fills forwards."""
+        if not self._sizes and batch.shapes is not None:
+            self._chunks = Chunks(CHUNK_OF_SIZE[self._device.split(":")[0]])
+        for images in batch.each(self._device):
+            own = self._sizes.setdefault(tuple(images.shape[1:]), _OfSize())
+            own.images += range(self._count, self._count + len(images))
+            self._count += len(images)
+            own.waiting.append(images.flatten(0, 1))
+            count = sum(map(len, own.waiting))
+            if count >= self._chunks.size:
+                crops = torch.cat(own.waiting)
+                full = count - count % self._chunks.size
+                own.logits += self._run(crops[:full])
+                own.waiting = [crops[full:]]
 
     def logits(self) -> Tensor:
         """(M, N) of all images, in their order, on the CPU."""
-        self._run(torch.cat(self._waiting))
-        return average_patches(torch.cat(self._parts).unflatten(0, (-1, self._each))).cpu()
+        found, order = [], []
+        for own in self._sizes.values():
+            own.logits += self._run(torch.cat(own.waiting))
+            found.append(average_patches(torch.cat(own.logits).unflatten(0, (len(own.images), -1))))
+            order += own.images
+        logits = torch.cat(found).cpu()
+        return torch.empty_like(logits).index_copy_(0, torch.tensor(order), logits)
 
-    def _run(self, crops: Tensor) -> None:
+    def _run(self, crops: Tensor) -> list[Tensor]:
         def forward(place: slice, size: int) -> Tensor:
             part = crops[place]
             whole = torch.cat([part, part[:1].expand(size - len(part), *part.shape[1:])])
             return self._network(self._normalise(to_unit(whole)))[: len(part)].float()
 
-        self._parts += self._chunks.run(forward, len(crops))
+        return self._chunks.run(forward, len(crops))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from applications.setup.data import cache_size, split_labels
+from applications.setup.data import cache_size, split_labels, view_of
 from applications.setup.model import new_model, place_to_train
 from applications.setup.objective import new_optimizer
 from config import Config
@@ -133,7 +133,7 @@ def trial_step(config: Config, device: str, count: int) -> None:
     precision = make_precision(config.amp, device)
     optimizer = new_optimizer(config, network, lr=1e-9)
     for _ in range(2):
-        images = torch.rand(count, 3, *spec.image_size, device=device)
+        images = torch.rand(count, 3, *view_of(config, spec).train_size, device=device)
         with precision.cast():
             logits = network(images)
         optimizer.zero_grad(set_to_none=True)

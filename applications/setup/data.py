@@ -10,6 +10,7 @@ from config import Config
 from dataloader.labels import Labels, load_labels
 from rankiqa.machine import available_memory, usable_cores
 from rankiqa.spec import ModelSpec
+from rankiqa.views import View
 from utils.distributed import Process
 from utils.errors import LabelError
 
@@ -91,6 +92,11 @@ def usable_workers(config: Config, process: Process) -> int:
             "--workers %d: this machine has %d cores for each process, using that", config.workers, cores
         )
     return min(config.workers, cores)
+
+
+def view_of(config: Config, spec: ModelSpec) -> View:
+    """How a run sees images: as the spec says, decoded and cut as the flags say."""
+    return spec.make_view(config.full_decode, config.max_pixels, config.train_crop)
 
 
 def pin_memory(process: Process) -> bool:

@@ -10,6 +10,7 @@ from torch import nn
 from applications.setup.head_scale import start_at_labels
 from config import Config
 from models import canonical_arch, create_model, fit_state, load_model, load_pretrained, normalisation
+from models.factory import takes_any_size
 from models.normalise import place
 from optim.names import CONTIGUOUS
 from rankiqa.spec import ModelSpec
@@ -36,6 +37,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
         _notice_other(config, stored, ("view", "image_size"))
         spec = spec.with_(arch=canonical_arch(stored.arch), mean=stored.mean, std=stored.std)
     network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    _refuse_fixed_size(network, spec)
     new_head = True
     if state is not None:
         where = str(find_file(config.resume or ""))
@@ -77,6 +79,7 @@ def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]
         refuse_other(config, spec, ("arch", "num_classes"))
         spec = overridden(config, spec)
     network, spec = load_model(state, where, spec, advice="give the --num_classes of the file")
+    _refuse_fixed_size(network, spec)
     return network.eval(), spec, state.get("config", {})
 
 
@@ -121,6 +124,14 @@ def refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> N
         differ = canonical_arch(asked) != canonical_arch(held) if name == "arch" else asked != held
         if differ:
             raise ConfigError(f"--{name} {asked} was asked for, but {config.resume} holds {held}")
+
+
+def _refuse_fixed_size(network: nn.Module, spec: ModelSpec) -> None:
+    """Raise ConfigError where images keep their sizes and the network is built for one."""
+    if spec.view == "whole" and not takes_any_size(network):
+        raise ConfigError(
+            f"--view whole: {spec.arch} takes images of one size alone; give --view fit, or another --arch"
+        )
 
 
 def _notice_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:

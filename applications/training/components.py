@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from applications.setup.data import cache_size, pin_memory
+from applications.setup.data import cache_size, pin_memory, view_of
 from applications.setup.objective import new_criterion, new_optimizer
 from config import Config
 from dataloader.batches import RowBatches
@@ -141,7 +141,7 @@ def _batches(
     )
     loader = train_loader(
         labels,
-        spec.make_view(config.full_decode, config.max_pixels),
+        view_of(config, spec),
         batches,
         seed=config.seed,
         augment=config.augment,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deploy.module import random_images
+from deploy.module import dynamic_shapes, random_images
 from rankiqa.engines.onnx import SPEC_KEY
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
@@ -33,7 +33,6 @@ def exported(module: nn.Module, spec: ModelSpec, path: Path, optimize: bool = Tr
     """The `onnx.ModelProto` of `module`, by way of a file at `path`; see `write` on what is raised."""
     onnx = require("onnx", "--export onnx")
     require("onnxscript", "--export onnx")
-    batch = torch.export.Dim("batch", min=1)
     try:
         with warnings.catch_warnings(), torch.no_grad(), silent():
             warnings.simplefilter("ignore")
@@ -47,7 +46,7 @@ def exported(module: nn.Module, spec: ModelSpec, path: Path, optimize: bool = Tr
                 opset_version=OPSET,
                 input_names=["images"],
                 output_names=["score", "logits"],
-                dynamic_shapes=({0: batch},),
+                dynamic_shapes=dynamic_shapes(spec),
                 optimize=optimize,
             )
     except Exception as error:  # torch.onnx has no common class for what it can't convert

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deploy.module import random_images
+from deploy.module import has_one_size, random_images
 from rankiqa.engines.openvino import SPEC_PATH
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
@@ -27,8 +27,9 @@ def convert(module: nn.Module, spec: ModelSpec) -> Any:
     try:
         with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
+            sides = spec.image_size if has_one_size(spec) else (-1, -1)
             model = openvino.convert_model(
-                module, example_input=random_images(spec, 2), input=[-1, 3, *spec.image_size]
+                module, example_input=random_images(spec, 2), input=[-1, 3, *sides]
             )
     except Exception as error:  # OpenVINO raises several classes of its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -13,7 +13,7 @@ from torch import nn
 
 from deploy.formats.operators import is_known
 from deploy.formats.torchscript import SPEC_ENTRY
-from deploy.module import random_images
+from deploy.module import dynamic_shapes, random_images
 from rankiqa.engines.file_kinds import what_is
 from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
@@ -43,13 +43,13 @@ def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     Raises:
         ExportError: torch.export can't capture it.
     """
-    from torch.export import Dim, export, save
+    from torch.export import export, save
 
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             example = random_images(spec, 2)
-            program = export(module, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
+            program = export(module, (example,), dynamic_shapes=dynamic_shapes(spec))
     except Exception as error:  # torch.export has no common class for what it can't capture
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(f"{spec.arch} can't be captured by torch.export ({reason[:200]})") from error

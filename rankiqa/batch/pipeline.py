@@ -12,6 +12,7 @@ from rankiqa.batch.results import Row
 from rankiqa.batch.storage import read_image
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ImageError
+from rankiqa.image import Needs
 from rankiqa.machine import keep_freed_memory
 from rankiqa.score import percentile
 from rankiqa.scorer import Scorer
@@ -78,9 +79,7 @@ def score_paths(
                 future.cancel()
 
 
-def decode_path(
-    path: str, scorer: Scorer, fit: tuple[int, int] | None, max_pixels: int = MAX_PIXELS
-) -> Decoded:
+def decode_path(path: str, scorer: Scorer, fit: Needs, max_pixels: int = MAX_PIXELS) -> Decoded:
     """The crops of the image in `path`; whatever is wrong with the file becomes an `error`."""
     try:
         image, (width, height) = read_image(path, fit, max_pixels)
@@ -99,7 +98,7 @@ def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
     good = [one for one in group if one.crops is not None]
     rows = {}
     if good:
-        result = scorer.score_crops(np.stack([one.crops for one in good if one.crops is not None]), pad=True)
+        result = scorer.score_crops([one.crops for one in good if one.crops is not None], pad=True)
         scores = result.scores.tolist()
         spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
         for one, score, std in zip(good, scores, spreads, strict=True):

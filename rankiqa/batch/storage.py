@@ -14,7 +14,7 @@ from rankiqa.batch.folders import LeftOut, has_image_suffix, is_hidden, walk_ima
 from rankiqa.decoding.image_files import open_file
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ConfigError, DataError, ImageError
-from rankiqa.image import decode, read_sized
+from rankiqa.image import Needs, decode, read_sized
 from rankiqa.optional import require
 
 WITH_BUCKET = ("s3", "gs")  # the host is the first part of the path
@@ -73,7 +73,7 @@ def _walk(system: Any, path: str, left_out: LeftOut) -> Iterator[str]:
 
 
 def read_image(
-    name: str, fit: tuple[int, int] | None = None, max_pixels: int = MAX_PIXELS
+    name: str, fit: Needs = None, max_pixels: int = MAX_PIXELS
 ) -> tuple[Image.Image, tuple[int, int]]:
     """As `rankiqa.image.read_sized`, of a path or a URL; raises ImageError as that does."""
     if is_url(name):

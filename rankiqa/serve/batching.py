@@ -55,7 +55,7 @@ class Batcher:
         if not batch:
             return
         try:
-            result = self._scorer.score_crops(np.stack([crops for crops, _ in batch]), pad=True)
+            result = self._scorer.score_crops([crops for crops, _ in batch], pad=True)
         except Exception as error:  # whatever it is, those who wait must hear of it
             for _, future in batch:
                 future.set_exception(error)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from rankiqa.decoding.limits import ADVICE
 from rankiqa.errors import ImageError, OversizedError
-from rankiqa.image import decode
+from rankiqa.image import Needs, decode
 from rankiqa.machine import keep_freed_memory, usable_cores
 from rankiqa.score import percentile
 from rankiqa.scorer import Scorer, Scores
@@ -49,12 +49,10 @@ class Service:
             ImageError: it can't be read, or is too large.
         """
         view = self.scorer.view
-        image, size = self.decode(file, name, view.size if view.name == "fit" else None)
+        image, size = self.decode(file, name, view.needs)
         return self._batcher.submit(view.evaluate(image)), size
 
-    def decode(
-        self, file: IO[bytes], name: str, fit: tuple[int, int] | None = None
-    ) -> tuple[Image.Image, tuple[int, int]]:
+    def decode(self, file: IO[bytes], name: str, fit: Needs = None) -> tuple[Image.Image, tuple[int, int]]:
         """`rankiqa.image.decode` within the limits; raises as that does."""
         size = file.seek(0, 2)
         file.seek(0)
