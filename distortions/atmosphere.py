@@ -13,7 +13,7 @@ TONES = (0.25, 0.45, 0.65, 0.85, 1.0)
 
 @register("haze", "HAZE", DENSITIES)
 def haze(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Haze of the optical density `strength` at the farthest place, the depth drawn for the image.
+    """Haze of the optical density `strength` at the farthest place, over a depth drawn for each.
 
     Linear light J becomes J t + A (1 - t) with t = exp(-density * depth) (Koschmieder 1924; Narasimhan and
     Nayar 2002, eq. 2). RESIDE (Li et al. 2019) renders A of 0.7 to 1 and densities of 0.6 to 1.8; ours begin
