@@ -1,33 +1,37 @@
-"""The contact sheets of docs/distortions.md: the set `camera` on a sharp, a soft, a dark and a grey photograph.
+"""The contact sheets of docs/distortions.md: a sharp, a soft, a dark and a grey photograph in every type.
 
 python benchmarks/camera_sheets.py --out docs/images
 """
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 from distortions import LEVELS, distort, seed_of, types_of
 from rankiqa.files import atomic_write
 from rankiqa.image import read_rgb
 from rankiqa.terminal.entry import program, program_parser
 
-CELL, GAP, MARGIN, HEAD = 112, 3, 112, 16
+CUT, CELL, GAP, MARGIN, HEAD = 224, 112, 3, 112, 16
 QUALITY = 62
-# photographs of scikit-image without restrictions (CC0 or of NASA), and the middle of what is shown of each
+# photographs of scikit-image without restrictions (CC0 or of NASA), and the middle of what is taken of each
 PHOTOS = {
     "sharp": ("chelsea.png", (130, 205)),
-    "soft": ("coffee.png", (215, 330)),
-    "dark": ("rocket.jpg", (295, 320)),
+    "soft": ("coffee.png", (275, 235)),
+    "dark": ("rocket.jpg", (340, 320)),
     "grey": ("camera.png", (120, 225)),
 }
 
 
-def _sheet(image: np.ndarray, name: str, types: list[str], middle: tuple[int, int]) -> Image.Image:
-    """A row per type: the reference and levels 1 to 5 of `image`, CELL pixels around `middle`, one for one."""
-    top, left = (max(0, at - CELL // 2) for at in middle)
+def _sheet(image: np.ndarray, name: str, types: list[str]) -> Image.Image:
+    """A row per type: the reference and levels 1 to 5, the middle of `image` pixel for pixel."""
+    top, left = (max(0, (side - CELL) // 2) for side in image.shape[:2])
     height = HEAD + len(types) * (CELL + GAP)
     page = Image.new("RGB", (MARGIN + (1 + LEVELS) * (CELL + GAP), height), "white")
     draw = ImageDraw.Draw(page)
@@ -56,11 +60,13 @@ def main() -> int:
         parser.error("the photographs are of scikit-image: pip install scikit-image")
     half = (len(types) + 1) // 2
     for kind, (name, middle) in PHOTOS.items():
-        image = np.asarray(read_rgb(Path(spec.origin).parent / "data" / name))
+        top, left = (at - CUT // 2 for at in middle)
+        whole = np.asarray(read_rgb(Path(spec.origin).parent / "data" / name))
+        image = np.ascontiguousarray(whole[max(0, top) : top + CUT, max(0, left) : left + CUT])
         for part, keys in enumerate((types[:half], types[half:]), start=1):
             path = args.out / f"camera_{kind}_{part}.jpg"
             with atomic_write(path) as file:
-                _sheet(image, name, keys, middle).save(file, "JPEG", quality=QUALITY, optimize=True)
+                _sheet(image, name, keys).save(file, "JPEG", quality=QUALITY, optimize=True)
             print(path)
     return 0
 

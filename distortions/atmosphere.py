@@ -13,11 +13,11 @@ TONES = (0.25, 0.45, 0.65, 0.85, 1.0)
 
 @register("haze", "HAZE", DENSITIES)
 def haze(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Haze of the optical density `strength` at the farthest place, over a depth drawn for each.
+    """Haze over a depth drawn for the image, of the optical density `strength` at the farthest place.
 
     Linear light J becomes J t + A (1 - t) with t = exp(-density * depth) (Koschmieder 1924; Narasimhan and
     Nayar 2002, eq. 2). RESIDE (Li et al. 2019) renders A of 0.7 to 1 and densities of 0.6 to 1.8; ours begin
-    where it is just seen. The true depth is unknown: a smooth one stands for it, 0.3 to 1, farther at the top.
+    where it is just seen. The true depth is unknown; a smooth one of 0.3 to 1 stands for it.
     """
     clear = np.exp(-np.float32(strength) * depth_of(image))[..., None]
     light = to_linear(image)
@@ -28,7 +28,7 @@ def haze(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.nda
 
 @register("halos", "HALOS", AMOUNTS)
 def halos(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Unsharp masking of the luminance by the amount `strength`, with a radius of 1/80 of the shorter side.
+    """Unsharp masking of the luminance by the amount `strength`, a radius of 1/80 of the shorter side.
 
     The bright and dark borders that Krasula et al. 2017 ("Quality assessment of sharpened images") let people
     rate. `sharpen` is KADID-10k's: a radius of one pixel, which makes noise rather than halos.

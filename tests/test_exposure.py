@@ -1,4 +1,4 @@
-"""Light, weather and tone. Oracles: the curve of sRGB and Planck's law written out, and edges that are known."""
+"""Light, weather and tone. Oracles: the curve of sRGB and Planck's law written out, and known edges."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Lenses and moving cameras. Oracles: areas by chance and by formula, moments, and convolution written out."""
+"""Lenses and moving cameras. Oracles: areas by chance and formula, moments, convolution written out."""
 
 import math
 
@@ -154,5 +154,5 @@ def test_a_region_is_out_of_focus_and_the_rest_is_untouched():
         worse = distort(image, "region_defocus", 5)
         assert (worse[share == 0] == image[share == 0]).all()
         assert worse[share == 1].std() < 0.3 * image[share == 1].std()
-        assert 0.05 < share.mean() < 0.95 and 0.02 < (share == 0).mean()
+        assert 0.05 < share.mean() < 0.95 and (share == 0).mean() > 0.02
         assert max(np.abs(np.diff(share, axis=axis)).max() for axis in (0, 1)) < 0.15  # no seam

@@ -1,4 +1,4 @@
-"""Newer codecs and rescaling. Oracles: Pillow, published tables, the encoders themselves where they are there."""
+"""Newer codecs and rescaling. Oracles: Pillow, published tables, the encoders where they are there."""
 
 import io
 from importlib.metadata import PackageNotFoundError

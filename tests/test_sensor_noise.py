@@ -1,4 +1,4 @@
-"""Noise of cameras. Oracles: its published model, moments of Poisson, interpolation and filters in plain loops."""
+"""Noise of cameras. Oracles: its published model, Poisson's moments, interpolation and filters in loops."""
 
 import math
 
