@@ -4,7 +4,7 @@ import io
 from importlib import import_module
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from distortions.linear_light import as_source
 from distortions.registry import register, to_uint8
@@ -13,39 +13,52 @@ from utils.errors import ConfigError
 AVIF = (45.0, 30.0, 20.0, 11.0, 4.0)
 WEBP = (50.0, 25.0, 12.0, 5.0, 0.0)
 HEIC = (45.0, 32.0, 22.0, 13.0, 5.0)
-JPEG_XL = (3.0, 5.0, 8.0, 12.0, 20.0)
+JPEG_XL = (70.0, 45.0, 25.0, 12.0, 2.0)
 SUBSAMPLING = (2.0, 4.0, 7.0, 11.0, 16.0)
 
 
 @register("avif", "AVIF", AVIF)
 def avif(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """AVIF (AV1 intra frames, 4:2:0) at the quality `strength` of libavif's scale 0..100, decoded again."""
+    """AVIF (AV1 intra frame, 4:2:0) at the quality `strength` of libavif's scale 0..100, decoded again.
+
+    Raises:
+        ConfigError: Pillow is older than 11.3 or was built without libavif.
+    """
+    if not features.check("avif"):
+        raise ConfigError("distortion 'avif' needs Pillow 11.3 or newer with libavif: pip install -U pillow")
     return _decoded(image, "AVIF", quality=round(strength), speed=9, max_threads=1)
 
 
 @register("webp", "WEBP", WEBP)
 def webp(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Lossy WebP (VP8 key frame) at the quality `strength` of libwebp's scale 0..100, decoded again."""
+    """Lossy WebP (VP8 key frame, 4:2:0) at the quality `strength` of libwebp's scale 0..100, decoded."""
     return _decoded(image, "WEBP", quality=round(strength), method=2)
 
 
 @register("heic", "HEIC", HEIC, needs="pillow-heif")
 def heic(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """HEIC (HEVC intra frames, 4:2:0) at the quality `strength` of x265's scale 0..100, decoded again."""
-    import_module("pillow_heif").register_heif_opener()
-    return _decoded(image, "HEIF", quality=round(strength), chroma=420)
+    """HEIC (HEVC intra frame, 4:2:0) at the quality `strength` of libheif's scale 0..100, decoded again."""
+    heif = import_module("pillow_heif")
+    with io.BytesIO() as file:
+        options = {"chroma": 420, "enc_params": {"preset": "superfast"}}
+        heif.from_pillow(Image.fromarray(image)).save(file, quality=round(strength), **options)
+        return as_source(image, np.asarray(heif.open_heif(file).to_pillow().convert("RGB")))
 
 
 @register("jpeg_xl", "JPEG_XL", JPEG_XL, needs="pillow-jxl-plugin")
 def jpeg_xl(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """JPEG XL (VarDCT) at the butteraugli distance `strength`, decoded again."""
-    import_module("pillow_jxl")
-    return _decoded(image, "JXL", quality=_jxl_quality(strength), effort=3)
+    """JPEG XL (VarDCT) at the quality `strength` of libjxl's scale 0..100, decoded again."""
+    import_module("pillow_jxl")  # makes the format known to Pillow
+    return _decoded(image, "JXL", quality=round(strength), effort=3)
 
 
 @register("chroma_subsampling", "CHROMA_SUBSAMPLING", SUBSAMPLING, ordered_by="magnitude")
 def chroma_subsampling(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Cb and Cr averaged over cells of `strength` pixels and enlarged without smoothing, as cheap decoders do."""
+    """Cb and Cr averaged over cells of `strength` pixels, enlarged without smoothing as cheap decoders do.
+
+    2 is the 4:2:0 of most JPEG files (ITU-T T.81); wider cells stand for several codecs after one another. A
+    grey image has no colours to lose, and is left as it is.
+    """
     import cv2
 
     height, width = image.shape[:2]
@@ -58,13 +71,5 @@ def chroma_subsampling(image: np.ndarray, strength: float, rng: np.random.Genera
 
 def _decoded(image: np.ndarray, form: str, **options: object) -> np.ndarray:
     with io.BytesIO() as file:
-        try:
-            Image.fromarray(image).save(file, form, **options)
-        except (KeyError, OSError) as error:
-            raise ConfigError(f"this Pillow writes no {form} ({error}); install a newer one") from error
+        Image.fromarray(image).save(file, form, **options)
         return as_source(image, np.asarray(Image.open(file).convert("RGB")))
-
-
-def _jxl_quality(distance: float) -> float:
-    """libjxl's quality 0..100 that stands for `distance` (its JxlEncoderDistanceFromQuality, inverted)."""
-    return 100 - (distance - 0.1) / 0.09 if distance <= 6.4 else 30 - (distance - 6.4) * 2

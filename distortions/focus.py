@@ -15,23 +15,66 @@ POINTS = 300  # of a trajectory
 
 @register("defocus", "DEFOCUS", RADII)
 def defocus(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Out of focus: a disc or a polygon of blades with a radius of `strength` pixels, drawn for the image."""
+    """Out of focus by a circle of confusion of `strength` pixels radius (Potmesil and Chakravarty 1981).
+
+    The image of a point is the aperture: a disc, or a polygon of 5 to 9 blades, drawn for the image.
+    KADID-10k's `lens_blur` is a disc on gamma-coded values; in linear light highlights become bright discs.
+    """
     blades, turn = _aperture(image)
     return to_srgb(_filtered(to_linear(image), aperture_kernel(strength, blades, turn)))
 
 
 @register("shake", "SHAKE", EXTENTS)
 def shake(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A shaken camera: a trajectory drawn for the image, `strength` pixels from end to end where it is widest."""
+    """A shaken camera: a trajectory drawn for the image, with an extent of `strength` pixels.
+
+    All levels have one trajectory, which grows; Boracchi and Foi 2012 take a longer piece of it.
+    """
     return to_srgb(_filtered(to_linear(image), path_kernel(trajectory(steady_generator(image)), strength)))
 
 
 @register("straight_motion", "STRAIGHT_MOTION", LENGTHS)
 def straight_motion(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """A steady motion over `strength` pixels in a direction drawn for the image."""
+    """A steady motion over `strength` pixels in a direction drawn for the image, in linear light.
+
+    `motion_blur` is KADID-10k's, shorter and on gamma-coded values.
+    """
     angle = steady_generator(image).uniform(0, np.pi)
     line = np.linspace(-0.5, 0.5, POINTS) * np.exp(1j * angle)
     return to_srgb(_filtered(to_linear(image), path_kernel(line, strength)))
+
+
+@register("region_defocus", "REGION_DEFOCUS", REGION_RADII)
+def region_defocus(image: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Focus on the wrong place: a region drawn for the image, or all but it, blurred by `strength` pixels.
+
+    Two kernels, of the full and of half the radius, are blended along the smooth border, so that the circle
+    of confusion grows across it as it does with the distance from the plane of focus.
+    """
+    light, share = to_linear(image), blurred_share(image)[..., None]
+    blades, turn = _aperture(image)
+    full = _filtered(light, aperture_kernel(strength, blades, turn))
+    half = _filtered(light, aperture_kernel(strength / 2, blades, turn))
+    # from sharp to half below a share of 1/2, from half to full above
+    nearer = np.where(share < 0.5, light, full)
+    return to_srgb(half + np.abs(2 * share - 1) * (nearer - half))
+
+
+def blurred_share(image: np.ndarray) -> np.ndarray:
+    """How far out of focus each place is, (H, W) float32 in [0, 1]: an ellipse, its inside or its outside."""
+    rng = steady_generator(image)
+    height, width = image.shape[:2]
+    row, column = rng.uniform(0.25, 0.75, 2) * (height, width)
+    tall, wide = rng.uniform(0.25, 0.45, 2) * (height, width)
+    angle = rng.uniform(0, np.pi)
+    y, x = np.ogrid[:height, :width]
+    down, right = (y - row) / tall, (x - column) / wide
+    turned = np.hypot(
+        down * np.cos(angle) - right * np.sin(angle), down * np.sin(angle) + right * np.cos(angle)
+    )
+    inside = np.clip((1.3 - turned) / 0.6, 0, 1).astype(np.float32)
+    smooth = inside * inside * (3 - 2 * inside)
+    return smooth if rng.random() < 0.5 else 1 - smooth
 
 
 def aperture_kernel(radius: float, blades: int = 0, turn: float = 0.0) -> np.ndarray:
@@ -81,7 +124,12 @@ def trajectory(rng: np.random.Generator) -> np.ndarray:
 
 
 def path_kernel(path: np.ndarray, extent: float) -> np.ndarray:
-    """The time (N, N) that each pixel is exposed to by a point on `path`, made `extent` long; sum 1, N odd."""
+    """The share (N, N) of the exposure that a point on `path` spends on each pixel; sum 1, N odd.
+
+    Args:
+        path: places at equal times, complex (columns + 1j * rows), of extent 1.
+        extent: what it is scaled to, in pixels.
+    """
     points = path * extent
     half = int(np.ceil(np.abs(points).max())) + 1
     kernel = np.zeros((2 * half + 1, 2 * half + 1))

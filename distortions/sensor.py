@@ -20,9 +20,10 @@ SATURATION = 0.9  # linear light from which a photograph fades to white, as Broo
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera's matrix from XYZ to its own colours, and white balance gains of daylight (Brooks et al. 2019).
+    """A camera's matrix from XYZ to its own colours, and its white balance gains in daylight.
 
-    The matrices are those of Adobe's DNG converter; the gains are the middle of the published range.
+    Both are of the code of Brooks et al. 2019: matrices as the cameras' DNG files have them, and the middle
+    of the range of gains (1.9 to 2.4 for red, 1.5 to 1.9 for blue).
     """
 
     xyz_to_camera: tuple[tuple[float, float, float], ...]

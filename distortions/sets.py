@@ -23,7 +23,7 @@ KADID = (
 
 # What cameras, telephones and networks do to photographs; those that need a package are left out without it.
 CAMERA = (
-    "sensor_noise", "phone_noise", "noise_reduction", "defocus", "shake", "straight_motion",
+    "sensor_noise", "phone_noise", "noise_reduction", "defocus", "region_defocus", "shake", "straight_motion",
     "overexposed", "underexposed", "lifted", "low_light", "white_balance", "haze", "halos", "hdr",
     "zoom", "zoom_nearest", "zoom_jpeg", "messenger", "screenshot", "mozjpeg", "jpegli", "chroma_subsampling",
     "webp", "avif", "heic", "jpeg_xl",
