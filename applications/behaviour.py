@@ -66,9 +66,15 @@ def run(config: Config) -> int:
     return 0
 
 
-def judge(scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0) -> Behaviour:
-    """Distort each image in all ways, in `workers` processes, and score what comes of it."""
-    types = list_distortions()
+def judge(
+    scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0, types: Sequence[str] | None = None
+) -> Behaviour:
+    """Distort each image in all ways, in `workers` processes, and score what comes of it.
+
+    Args:
+        types: of the ladders; None: all that are registered.
+    """
+    types = list_distortions() if types is None else list(types)
     changes = [(one, "") for one in ("worse", "alike", *types)] + [("worse", source) for source in SOURCES]
     trials = [Trial(path, one, scorer.view, seed, source) for path in images for one, source in changes]
     made = zip(trials, map_in_processes(versions, trials, workers), strict=True)
