@@ -58,6 +58,9 @@ class Config:
         help="with -e: score images of DIR (alone: DATA/test/refimgs), clean and distorted")
     compare: list[str] | None = ACTION.flag("--compare", nargs=2, metavar=("A", "B"), only_with="evaluate",
         help="with -e: compare two models on DATA/test: intervals of the differences, and significance tests")
+    pairs: Path | None = ACTION.flag("--pairs", type=Path, metavar="FILE", only_with="evaluate",
+        excludes={"behaviour": "one at a time", "compare": "one model at a time"},
+        help="with -e: score the images of a CSV file better,worse,kind; share of right pairs of each kind")
     folds: int | None = ACTION.flag("--folds", type=fold_count, metavar="K", only_with="train",
         excludes={"continue_from": "it skips done folds; leave --continue out", "find_lr": "it runs alone"},
         help="with --train: K-fold cross-validation over the scenes of all splits, in CHECKPOINT_DIR/fold_k")
@@ -298,5 +301,6 @@ def _broken_values(config: Config) -> Iterator[str]:
         yield "INT8 needs --calibration DIR, a folder of a few hundred images"
     if config.output is not None and not config.cluster and config.output.suffix.lower() not in TABLES:
         yield f"--output {config.output}: its suffix must be one of {', '.join(TABLES)}"
-    if config.evaluate and not (config.resume or config.compare or config.behaviour is not None):
+    other = config.compare or config.pairs or config.behaviour is not None
+    if config.evaluate and not (config.resume or other):
         yield "--evaluate needs --resume FILE, the checkpoint to evaluate"

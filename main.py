@@ -35,6 +35,7 @@ def _recipe(config: Config) -> str:
         "find_lr": config.find_lr is not None,
         "train": config.train,
         "behaviour": config.behaviour is not None,
+        "pairs": config.pairs is not None,
         "compare": config.compare is not None,
         "test": config.evaluate,
         "calibrate": config.calibrate,

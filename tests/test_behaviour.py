@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import features
+from scipy import ndimage
 
 from applications.behaviour import judge, report
 from distortions import list_distortions
-from distortions.variants import look_alike
+from distortions.variants import SEEN, SOURCES, alike, as_source, look_alike, seen
 from main import main
 from metrics.behaviour import Behaviour
 from models import create_model
+from rankiqa.image import read_rgb
 from rankiqa.scorer import Scorer
 from rankiqa.spec import ModelSpec
 from tests.conftest import texture
@@ -49,7 +53,18 @@ def test_a_model_that_prefers_the_dark(clean: list[Path]) -> None:
     assert ordered["brighten"] == 1.0 and ordered["darken"] == 0.0
     assert behaviour.falling_means()["brighten"] and not behaviour.falling_means()["darken"]
     assert behaviour.below_clean()["over-exposed by 1.3 stops"] == 1.0
-    assert set(behaviour.within_tolerance().values()) == {1.0}  # none of them changes the brightness
+    # none of them changes the brightness, but that grey weighs the channels
+    assert {share for name, share in behaviour.within_tolerance().items() if name != "grey"} == {1.0}
+    for path, (colour, grey) in zip(clean, behaviour.alike["grey"], strict=True):
+        pixels = np.asarray(scorer.view.evaluate(read_rgb(path))[0], float)
+        luma = np.tensordot([0.299, 0.587, 0.114], pixels, 1)
+        assert colour == pytest.approx(-pixels.mean(), abs=1e-3)
+        assert grey == pytest.approx(-luma.mean(), abs=0.6)
+    assert ("file type: AVIF of quality 90" in behaviour.alike) == features.check("avif")
+    named = {f"{words} on a {one} photograph" for words, many in SEEN.values() for one in many}
+    there = {name for name in named if name in behaviour.below_clean()}
+    assert {f"{name} on a {one} photograph" for name in ("white noise", "JPEG") for one in SOURCES} <= there
+    assert there == named or "sensor_noise" not in list_distortions()
     lines = "\n".join(report(behaviour))
     assert "darken" in lines and "0.000*" in lines
 
@@ -67,6 +82,7 @@ def test_shares_counted_by_hand() -> None:
     spread = np.percentile([3, 2, 1, 3, 3, 4], 95) - np.percentile([3, 2, 1, 3, 3, 4], 5)
     assert behaviour.spread() == pytest.approx(spread)
     assert behaviour.within_tolerance(0.2 / spread + 1e-9) == {"mirrored": pytest.approx(2 / 3)}
+    assert behaviour.differences() == {"mirrored": (pytest.approx(0.7 / 3), 0.5)}
 
 
 def test_the_command_prints_and_writes(
@@ -117,3 +133,33 @@ def test_a_look_alike_is_a_little_smaller_or_little_changed_and_holds_a_crop():
     again = look_alike(photo, np.random.default_rng(3), 224)
     assert np.array_equal(np.asarray(again), np.asarray(drawn[3]))
     assert look_alike(photo.resize((200, 150)), np.random.default_rng(0), 224).size == (200, 150)
+
+
+def test_photographs_that_are_not_sharp_daylight_by_definition():
+    """Oracles: SciPy's Gaussian, and the weights of ITU-R BT.601 by hand."""
+    photo = texture(1, 0.5, (96, 128))
+    pixels = np.asarray(photo).astype(float)
+    soft = ndimage.gaussian_filter(pixels, (1.5, 1.5, 0))
+    assert np.abs(np.asarray(as_source(photo, "soft")) - soft)[8:-8, 8:-8].mean() < 1.5
+    assert np.abs(np.asarray(as_source(photo, "dark")) - 0.4 * pixels).max() <= 0.5
+    grey = np.asarray(as_source(photo, "grey"))
+    assert np.abs(grey - (pixels @ [0.299, 0.587, 0.114])[..., None]).max() <= 1
+
+
+def test_damage_is_made_of_the_photograph_that_it_is_judged_by():
+    """Each version is the level of the type that its name says, of all that are registered."""
+    asked = []
+    for source in SOURCES:
+        names = [name for name, _ in seen(source, lambda kind, level: asked.append((kind, level)))]
+        assert names and all(name.endswith(f" on a {source} photograph") for name in names)
+    assert {level for _, level in asked} == {4}
+    assert {kind for kind, _ in asked} == {key for key in SEEN if key in list_distortions()}
+
+
+def test_high_quality_copies_differ_little():
+    photo = texture(0, 2.0, (96, 128))
+    copies = dict(alike(photo))
+    for name, copy in copies.items():
+        if name.startswith("file type"):
+            assert np.abs(np.asarray(copy, float) - np.asarray(photo)).mean() < 3, name
+    assert ("file type: HEIC of quality 90" in copies) == (find_spec("pillow_heif") is not None)

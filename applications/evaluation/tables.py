@@ -40,6 +40,18 @@ def group_table(groups: dict[tuple[str, int], PairAccuracy]) -> str:
     return "\n".join(lines)
 
 
+def kind_table(kinds: dict[str, PairAccuracy], overall: PairAccuracy) -> str:
+    """A line per kind of pairs, then one of all: counts, share of right ones, its exact 95% interval."""
+    named = [*kinds.items(), ("all", overall)]
+    width = max(12, *(len(name) + 1 for name, _ in named))
+    lines = [f"{'kind':<{width}}{'pairs':>6}{'right':>7}{'ties':>6}{'share':>11}   95% interval (exact)"]
+    for name, part in named:
+        span = " .. ".join(map(_number, part.interval())) if part.pairs else ""
+        cells = f"{part.pairs:>6}{part.right:>7}{part.ties:>6}{_number(part.accuracy):>11}"
+        lines.append(f"{name:<{width}}{cells}   {span}".rstrip())
+    return "\n".join(lines)
+
+
 def fold_table(metrics: list[dict[str, float | None]], summary: dict[str, dict[str, float]]) -> str:
     """A line per metric: its value in each fold, mean, deviation (of one fold, n - 1)."""
     heads = "".join(f"{f'fold {number + 1}':>10}" for number in range(len(metrics)))

@@ -1,4 +1,4 @@
-"""Flags -> the scorer of `--predict` and `-e --behaviour`."""
+"""Flags -> the scorer of `--predict`, `-e --behaviour` and `-e --pairs`."""
 
 import os
 import sys
