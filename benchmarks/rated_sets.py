@@ -42,6 +42,7 @@ def main() -> None:
 
 
 def rows_of(folder: Path) -> list[Row]:
+    """Rows of the folder's labels.csv."""
     return read_table(folder / "labels.csv", "path").rows
 
 
@@ -56,6 +57,7 @@ def scaled(path: Path, folder: Path) -> Path:
 
 
 def write_labels(folder: Path, rows: list[tuple[Path, float]]) -> None:
+    """Write test/label.txt with rows of image and MOS, and tell how many."""
     (folder / "test").mkdir(parents=True, exist_ok=True)
     write_text(folder / "test/label.txt", "".join(f'"{path}",{mos:.4f}\n' for path, mos in rows))
     print(f"{folder}: {len(rows)} images")
