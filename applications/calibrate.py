@@ -13,6 +13,7 @@ from applications.evaluation.logits import label_logits
 from applications.evaluation.predictions import with_percentiles
 from applications.setup.data import split_labels
 from applications.setup.model import trained_model
+from applications.setup.torch_errors import explain_torch_errors
 from config import Config
 from criterions.score import score
 from rankiqa.files import require_writable
@@ -20,7 +21,6 @@ from rankiqa.terminal.log import setup_console
 from utils.checkpoint import file_arch, save_checkpoint
 from utils.distributed import Process, choose_device
 from utils.errors import DataError
-from utils.torch_errors import explain_torch_errors
 
 
 def run(config: Config) -> int:

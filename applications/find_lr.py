@@ -16,6 +16,7 @@ from applications.setup.auto_batch import with_auto_batch
 from applications.setup.continuing import flags_of
 from applications.setup.data import split_labels, usable_workers
 from applications.setup.model import new_model, place_to_train
+from applications.setup.torch_errors import explain_torch_errors
 from applications.training.components import Components, build_training, freeze
 from applications.training.loop import train_step
 from config import Config
@@ -28,7 +29,6 @@ from utils.distributed import Process, choose_device
 from utils.errors import TrainingError
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
-from utils.torch_errors import explain_torch_errors
 
 LOWEST, HIGHEST = 1e-6, 1.0
 SMOOTHING = 0.9  # of the loss, an exponential mean without its start-up bias

@@ -9,13 +9,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from applications.setup.model import new_model, trained_model
+from applications.setup.torch_errors import explain_torch_errors
 from config import Config
 from models import head_of
 from models.normalise import place
 from rankiqa.machine import keep_freed_memory
 from rankiqa.spec import ModelSpec
 from utils.distributed import choose_device
-from utils.torch_errors import explain_torch_errors
 
 RUNS = 10
 

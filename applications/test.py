@@ -16,6 +16,7 @@ from applications.setup.data import evaluation_labels, warn_of_learned_images
 from applications.setup.model import trained_model
 from applications.setup.objective import trained_criterion
 from applications.setup.origins import origins_of, scenes_of_rows
+from applications.setup.torch_errors import explain_torch_errors
 from config import Config
 from dataloader.labels import Labels
 from metrics.emd import mean_rating, shares
@@ -24,7 +25,6 @@ from rankiqa.files import atomic_write
 from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
 from utils.run_log import RunLog, new_run_folder
-from utils.torch_errors import explain_torch_errors
 
 
 def run(config: Config) -> int:

@@ -18,6 +18,7 @@ from applications.setup.auto_batch import with_auto_batch
 from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_digest
 from applications.setup.data import on_shared_images, split_labels, usable_workers
 from applications.setup.model import new_model, place_to_train
+from applications.setup.torch_errors import explain_torch_errors
 from applications.training.advice import on_averages, on_labels
 from applications.training.components import Components, build_training, swa_start
 from applications.training.epochs import train_epochs, warn
@@ -36,7 +37,6 @@ from utils.distributed import Process, choose_device, run_processes
 from utils.errors import ConfigError
 from utils.run_log import RunLog, new_run_folder
 from utils.seeding import seed_everything
-from utils.torch_errors import explain_torch_errors
 
 
 def run(config: Config) -> int:

@@ -86,6 +86,7 @@ def load(port: int, pid: int, photos: list[bytes], clients: int, seconds: float)
 
 
 def abuse(port: int, pid: int, good: bytes, rounds: int) -> None:
+    """Print the answers to each kind of abuse, to a good request after it, and the server's memory in MB."""
     print("\n| abuse | statuses | a good request after it | MB before | MB after |\n|" + " --- |" * 5)
     start = resident(pid)
     for name, bad in abuses(port, good).items():
@@ -138,10 +139,12 @@ def abuses(port: int, good: bytes) -> dict[str, Callable[[], list[int | str]]]:
 
 
 def post(port: int, *files: tuple[str, bytes]) -> int | str:
+    """Status of a request to score `files`, or the name of the error."""
     return status_of(port, "POST", "/v1/score", *form(*files))
 
 
 def status_of(port: int, *request: object) -> int | str:
+    """Status of an answer, "no JSON", or the name of the connection's error."""
     try:
         return ask(port, *request)[0]  # type: ignore[arg-type]
     except json.JSONDecodeError:
@@ -151,6 +154,7 @@ def status_of(port: int, *request: object) -> int | str:
 
 
 def aborted(port: int) -> list[int | str]:
+    """Statuses of requests whose client ends the connection halfway."""
     for client in [begun(port, 10**6) for _ in range(10)]:
         client.close()
     return ["(gone)"]

@@ -111,6 +111,7 @@ def _one(record: Record, number: int) -> Record:
 
 
 def first_scenes(records: Iterable[Record], count: int) -> list[str]:
+    """Names of the first `count` scenes in alphabetical order."""
     return sorted({record.scene for record in records})[:count]
 
 
@@ -125,6 +126,7 @@ def write_subset(source: Path, target: Path, scenes: list[str], gap: float | Non
 
 
 def write_mos(folder: Path, rows: Iterable[tuple[Path, float]]) -> None:
+    """Write label.txt with rows of image and MOS."""
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "label.txt", csv_text((label_path(path), f"{mos:.4f}") for path, mos in rows))
 
@@ -190,6 +192,11 @@ def judge(weights: Path, folder: Path, out: Path, rated_sets: Path) -> dict[str,
 
 
 def run(*argv: str) -> None:
+    """Run main.py in silence.
+
+    Raises:
+        SystemExit: it did not end with status 0.
+    """
     logging.getLogger().setLevel(logging.WARNING)
     with Path(os.devnull).open("w") as nowhere:
         before, sys.stdout = sys.stdout, nowhere

@@ -92,6 +92,11 @@ def write_data(root: Path) -> tuple[int, int]:
 
 
 def measured(folder: Path, workers: int, steps: int) -> tuple[float, float]:
+    """Seconds to the last of `steps` steps with so many loader workers, and peak memory in MB.
+
+    Raises:
+        SystemExit: the run failed; with its messages.
+    """
     work = folder / "work"
     command = [sys.executable, "-c", PROBE, str(steps), *ARGV, "-j", str(workers)]
     place = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

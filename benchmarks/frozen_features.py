@@ -110,6 +110,7 @@ def backbone(resume: Path | None) -> nn.Module:
 
 
 def of_scenes(records: Iterable[Record], count: int) -> list[Record]:
+    """Records of the first `count` scenes in alphabetical order."""
     records = list(records)
     names = sorted({record.scene for record in records})[:count]
     return [record for record in records if record.scene in names]

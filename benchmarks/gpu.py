@@ -35,6 +35,8 @@ if __package__ in (None, ""):
 import numpy as np
 from PIL import Image
 
+from rankiqa.terminal.entry import program_parser
+
 ROOT = Path(__file__).resolve().parents[1]
 SECTIONS = ("memory", "reads", "predict", "whole", "phases")
 
@@ -47,15 +49,15 @@ def main() -> None:
         os.chdir(args.folder)
         began = time.perf_counter()
         make_data(args)
-        print(f"{args.images} images of {args.side} x {args.side}: {seconds_since(began)}", flush=True)
+        print(f"{args.images} images of {args.side} x {args.side}: {_seconds_since(began)}", flush=True)
         for name in args.only:
             print(f"\n== {name}", flush=True)
             began = time.perf_counter()
             globals()[name](args)
-            print(f"   ({seconds_since(began)})", flush=True)
+            print(f"   ({_seconds_since(began)})", flush=True)
 
 
-def seconds_since(began: float) -> str:
+def _seconds_since(began: float) -> str:
     return f"{time.perf_counter() - began:.1f} s"
 
 
@@ -85,7 +87,7 @@ def make_data(args: argparse.Namespace) -> None:
         Path(f"data/{split}/label.txt").write_text(rows, encoding="utf-8")
 
 
-def flags(args: argparse.Namespace, batch: int, *more: str) -> list[str]:
+def _flags(args: argparse.Namespace, batch: int, *more: str) -> list[str]:
     size = str(args.size)
     argv = ["--train", "-a", args.arch, "--criterion", "regress", "--image_size", size, size]
     device = ["--no-cuda"] if args.device == "cpu" else []
@@ -114,12 +116,13 @@ def parts_of(argv: list[str], device: str) -> Iterator[Any]:
 
 
 def memory(args: argparse.Namespace) -> None:
+    """Print images per second of training steps whose batch is in memory already."""
     import torch
 
     print("images per step, precision: images per second as it is | loss read each step | cudnn.benchmark")
     for count in args.batches:
         for amp in ("no", "bf16"):
-            with parts_of(flags(args, min(count, args.images), "--amp", amp, "-j0"), args.device) as parts:
+            with parts_of(_flags(args, min(count, args.images), "--amp", amp, "-j0"), args.device) as parts:
                 batch = repeated(next(iter(parts.loader)), count)
                 speeds = [speed(parts, batch, args, read=read) for read in (False, True)]
                 torch.backends.cudnn.benchmark = True
@@ -161,6 +164,7 @@ def speed(parts: Any, batch: Any, args: argparse.Namespace, read: bool) -> float
 
 
 def reads(args: argparse.Namespace) -> None:
+    """Print the device reads of a training that torch warns of, between two log lines."""
     import torch
 
     from applications.training.loop import train_epoch
@@ -177,7 +181,7 @@ def reads(args: argparse.Namespace) -> None:
         return result
 
     StepLosses.read = reading  # type: ignore[method-assign, assignment]
-    argv = flags(args, max(2, args.images // 16), "--print_freq", "5", "-j", "2", "--ema", "0.99")
+    argv = _flags(args, max(2, args.images // 16), "--print_freq", "5", "-j", "2", "--ema", "0.99")
     with (
         parts_of([*argv, "--clip_grad", "1"], args.device) as parts,
         warnings.catch_warnings(record=True) as caught,
@@ -206,12 +210,13 @@ def checkpoint(args: argparse.Namespace) -> Path:
         from applications.setup.model import new_model
         from utils.checkpoint import save_checkpoint
 
-        network, spec = new_model(parse_config(flags(args, 1)))
+        network, spec = new_model(parse_config(_flags(args, 1)))
         save_checkpoint(path, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     return path
 
 
 def predict(args: argparse.Namespace) -> None:
+    """Print images per second of scoring: decoding alone, forward passes by chunk, and both."""
     from deploy.engines import Scorer, load_scorer
     from rankiqa.batch.inputs import collect
     from rankiqa.batch.pipeline import decode_path, score_paths
@@ -220,67 +225,62 @@ def predict(args: argparse.Namespace) -> None:
     cores = usable_cores()
     loaded = load_scorer(checkpoint(args), args.device, threads=cores, engine="torch")
     paths = sorted(map(str, Path("photos").glob("*.jpg")))
-    crops = np.random.default_rng(0).integers(
-        0, 256, (max(args.chunks), 1, 3, args.size, args.size), np.uint8
-    )
+    shape = max(args.chunks), 1, 3, args.size, args.size
+    crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     fit = loaded.view.needs
     with ThreadPoolExecutor(cores) as pool:
-        alone = rate(lambda: list(pool.map(lambda path: decode_path(path, loaded, fit), paths)), len(paths))
+        alone = _rate(lambda: list(pool.map(lambda path: decode_path(path, loaded, fit), paths)), len(paths))
     print(f"decoding alone, {cores} threads: {alone:.0f} images per second")
     print(f"{'crops a forward':>15}   forward alone, crops per second | --predict, images per second")
     for chunk in args.chunks:
         scorer = Scorer(loaded.engine, loaded.spec, chunk)
         scorer.score_crops(crops[:chunk])
-        forward = rate(lambda: scorer.score_crops(crops), len(crops))  # noqa: B023  # called at once
-        whole = rate(lambda: list(score_paths(collect(["photos"]), scorer, cores)), len(paths))  # noqa: B023
+        forward = _rate(lambda: scorer.score_crops(crops), len(crops))  # noqa: B023  # called at once
+        whole = _rate(lambda: list(score_paths(collect(["photos"]), scorer, cores)), len(paths))  # noqa: B023
         print(f"{chunk:>15}   {forward:8.0f} | {whole:8.0f}", flush=True)
 
 
-def rate(work: Callable[[], object], count: int) -> float:
+def _rate(work: Callable[[], object], count: int) -> float:
     began = time.perf_counter()
     work()
     return count / (time.perf_counter() - began)
 
 
-def command(argv: list[str]) -> float:
-    """Seconds of a whole command of main.py."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, str(ROOT / "main.py"), *argv], check=True, capture_output=True)
-    return time.perf_counter() - began
+def _command(argv: list[str]) -> float:
+    program = [sys.executable, str(ROOT / "main.py"), *argv]
+    return 1 / _rate(lambda: subprocess.run(program, check=True, capture_output=True), 1)
 
 
 def whole(args: argparse.Namespace) -> None:
+    """Print seconds of whole commands: scoring and training."""
     import json
 
     device = ["--no-cuda"] if args.device == "cpu" else []
     score = ["--predict", "photos", "--resume", str(checkpoint(args)), "--engine", "torch", *device]
     for turn in (1, 2):
-        seconds = command([*score, "--output", "a.csv"])
-        print(f"main.py --predict, {args.images} images, run {turn}: {seconds:.1f} s")
+        said = f"main.py --predict, {args.images} images, run {turn}"
+        print(f"{said}: {_command([*score, '--output', 'a.csv']):.1f} s")
     for amp in ("no", "bf16"):
         name = f"whole_{amp}_{time.time_ns()}"
-        argv = flags(args, args.batches[0], "--amp", amp, "--epochs", str(args.epochs), "--logdir", name)
-        seconds = command([*argv, "--checkpoint_dir", name])
+        argv = _flags(args, args.batches[0], "--amp", amp, "--epochs", str(args.epochs), "--logdir", name)
+        seconds = _command([*argv, "--checkpoint_dir", name])
         [file] = Path(name).glob("*/metrics.jsonl")
-        epochs = [json.loads(line)["seconds"] for line in file.read_text(encoding="utf-8").splitlines()]
-        each = ", ".join(f"{one:.1f}" for one in epochs)
-        print(
-            f"main.py --train --amp {amp}, {args.epochs} epochs: {seconds:.1f} s, its epochs {each} s",
-            flush=True,
-        )
+        lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        each = ", ".join(f"{line['seconds']:.1f}" for line in lines)
+        said = f"{args.epochs} epochs: {seconds:.1f} s, its epochs {each} s"
+        print(f"main.py --train --amp {amp}, {said}", flush=True)
 
 
 def phases(args: argparse.Namespace) -> None:
-    argv = flags(args, args.batches[0], "--epochs", str(args.epochs), "--logdir", "phases")
-    probe = [sys.executable, str(ROOT / "benchmarks" / "phases.py"), *argv]
+    """Print how the seconds of a training split into phases."""
+    probe = [sys.executable, str(ROOT / "benchmarks" / "phases.py")]
+    probe += _flags(args, args.batches[0], "--epochs", str(args.epochs), "--logdir", "phases")
     done = subprocess.run(probe, check=True, capture_output=True, text=True)
     print(done.stdout[done.stdout.index("phase ") :].rstrip())
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = program_parser(__doc__)
     add = parser.add_argument
     add("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     add("--arch", default="efficientnet_b0")

@@ -62,6 +62,7 @@ def main() -> None:
 
 
 def link_images(photos: Path, folder: Path, count: int) -> None:
+    """Fill folder/images/ with `count` hard links to at most 300 small copies of the photos."""
     bases: list[Path] = []
     for path in itertools.islice(find_images(photos), 300):
         bases.append(folder / f"{len(bases)}.jpg")
@@ -76,6 +77,7 @@ def link_images(photos: Path, folder: Path, count: int) -> None:
 
 
 def random_model(path: Path) -> Path:
+    """Write a checkpoint of an untrained network to `path`, and give the path."""
     torch.manual_seed(0)
     spec = ModelSpec("mobilenet_v3_small", image_size=(96, 96))
     state = create_model(spec.arch, 1, spec.image_size).state_dict()
@@ -103,11 +105,13 @@ def run(
 
 
 def rows_so_far(output: Path) -> int:
+    """Number of lines in the journal of a run."""
     journal = output.with_name(f"{output.name}.partial")
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
 def rows_of(path: Path) -> list[tuple[str, ...]]:
+    """Rows of a CSV table without its header."""
     with path.open(encoding="utf-8", newline="") as file:
         return [tuple(row) for row in csv.reader(file)][1:]
 

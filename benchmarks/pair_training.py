@@ -141,6 +141,7 @@ def training_components(arch: str, pairing: str, args: argparse.Namespace) -> An
 
 
 def time_to_accuracy(args: argparse.Namespace) -> None:
+    """Print seconds per epoch and until validation reaches each target, by network and pairing."""
     targets = [f"{target:.3f}" for target in args.target]
     header = (
         "network",
@@ -175,6 +176,7 @@ def seconds_to(target: float, lines: list[dict[str, float]]) -> float | None:
 
 
 def trained(arch: str, pairing: str, args: argparse.Namespace) -> list[dict[str, float]]:
+    """One record per epoch of a training, as metrics.jsonl holds them."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "main.py"), "--train", "--data", str(args.data), "-a", arch]
         command += ["--pretrained"] if args.pretrained else []

@@ -142,10 +142,12 @@ def in_float64(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> np.nda
 
 
 def scores_of(scorer: Scorer, batches: list[np.ndarray]) -> np.ndarray:
+    """(B,) scores of all batches of crops, one after the other."""
     return np.concatenate([scorer.score_crops(batch).scores for batch in batches])
 
 
 def quantised(arch: str, view: View, photos: list[Image.Image]) -> str:
+    """Table row of an INT8 export: SRCC and difference against float, images judged, speed, size."""
     crops = [view.evaluate(photo) for photo in photos]
     network, spec = network_of(arch, view, np.stack(crops[:JUDGED]))
     with tempfile.TemporaryDirectory() as folder:

@@ -68,6 +68,7 @@ def measured(arch: str, count: int, rounds: int, compiled: bool) -> dict[str, tu
 
 
 def variants(arch: str, count: int, compiled: bool) -> dict[str, Step]:
+    """Training steps to compare, by the name of precision and memory format."""
     last, usual = torch.channels_last, torch.contiguous_format
     steps = {
         "float32, channels_last": training_step(create_model(arch, 1, SIZE), count, last),
@@ -88,6 +89,7 @@ def variants(arch: str, count: int, compiled: bool) -> dict[str, Step]:
 
 
 def training_step(network: nn.Module, count: int, form: torch.memory_format, amp: str = "no") -> Step:
+    """Step of training on `count` random images: forward, backward and update."""
     network.to(memory_format=form).train()
     images = torch.randn(count, 3, *SIZE).to(memory_format=form)
     optimizer = torch.optim.Adam(network.parameters(), 1e-4)

@@ -50,6 +50,7 @@ def main() -> None:
 
 
 def people(args: argparse.Namespace) -> None:
+    """Print how each metric agrees with people's ratings."""
     table = read_table(args.ratings, "path", "reference")
     rows = table.rows
     column = next(name for name in COLUMNS if name in table.columns)
@@ -73,6 +74,7 @@ def people(args: argparse.Namespace) -> None:
 
 
 def agreement(args: argparse.Namespace) -> None:
+    """Print how the full-reference metrics agree with each other over generated levels."""
     kinds = types_of(args.types)
     paths = sorted(find_images(args.refs))[: args.count]
     work = [(path, kind) for path in paths for kind in kinds]

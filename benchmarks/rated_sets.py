@@ -76,6 +76,7 @@ def _set(name: str, folder: Path, rows: list[Row], column: str, copies: Path | N
 
 
 def rows_of(folder: Path) -> list[Row]:
+    """Rows of the folder's labels.csv."""
     return read_table(folder / "labels.csv", "path").rows
 
 
@@ -90,6 +91,7 @@ def scaled(path: Path, folder: Path) -> Path:
 
 
 def write_labels(folder: Path, rated: RatedSet) -> None:
+    """Write test/label.txt with rows of image and MOS, and tell how many."""
     (folder / "test").mkdir(parents=True, exist_ok=True)
     rows = zip(rated.paths, rated.mos, strict=True)
     write_text(folder / "test/label.txt", "".join(f'"{path}",{mos:.4f}\n' for path, mos in rows))

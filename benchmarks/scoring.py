@@ -67,6 +67,7 @@ def naive(paths: list[Path], model: Path) -> None:
 
 @lru_cache
 def opened(model: Path) -> tuple[torch.nn.Module, ModelSpec]:
+    """Network in evaluation mode and ModelSpec of a checkpoint."""
     return open_checkpoint(model)
 
 
@@ -85,6 +86,7 @@ class Images(torch.utils.data.Dataset):
 
 
 def by_loader(paths: list[Path], model: Path, workers: int) -> None:
+    """Score by a DataLoader with batches of 32 images."""
     module, spec = opened(model)
     view = spec.make_view()
     loader = torch.utils.data.DataLoader(Images(paths, view), batch_size=32, num_workers=workers)
@@ -94,18 +96,21 @@ def by_loader(paths: list[Path], model: Path, workers: int) -> None:
 
 
 def by_predict(paths: list[Path], scorer: Scorer, cores: int) -> None:
+    """Score as `main.py --predict` does."""
     queue = collect(map(str, paths))
     for _ in score_paths(queue, scorer, cores):
         pass
 
 
 def decode_alone(paths: list[Path], scorer: Scorer, cores: int) -> None:
+    """Decode on all cores, and score nothing."""
     with ThreadPoolExecutor(cores) as pool:
         fit = scorer.spec.image_size if scorer.spec.view == "fit" else None
         list(pool.map(lambda path: decode_path(str(path), scorer, fit), paths))
 
 
 def forward_alone(count: int, scorer: Scorer, cores: int) -> None:
+    """Score `count` crops of noise, and decode nothing."""
     patches = scorer.spec.patches if scorer.spec.view == "patches" else 1
     shape = (scorer.chunk, patches, 3, *scorer.spec.image_size)
     crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -125,6 +130,7 @@ def rates_of(works: dict[str, tuple[Callable[[], None], int]], rounds: int) -> d
 
 
 def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> None:
+    """Print images per second of each way to score, in `rounds` rounds."""
     cores = usable_cores()
     spec = opened(model)[1]
     fast = load_scorer(model, threads=cores, engine="auto")

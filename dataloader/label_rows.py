@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from distortions.stages import SEPARATOR, split_recipe
 from dataloader.wrong_rows import wrong_delimiter
-from utils.errors import LabelError
+from distortions.stages import SEPARATOR, check_stages, parse_stages, split_recipe
+from utils.errors import ConfigError, LabelError
 
 SHOWN = 20  # errors listed, before the rest is only counted
 _KEPT = 10_000
@@ -115,11 +115,20 @@ class Interner:
         path = self._find(plain)
         if path is None:
             self._errors.add(line, self._why_missing(name))
+        elif SEPARATOR in path:
+            self._check_recipe(path, line)
         index = len(self.names)
         self.known[name] = self.known[plain] = index
         self.names.append(plain)
         self.paths.append(path or plain)
         return index
+
+    def _check_recipe(self, path: str, line: int) -> None:
+        if not os.path.exists(path):
+            try:
+                check_stages(parse_stages(split_recipe(path)[1]))
+            except ConfigError as error:
+                self._errors.add(line, str(error))
 
     def _why_missing(self, name: str) -> str:
         if wrong_delimiter([name]):

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from distortions.registry import distort, find_distortion
+from distortions.registry import LEVELS, distort, find_distortion
 from distortions.variants import scaled
 from utils.errors import ConfigError
 
@@ -123,6 +123,13 @@ def _stage(text: str) -> Stage:
     if name not in OPERATIONS:
         name = find_distortion(name).key
     return Stage(name, value, seed, exact)
+
+
+def check_stages(stages: tuple[Stage, ...]) -> None:
+    """Raise ConfigError for a level that no type has."""
+    for stage in stages:
+        if not (stage.keeps_quality or stage.exact or 1 <= stage.value <= LEVELS):
+            raise ConfigError(f"{stage.name}: level {stage.value:g} is outside 1 to {LEVELS}")
 
 
 def make_image(image: np.ndarray, stages: tuple[Stage, ...]) -> np.ndarray:

@@ -122,7 +122,7 @@ def _require_fit(model: nn.Module, fitted: dict[str, Tensor], own: dict[str, Ten
         "unexpected": [key for key in fitted if key not in own],
         "of another shape": other,
     }
-    found = [f"{len(keys)} {fault}: {_few(keys)}" for fault, keys in errors.items() if keys]
+    found = [f"{len(keys)} {kind}: {_few(keys)}" for kind, keys in errors.items() if keys]
     if found:
         raise WeightsError(
             f"{where}: not weights of this network ({type(model).__name__}); {'; '.join(found)}"

@@ -23,7 +23,7 @@ _Cells = dict[str, Row]  # of an image: the row of the first file that has a col
         "Hosu, Lin, Sziranyi, Saupe: KonIQ-10k: An ecologically valid database for deep learning of "
         "blind image quality assessment. IEEE Transactions on Image Processing 29, 2020",
         "https://database.mmsp-kn.de/koniq-10k-database.html",
-        "images from YFCC100M under Creative Commons licences",
+        "images from YFCC100M under Creative Commons licenses",
     ),
     official_split="the column `set` of koniq10k_distributions_sets.csv",
     index_name="KonIQ-10k",

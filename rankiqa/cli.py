@@ -122,6 +122,7 @@ def _score(arguments: argparse.Namespace) -> int:
         arguments.full_decode,
         arguments.max_pixels,
         arguments.threads,
+        only_rows=True,
     )
     return score_request(request, lambda count: (_load(arguments), arguments.model))
 

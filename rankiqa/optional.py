@@ -6,6 +6,18 @@ from types import ModuleType
 
 from rankiqa.errors import ConfigError
 
+# the extra of pyproject.toml that brings a package along
+_EXTRAS = {
+    "openvino": "openvino",
+    "fastapi": "serve",
+    "python-multipart": "serve",
+    "uvicorn": "serve",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "plotly": "report",
+    "pyarrow": "parquet",
+}
+
 
 def require(module: str, purpose: str, package: str | None = None) -> ModuleType:
     """Import `module`.
@@ -16,13 +28,15 @@ def require(module: str, purpose: str, package: str | None = None) -> ModuleType
         package: as it is installed, where that is another name.
 
     Raises:
-        ConfigError: it is not installed; the message says how to install it.
+        ConfigError: it is not installed; the message says how to install it, alone or by an extra of rankiqa.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         name = package or module.split(".")[0]
-        raise ConfigError(f"{purpose} needs the package {name}: pip install {name}") from error
+        extra = _EXTRAS.get(name)
+        whole = f', or all that goes with it: pip install "rankiqa[{extra}]"' if extra else ""
+        raise ConfigError(f"{purpose} needs the package {name}: pip install {name}{whole}") from error
 
 
 def installed(module: str) -> bool:

@@ -130,6 +130,13 @@ def same_threads() -> Generator[None]:
 
 
 @pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares tests of many runs the plot after each epoch, which takes longer than the epoch."""
+    monkeypatch.setattr("applications.training.validation.scatter", lambda *_: None)
+    monkeypatch.setattr("utils.run_log.RunLog.figure", lambda *_: None)
+
+
+@pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes an empty folder with data/ of a task, and goes there: relative paths of commands then fit."""
 

@@ -3,8 +3,6 @@
 import itertools
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from scipy import stats
 from main import main
 from metrics.significance import compare_scenes, meng_rosenthal_rubin_test
 from rankiqa.spec import ModelSpec
-from tests.conftest import ROOT, lively
+from tests import programs
+from tests.conftest import lively
 from utils.checkpoint import save_checkpoint
 
 
@@ -158,8 +157,7 @@ def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) 
     names = [line.split(",")[0] for line in label.read_text().splitlines()]
     label.write_text("".join(f"{name},3\n" for name in names))
     command = "--train --criterion regress -a mobilenet_v3_small --image_size 64 64 --epochs 1 -b 3 -j 0 -g 0"
-    argv = command.split()
-    done = subprocess.run([sys.executable, str(ROOT / "main.py"), *argv], capture_output=True, text=True)
+    done = programs.run(*command.split())
     assert done.returncode == 0 and "all 6 rows have the same label" in done.stdout + done.stderr
 
 

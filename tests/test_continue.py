@@ -1,8 +1,6 @@
 """An interrupted run that is continued ends with the weights of a run that was never stopped, bit for bit."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +12,10 @@ import torch
 from applications import train
 from applications.training import loop
 from main import main
-from tests.conftest import ROOT
+from tests import programs
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
 # Dropout in the head and random crops: both draw, so a lost random state would show.
 RUN = [
     *("--train", "-a", "mobilenet_v3_small", "--image_size", "48", "48", "--view", "patches", "-g", "0"),
@@ -100,8 +99,7 @@ class StopAfter:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_returns_130(number: int, workplace: Callable[..., Path]) -> None:
     folder = workplace("rank")
-    command = [sys.executable, str(ROOT / "main.py"), *RUN, "--epochs", "1000", "-j", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with programs.start(*RUN, "--epochs", "1000", "-j", "1") as process:
         deadline = time.monotonic() + 120
         best = folder / "checkpoints" / "model_best_mobilenet_v3_small.pth"  # written after a validation
         while not best.is_file() and time.monotonic() < deadline:

@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from main import main
-from tests.conftest import ROOT, free_port
+from tests import programs
+from tests.conftest import ROOT, free_port, write_split
 from utils.checkpoint import load_checkpoint
 
 # It normalises each image by itself, and draws nothing: what remains is the arithmetic of the processes.
@@ -34,6 +35,8 @@ RUN = [
     *("--epochs", "2", "--warmup", "0", "--lr", "1e-3", "--optimizer", "sgd", "--criterion", "regress"),
 ]
 FILE = "checkpoint_timm_convnext_atto.pth"
+# 45 rows: steps of 4 and one of 1, so that one of two processes has no row in the last; 24 steps in all
+SCENES = 15
 
 
 def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,47 +61,67 @@ def two_processes(how: str, *arguments: str) -> None:
         done = [launch(*run, *program)]
     else:
         address = f"tcp://127.0.0.1:{free_port()}"
-        nodes = [[*program, "--nodes", "2", "--rank", str(rank), "--init_method", address] for rank in (0, 1)]
-        with ThreadPoolExecutor() as pool:
-            done = list(pool.map(lambda node: launch(*node), nodes))
+        nodes = [
+            [*arguments, "--nodes", "2", "--rank", str(rank), "--init_method", address] for rank in (0, 1)
+        ]
+        with programs.start(*nodes[0]) as first:
+            done = [programs.run(*nodes[1]), first.completed(60)]
     assert [process.returncode for process in done] == [0] * len(done), [process.stderr for process in done]
     said = "".join(process.stdout for process in done)
     assert said.count("epoch 2/2") == ("--train" in arguments)  # only the first process speaks
 
 
-def largest_difference(first: str, second: str) -> float:
-    one, two = (load_checkpoint(f"{folder}/{FILE}")["state_dict"] for folder in (first, second))
-    return max(float((one[name] - two[name]).abs().max()) for name in one)
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder / FILE)["state_dict"]
 
 
-def predictions(path: Path) -> list[tuple[str, float]]:
+def final_loss(folder: Path) -> float:
+    [path] = folder.glob("logs/train_*/metrics.json")
+    return json.loads(path.read_text(encoding="utf-8"))["figures"]["loss"]
+
+
+def predictions(folder: Path) -> list[tuple[str, float]]:
+    [path] = folder.glob("judged/test_*/predictions.csv")
     with path.open(encoding="utf-8", newline="") as file:
         return [(row["path"], float(row["score"])) for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("how", ["spawn", "torchrun", "two nodes"])
-def test_two_processes_equal_one_with_the_joint_batch(how: str, workplace: Callable[..., Path]) -> None:
-    # 45 rows: steps of 4 and one of 1, so that one process has no row in the last; 24 steps in all
-    folder = workplace("regress", scenes=15)
-    two_processes(how, *RUN, "--checkpoint_dir", "two", "-b", "2")
-    assert main([*RUN, "--checkpoint_dir", "one", "-b", "4"]) == 0
-    assert largest_difference("one", "two") < 1e-5
-    metrics = [
-        json.loads(path.read_text(encoding="utf-8")) for path in Path("logs").glob("train_*/metrics.json")
-    ]
-    assert len(metrics) == 2
-    assert metrics[0]["figures"]["loss"] == pytest.approx(metrics[1]["figures"]["loss"], rel=1e-5)
-
+def judge_training_images(run: Callable[..., object], folder: Path, checkpoint: Path) -> None:
     (folder / "data/test/label.txt").write_bytes((folder / "data/train/label.txt").read_bytes())
-    alone = ["-e", "--resume", f"one/{FILE}", "-j", "0", "-b", "2"]
-    two_processes(how, *alone, "--logdir", "judged_two")
-    assert main([*alone, "--logdir", "judged_one"]) == 0
-    one, two = (
-        predictions(next(Path(name).glob("test_*/predictions.csv"))) for name in ("judged_one", "judged_two")
-    )
-    assert len(one) == 45
-    assert [row[0] for row in two] == [row[0] for row in one]
-    np.testing.assert_allclose([row[1] for row in two], [row[1] for row in one], rtol=0, atol=1e-5)
+    run("-e", "--resume", str(checkpoint), "-j", "0", "-b", "2", "--logdir", "judged")
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in one process, and of its evaluation; each test has the same data."""
+    folder = tmp_path_factory.mktemp("one_process")
+    for split, scenes in (("train", SCENES), ("val", 2), ("test", 2)):
+        write_split(folder, split, "regress", scenes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main([*RUN, "--checkpoint_dir", ".", "-b", "4"]) == 0
+        judge_training_images(lambda *argv: main([*argv]), folder, folder / FILE)
+    return folder
+
+
+@pytest.mark.parametrize("how", ["spawn", "torchrun", "two nodes"])
+def test_two_processes_equal_one_with_the_joint_batch(
+    how: str, workplace: Callable[..., Path], one_process: Path
+) -> None:
+    folder = workplace("regress", scenes=SCENES)
+    assert (folder / "data/train/label.txt").read_bytes() == (
+        one_process / "data/train/label.txt"
+    ).read_bytes()
+    two_processes(how, *RUN, "--checkpoint_dir", ".", "-b", "2")
+    one, two = weights(one_process), weights(folder)
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-5
+    assert final_loss(folder) == pytest.approx(final_loss(one_process), rel=1e-5)
+
+    judge_training_images(lambda *argv: two_processes(how, *argv), folder, one_process / FILE)
+    alone, both = predictions(one_process), predictions(folder)
+    assert len(alone) == 45
+    assert [row[0] for row in both] == [row[0] for row in alone]
+    np.testing.assert_allclose([row[1] for row in both], [row[1] for row in alone], rtol=0, atol=1e-5)
 
 
 def test_a_wrong_node_rank_is_refused(
@@ -112,8 +135,7 @@ def test_a_wrong_node_rank_is_refused(
 def test_a_fault_in_the_processes_gives_status_2(workplace: Callable[..., Path]) -> None:
     folder = workplace("regress")
     (folder / "data/train/label.txt").write_text("nothing.png,3\n", encoding="utf-8")
-    address = f"tcp://127.0.0.1:{free_port()}"
-    done = launch(str(ROOT / "main.py"), *RUN, "--procs_per_node", "2", "--init_method", address)
+    done = run_two(*RUN)
     assert done.returncode == 2
     assert "nothing.png" in done.stderr
     assert "Traceback" not in done.stderr
@@ -121,7 +143,7 @@ def test_a_fault_in_the_processes_gives_status_2(workplace: Callable[..., Path])
 
 def run_two(*arguments: str) -> subprocess.CompletedProcess[str]:
     address = f"tcp://127.0.0.1:{free_port()}"
-    return launch(str(ROOT / "main.py"), *arguments, "--procs_per_node", "2", "--init_method", address)
+    return programs.run(*arguments, "--procs_per_node", "2", "--init_method", address)
 
 
 def test_validation_scores_the_weights_that_are_saved(workplace: Callable[..., Path]) -> None:

@@ -123,7 +123,7 @@ def test_auto_leaves_a_gpu_that_onnx_runtime_can_not_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     need("onnx")
-    spec = ModelSpec("resnet18", image_size=(32, 32))
+    spec = ModelSpec("timm/test_resnet", image_size=(32, 32))
     path = tmp_path / "a.onnx"
     export(lively(spec.arch, 1, spec.image_size), spec, "onnx", path)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +12,8 @@ import pytest
 import torch
 
 from main import main
-from tests.conftest import ROOT, free_port
+from tests import programs
+from tests.conftest import free_port
 from utils.checkpoint import load_checkpoint
 
 ARCH = ["-a", "mobilenet_v3_small", "--image_size", "48", "48", "-g", "0"]
@@ -27,12 +26,11 @@ def different(first: str, second: str) -> list[str]:
     return [name for name in one if not torch.equal(one[name], two[name])]
 
 
-def start(*flags: str) -> subprocess.Popen[bytes]:
+def start(*flags: str) -> programs.Program:
     """main.py in a process group of its own; two processes if `flags` say so, at an address of their own."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if "--procs_per_node" in flags:
         flags = (*flags, "--init_method", f"tcp://127.0.0.1:{free_port()}")
-    return subprocess.Popen([sys.executable, str(ROOT / "main.py"), *flags], start_new_session=True, **quiet)
+    return programs.start(*flags, fork=False)
 
 
 def kill_until_done(run: list[str], kills: int, processes: list[str]) -> int:

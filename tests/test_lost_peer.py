@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import programs
 from tests.conftest import ROOT, free_port
 from tests.test_continue import assert_equal
 from tests.test_distributed import FILE, RUN
@@ -36,14 +37,15 @@ def wait_for(done: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
-def workers_of(launcher: subprocess.Popen[str]) -> list[int]:
-    """The training processes that a launcher started."""
+def workers_of(launcher: "subprocess.Popen[str] | programs.Program") -> list[int]:
+    """The training processes that a launcher started, or forked (with its own command line)."""
     try:
         children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text(encoding="ascii")
         commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children.split()}
     except OSError:
         return []
-    return [child for child, command in commands.items() if b"spawn_main" in command or b"main.py" in command]
+    marks = (b"spawn_main", b"main.py", b"multiprocessing.forkserver")
+    return [child for child, command in commands.items() if any(mark in command for mark in marks)]
 
 
 def epochs_done(folder: str) -> int:
@@ -60,7 +62,8 @@ def test_a_lost_node_ends_the_other_within_a_minute(
     workplace("regress", scenes=3)
     address = f"tcp://127.0.0.1:{free_port()}"
     nodes = [
-        start(MAIN, *LONG, "--nodes", "2", "--rank", str(rank), "--init_method", address) for rank in (0, 1)
+        programs.start(*LONG, "--nodes", "2", "--rank", str(rank), "--init_method", address)
+        for rank in (0, 1)
     ]
     try:
         wait_for(lambda: epochs_done("checkpoints") >= 1)

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,8 @@ from rankiqa.batch.inputs import collect
 from rankiqa.batch.journal import Journal
 from rankiqa.batch.results import COLUMNS, Row, read_rows, write_rows
 from rankiqa.image import read_rgb, read_sized
-from tests.conftest import ROOT, texture
+from tests import programs
+from tests.conftest import texture
 from tests.test_export import write_checkpoint
 from utils.errors import DataError
 
@@ -125,6 +125,18 @@ def test_without_output_lines_are_printed(place: Path, capsys: pytest.CaptureFix
     assert 1 <= float(line.split()[0]) <= 3
 
 
+def test_rows_of_an_interrupted_run_are_not_removed_in_silence(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["--predict", "photos/ünder 0.png", "--resume", "a.pth", "--output", "s.csv", "--engine", "torch"]
+    assert main(argv) == 0
+    assert capsys.readouterr().err == ""
+    (place / "s.csv").rename("s.csv.partial")
+    assert main(argv) == 0
+    [told] = capsys.readouterr().err.splitlines()
+    assert told.startswith("notice: s.csv.partial: ") and "removed" in told and "--skip_done" in told
+
+
 def test_skip_done_scores_only_what_is_new(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--predict", "photos", "--resume", "a.pth", "--output", "s.csv", "--engine", "torch"]
     main(argv)
@@ -146,28 +158,18 @@ def test_a_killed_run_goes_on_to_the_same_file(place: Path) -> None:
     folder.mkdir()
     for number in range(150):
         (folder / f"{number:03}.png").symlink_to(place / "photos" / "ünder 0.png")
-    command = [
-        sys.executable,
-        str(ROOT / "main.py"),
-        "--predict",
-        "many",
-        "--resume",
-        "a.pth",
-        "--engine",
-        "torch",
-    ]
-    assert main([*command[2:], "--output", "whole.csv"]) == 0
-    run = subprocess.Popen([*command, "--output", "cut.csv"], stdout=subprocess.DEVNULL)
+    command = ["--predict", "many", "--resume", "a.pth", "--engine", "torch"]
+    assert main([*command, "--output", "whole.csv"]) == 0
     journal = place / "cut.csv.partial"
-    while run.poll() is None and (not journal.exists() or journal.stat().st_size < 3000):
-        time.sleep(0.002)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    with programs.start(*command, "--output", "cut.csv") as run:
+        while run.poll() is None and (not journal.exists() or journal.stat().st_size < 3000):
+            time.sleep(0.002)
+        run.kill()
     assert journal.exists()
     assert not (place / "cut.csv").exists()
     with journal.open("a", encoding="utf-8") as file:
         file.write('{"path": "many/3')  # what a kill in the middle of a line leaves
-    assert main([*command[2:], "--output", "cut.csv", "--skip_done"]) == 0
+    assert main([*command, "--output", "cut.csv", "--skip_done"]) == 0
     assert (place / "cut.csv").read_bytes() == (place / "whole.csv").read_bytes()
 
 

@@ -15,6 +15,7 @@ from metrics.task import best_key
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
 BEST = "model_best_mobilenet_v3_small.pth"
 REGRESS = [*RUN, "--criterion", "regress", "-j", "0"]
 

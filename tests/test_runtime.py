@@ -5,6 +5,7 @@ Oracles: PyTorch on the checkpoint that the default model was made from, and pla
 
 import csv
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,7 @@ import rankiqa
 from main import main
 from rankiqa import cli
 from rankiqa.errors import RankIQAError
+from rankiqa.optional import require
 from tests.conftest import ROOT, texture
 
 CHECKPOINT = ROOT / "pretrained" / "default.pth"
@@ -78,6 +80,43 @@ def test_the_console_script_says_what_main_says(
         assert float(mine.pop("percentile")) == pytest.approx(float(theirs.pop("percentile")), abs=1e-3)
         assert mine == theirs
     assert capsys.readouterr().out.count("4 images scored, 0 could not be read") == 3
+
+
+def test_rows_on_standard_output_stand_alone(
+    photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [str(path) for path in photos]
+    assert cli.main(["score", *names]) == 0
+    captured = capsys.readouterr()
+    assert [line.split()[-1] for line in captured.out.splitlines()] == names
+    assert captured.err.count("score: higher is better") == 1
+    assert cli.main(["score", *names, "--output", str(tmp_path / "s.csv")]) == 0
+    assert capsys.readouterr().out.count("score: higher is better") == 1
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(RankIQAError, match=r'pip install pyarrow, or .*: pip install "rankiqa\[parquet\]"$'):
+        require("pyarrow", "--output a.parquet")
+
+
+def test_a_server_tells_its_address_when_it_answers() -> None:
+    for package in ("fastapi", "uvicorn", "python_multipart"):
+        pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "rankiqa", "serve", "--port", str(port)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode and done.stdout == "" and "address already in use" in done.stderr
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            assert server.stdout.readline().startswith(f"http://127.0.0.1:{port} ")
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        finally:
+            server.terminate()
 
 
 def test_scores_do_not_depend_on_company_or_on_how_images_come(photos: list[Path]) -> None:

@@ -45,11 +45,11 @@ def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
 
 
 def _disk_fault(error: BaseException) -> OSError | None:
-    """The OSError behind a fault of torch's zip writer, which on its way out complains of the short file."""
-    fault: BaseException | None = error
-    while fault is not None and not isinstance(fault, OSError):
-        fault = fault.__context__
-    return fault
+    """The OSError behind an error of torch's zip writer, which on its way out complains of the short file."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__context__
+    return cause
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._writer is not None:
-            # after a fault, which a full disk may be, another one would only hide it
+            # after an error, which a full disk may be, another one would only hide it
             with suppress(OSError) if kind else nullcontext():
                 self._writer.close()
         if self._handler is not None:

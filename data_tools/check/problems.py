@@ -17,7 +17,7 @@ PROBLEMS = {
     "truncated": "the file ends before the image does",
     "broken": "not an image, or damaged",
     "oversized": "claims more pixels than --max_pixels, or than its bytes can hold; not decoded",
-    "unreadable": "can't be opened here: no permission, a disk's fault, a package that is not installed",
+    "unreadable": "can't be opened here: no permission, a disk error, a package that is not installed",
     "misnamed": "the ending of its name says another format than the content",
     "tiny": "a side is shorter than 16 pixels",
     "duplicate": "the same pixels as another labelled image",

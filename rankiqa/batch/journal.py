@@ -6,6 +6,7 @@ loses at most the row that it was writing; the output itself is there whole, or 
 """
 
 import csv
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,10 @@ class Journal:
             self._translate_version_1()
         elif resume and output.is_file():
             self._copy(output)
+        elif not resume and self.path.is_file():
+            logging.warning(
+                "%s: the rows of an interrupted run are removed; --skip_done continues with them", self.path
+            )
         self._log = AppendLog(self.path, resume, self._whole_size)
         if self._format == ".csv" and not self._log.resumed:
             self._log.append(rows_as_csv([COLUMNS]))

@@ -1,6 +1,8 @@
 """Scoring of any number of images: lines on the terminal, a table, a page and maps."""
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +38,7 @@ class Request:
         full_decode: never decode at a reduced scale.
         max_pixels: larger images get an error.
         threads: that decode and compute; None: all cores.
+        only_rows: where rows go to standard output, nothing else does.
     """
 
     names: Sequence[str]
@@ -46,6 +49,7 @@ class Request:
     full_decode: bool = False
     max_pixels: int = MAX_PIXELS
     threads: int | None = None
+    only_rows: bool = False
 
     def prepare_outputs(self) -> None:
         """Find out before the long work, not after it, what the outputs need.
@@ -87,8 +91,20 @@ def score_request(request: Request, open_scorer: Callable[[int], tuple[Scorer, P
         queue = collect(request.names)
         stack.callback(queue.close)
         scorer, model = open_scorer(len(queue))
-        logging.info("%s", describe(scorer, model))
+        if request.only_rows and _goes_to_stdout(request.output):
+            print(describe(scorer, model), file=sys.stderr)
+        else:
+            logging.info("%s", describe(scorer, model))
         return _Run(request, queue, scorer).finish_or_stop(stack)
+
+
+def _goes_to_stdout(output: Path | None) -> bool:
+    if output is None:
+        return True
+    try:
+        return os.path.samestat(output.stat(), os.fstat(1))
+    except OSError:
+        return False
 
 
 def describe(scorer: Scorer, model: Path) -> str:

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import socket
+from contextlib import suppress
 from typing import Any
 
 from rankiqa.optional import require
@@ -76,8 +78,14 @@ def serve(app: Any, arguments: argparse.Namespace) -> None:
     uvicorn: Any = require("uvicorn", "the server")
     from rankiqa.serve.connections import BACKLOG, limited_protocol, most_connections
 
-    print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
-    uvicorn.run(
+    class Server(uvicorn.Server):  # type: ignore[name-defined, misc]
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            # Not before: whoever waits for the line connects next, and a port that is taken has no server.
+            if self.started:
+                print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
+
+    settings = uvicorn.Config(
         app,
         host=arguments.host,
         port=arguments.port,
@@ -87,3 +95,5 @@ def serve(app: Any, arguments: argparse.Namespace) -> None:
         http=limited_protocol(arguments.upload_seconds, most_connections()),
         backlog=BACKLOG,
     )
+    with suppress(KeyboardInterrupt):
+        Server(settings).run()
