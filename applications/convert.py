@@ -17,7 +17,7 @@ def run(config: Config) -> int:
     path = config.checkpoint_dir / FORMATS["torchscript"].file.format(arch=file_arch(spec.arch))
     crops = real_crops(config.data, spec)
     worst = export(network, spec, "torchscript", path, crops)
-    count = 0 if crops is None else len(crops)
+    count = sum(map(len, crops))
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB, score and logits of {spec.arch}")
     print(f"largest difference from the model: {worst:.1e}, on {count} real crops and on noise")
     return 0

@@ -42,7 +42,7 @@ def _write(config: Config, network: nn.Module, spec: ModelSpec, name: str, path:
         return
     crops = real_crops(config.data, spec)
     worst = export(network, spec, name, path, crops)
-    count = 0 if crops is None else len(crops)
+    count = sum(map(len, crops))
     print(
         f"{path}: {_mebibytes(path):.1f} MiB; largest difference from the model {worst:.1e}, "
         f"on {count} real crops and on noise"

@@ -63,7 +63,9 @@ class Judge:
             return nothing, hint(say["busy"])
         except ERRORS:  # the card has said why
             return nothing, ""
-        return gr.update(value=shown, visible=True), hint(say[scorer.spec.view])
+        return gr.update(value=shown, visible=True), hint(
+            say["patches" if scorer.spec.view == "patches" else "fit"]
+        )
 
     def two(self, first: str | None, second: str | None, request: gr.Request) -> tuple[Any, ...]:
         """Which of two is better, and both images with their scores."""

@@ -10,21 +10,21 @@ from PIL import Image
 from rankiqa.quality_map import draw_map, quality_map
 from rankiqa.scorer import Scorer, Scores
 
-MOST_PIXELS = (2000, 2000)  # "fit" looks at a small copy anyway
+MOST_PIXELS = (2000, 2000)  # "fit" and "whole" look at a small copy anyway
 
 
 def map_image(image: Image.Image, scorer: Scorer, seconds: float) -> Image.Image:
     """The image beside its quality map.
 
     Args:
-        image: RGB; that of the view "fit" is made smaller.
+        image: RGB; unless the view is "patches" it is made smaller.
         scorer: asked many times.
         seconds: for all of them.
 
     Raises:
         TimeoutError: they did not suffice.
     """
-    if scorer.spec.view == "fit":
+    if scorer.spec.view != "patches":
         image.thumbnail(MOST_PIXELS)
     buffer = io.BytesIO()
     result = quality_map(image, cast(Scorer, _Timed(scorer, seconds)))
@@ -36,7 +36,8 @@ class _Timed:
     """A scorer that stops at a time."""
 
     def __init__(self, scorer: Scorer, seconds: float) -> None:
-        self.spec = scorer.spec
+        self.spec, self.view = scorer.spec, scorer.view
+        self.on_gpu, self.chunk = scorer.on_gpu, scorer.chunk
         self._scorer = scorer
         self._end = time.monotonic() + seconds
 

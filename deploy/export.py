@@ -2,7 +2,7 @@
 
 import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from torch import nn
 from deploy.engines.loading import load_engine
 from deploy.engines.torch_modules import TorchEngine
 from deploy.formats import FORMATS
-from deploy.module import ExportModule
+from deploy.module import ExportModule, example_size, has_one_size, other_sizes
+from models.same_padding import expect_even_sides
+from rankiqa.scorer import by_size
 from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 
@@ -25,7 +27,7 @@ def export(
     spec: ModelSpec,
     name: str,
     path: Path,
-    crops: np.ndarray | None = None,
+    crops: Sequence[np.ndarray] = (),
     tolerance: float | None = None,
 ) -> float:
     """Write `network` as the float format `name` to `path`, open the file again and compare.
@@ -35,7 +37,7 @@ def export(
         spec: goes into the file.
         name: a key of `deploy.formats.FORMATS` that is not quantised.
         path: of the file, replaced whole.
-        crops: uint8 (M, 3, H, W) of real images to compare on, beside noise in batches of 1 and 7.
+        crops: uint8 (P, 3, H, W) of each of some real images to compare on, beside noise: `check_batches`.
         tolerance: largest difference allowed, in units of the score and of the logits; None: the format's.
 
     Returns:
@@ -62,7 +64,10 @@ def export(
 
 def export_module(network: nn.Module, spec: ModelSpec) -> ExportModule:
     """A copy of `network` on the CPU, in evaluation mode, with pixels in and (score, logits) out."""
-    return ExportModule(copy.deepcopy(network).cpu().eval(), spec).eval()
+    module = ExportModule(copy.deepcopy(network).cpu().eval(), spec).eval()
+    if not has_one_size(spec):
+        expect_even_sides(module)  # multiples of 32, which five layers halve
+    return module
 
 
 def opened(path: Path, spec: ModelSpec) -> Callable[[np.ndarray], Outputs]:
@@ -82,12 +87,20 @@ def opened(path: Path, spec: ModelSpec) -> Callable[[np.ndarray], Outputs]:
     return engine.outputs
 
 
-def check_batches(spec: ModelSpec, crops: np.ndarray | None) -> list[np.ndarray]:
-    """What a file is compared on: noise in batches of 1 and 7, and real crops, all uint8 (M, 3, H, W)."""
+def check_batches(spec: ModelSpec, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What a file is compared on: noise in batches of 1 and 7, and real crops, all uint8 (M, 3, H, W).
+
+    Noise has the size of the network's input, or where any will do, sizes of several aspect ratios, from the
+    smallest to the largest area.
+    """
     rng = np.random.default_rng(0)
-    batches = [rng.integers(0, 256, (count, 3, *spec.image_size), dtype=np.uint8) for count in (1, 7)]
-    if crops is not None:
-        batches += [crops[start : start + COMPARED] for start in range(0, len(crops), COMPARED)]
+    shapes = [(count, 3, *example_size(spec)) for count in (1, 7)]
+    if not has_one_size(spec):
+        shapes += [(1, 3, *size) for size in other_sizes(spec)]
+    batches = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
+    for group in by_size(crops):
+        starts = range(0, len(group.crops), COMPARED)
+        batches += [group.crops[start : start + COMPARED] for start in starts]
     return batches
 
 

@@ -18,6 +18,7 @@ from deploy.formats import onnx as onnx_format
 from deploy.formats import parts_of
 from deploy.formats.onnx import save_onnx
 from deploy.formats.openvino import convert, save_openvino
+from deploy.module import example_size
 from rankiqa.optional import require
 from rankiqa.scorer import Engine, Scorer
 from rankiqa.spec import ModelSpec
@@ -169,7 +170,7 @@ def _size(path: Path) -> int:
 
 def _speed(engine: Engine, spec: ModelSpec) -> float:
     """Crops a second: the best of three rounds, batches of 4."""
-    crops = torch.randint(0, 256, (4, 3, *spec.image_size), dtype=torch.uint8).numpy()
+    crops = torch.randint(0, 256, (4, 3, *example_size(spec)), dtype=torch.uint8).numpy()
     engine(crops)
     best = float("inf")
     for _ in range(3):

@@ -1,5 +1,6 @@
 """The network as a file: pixels in, score and logits out."""
 
+import math
 from typing import Any
 
 import torch
@@ -8,8 +9,9 @@ from torch import Tensor, nn
 from criterions.score import score
 from models.normalise import Normalise
 from rankiqa.spec import ModelSpec
-from rankiqa.views import STEP
+from rankiqa.views import ELONGATED, STEP, whole_size
 
+LARGE = 10_000  # pixels, more than any area needs
 SIDES = {2: "height", 3: "width"}
 
 
@@ -50,6 +52,21 @@ def dynamic_shapes(spec: ModelSpec) -> tuple[dict[int, Any]]:
     if has_one_size(spec):
         return (batch,)
     return ({**batch, **{axis: STEP * Dim(f"{name}_{STEP}", min=1) for axis, name in SIDES.items()}},)
+
+
+def example_size(spec: ModelSpec) -> tuple[int, int]:
+    """(height, width) of a usual input: that of a square image where images keep their aspect ratios."""
+    if has_one_size(spec):
+        return spec.image_size
+    return whole_size(LARGE, LARGE, math.prod(spec.image_size))[0]
+
+
+def other_sizes(spec: ModelSpec) -> list[tuple[int, int]]:
+    """(height, width) of inputs of other aspect ratios, up to the longest, and of the smallest."""
+    area = math.prod(spec.image_size)
+    ratios = ((1.5, 1), (9 / 16, 1), (ELONGATED, 1))
+    sizes = [whole_size(round(wide * LARGE), round(high * LARGE), area)[0] for wide, high in ratios]
+    return [*sizes, (STEP, STEP), (STEP, 2 * STEP)]
 
 
 def random_images(spec: ModelSpec, count: int) -> Tensor:

@@ -133,6 +133,8 @@ def _info(arguments: argparse.Namespace) -> int:
     scorer = load(arguments.model)
     spec = scorer.spec
     size = f"{spec.image_size[0]} x {spec.image_size[1]} pixels"
+    if not scorer.view.has_one_size:
+        size = f"at most the area of {size}"
     versions = ", ".join(f"{name} {version}" for name, version in spec.versions.items())
     lines = {
         "file": arguments.model,

@@ -15,8 +15,8 @@ IMAGES = 8
 DEMO_IMAGES = Path(__file__).resolve().parents[2] / "demos" / "images"
 
 
-def real_crops(data: Path, spec: ModelSpec) -> np.ndarray | None:
-    """Crops of a few images of DATA, or of the demo's: uint8 (M, 3, H, W); None when there are none."""
+def real_crops(data: Path, spec: ModelSpec) -> list[np.ndarray]:
+    """The crops of each of a few images of DATA, or of the demo's: uint8 (P, 3, H, W)."""
     view = spec.make_view()
     crops: list[np.ndarray] = []
     for path in _candidates(data):
@@ -24,7 +24,7 @@ def real_crops(data: Path, spec: ModelSpec) -> np.ndarray | None:
             crops.append(view.evaluate(read_rgb(path)))
         except ImageError as error:
             logging.warning("%s", error)
-    return np.concatenate(crops) if crops else None
+    return crops
 
 
 def _candidates(data: Path) -> list[Path]:

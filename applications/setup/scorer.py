@@ -10,7 +10,9 @@ from config import Config
 from deploy import names
 from rankiqa.engines import RUNS
 from rankiqa.machine import usable_cores
-from utils.errors import WeightsError
+from rankiqa.spec import ModelSpec
+from rankiqa.views import STEP
+from utils.errors import ConfigError, WeightsError
 
 VIEW_FLAGS = {"arch", "num_classes", "image_size", "view", "patches", "criterion"}
 
@@ -45,8 +47,24 @@ def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
     from applications.setup.model import overridden, refuse_other
 
     asked = replace(config, resume=model)
-    refuse_other(asked, scorer.spec, ("arch", "num_classes", "image_size"))
-    return rankiqa.Scorer(scorer.engine, overridden(asked, scorer.spec)), model
+    fixed = ("image_size",) if scorer.view.has_one_size else ()
+    refuse_other(asked, scorer.spec, ("arch", "num_classes", *fixed))
+    spec = overridden(asked, scorer.spec)
+    _refuse_other_sizes(scorer.spec, spec, model)
+    return rankiqa.Scorer(scorer.engine, spec), model
+
+
+def _refuse_other_sizes(held: ModelSpec, asked: ModelSpec, model: Path) -> None:
+    """Raise ConfigError where the view `asked` gives sizes that a file converted for `held` does not take."""
+    again = f"convert the checkpoint again by --export FORMAT --view {asked.view}"
+    if held.view != "whole" and asked.view == "whole":
+        raise ConfigError(f"--view whole: {model} was converted for images of one size; {again}")
+    if held.view == "whole" and asked.view != "whole" and any(side % STEP for side in asked.image_size):
+        height, width = asked.image_size
+        raise ConfigError(
+            f"--view {asked.view}: {model} takes sides that are multiples of {STEP}, "
+            f"--image_size is {height} {width}; {again}"
+        )
 
 
 def _of_checkpoint(config: Config, model: Path, device: str, threads: int, count: int) -> rankiqa.Scorer:

@@ -56,6 +56,8 @@ def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
     for node in program.graph.nodes:  # where each line of the source lay on this machine is nobody's business
         for key in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"):
             node.meta.pop(key, None)
+    # Conditions on dynamic sizes, as Python code that is run when the file is opened: `open_file` takes none.
+    program._guards_code = []  # noqa: SLF001
     save(program, path, extra_files={SPEC_ENTRY: spec.to_json()})
 
 

@@ -56,6 +56,7 @@ def open_onnx(path: Path, device: str = "cpu") -> tuple[Any, ModelSpec]:
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1  # see OnnxEngine
+    options.enable_mem_pattern = False  # one plan is kept for each size of images, and buys no speed
     providers = ["CPUExecutionProvider"]
     if device.startswith("cuda"):
         if not runs_on_gpus():

@@ -47,8 +47,13 @@ class Model(BaseModel):
     arch: str
     engine: str
     num_classes: int = Field(description="1: one number; more: a distribution over the ratings 1..N")
-    image_size: list[int] = Field(description="height, width of what the network sees")
-    view: str = Field(description="fit: the whole image, resized; patches: crops at native resolution")
+    image_size: list[int] = Field(
+        description="height, width of what the network sees; whole: of the largest area"
+    )
+    view: str = Field(
+        description="fit: the middle of the image, resized; patches: crops at native resolution; "
+        "whole: the whole image in its own aspect ratio"
+    )
     criterion: str = Field(description="what it was trained by: rank, emd or regress")
     score_range: list[float] | None = Field(
         default=None, description="lowest and highest score in validation"
