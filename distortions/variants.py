@@ -26,7 +26,7 @@ SEEN = {
     "overexposed": ("over-exposure", ("soft", "grey")),
     "underexposed": ("under-exposure", ("soft", "grey")),
     "low_light": ("low light", SOURCES),
-    "zoom": ("zoom", SOURCES),
+    "zoom": ("zoom", ("dark", "grey")),
     "zoom_jpeg": ("zoom of a JPEG", SOURCES),
     "messenger": ("messenger chain", SOURCES),
 }
