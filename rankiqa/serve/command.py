@@ -78,13 +78,6 @@ def serve(app: Any, arguments: argparse.Namespace) -> None:
     uvicorn: Any = require("uvicorn", "the server")
     from rankiqa.serve.connections import BACKLOG, limited_protocol, most_connections
 
-    class Server(uvicorn.Server):  # type: ignore[name-defined, misc]
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            # Not before: whoever waits for the line connects next, and a port that is taken has no server.
-            if self.started:
-                print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
-
     settings = uvicorn.Config(
         app,
         host=arguments.host,
@@ -95,5 +88,17 @@ def serve(app: Any, arguments: argparse.Namespace) -> None:
         http=limited_protocol(arguments.upload_seconds, most_connections()),
         backlog=BACKLOG,
     )
+    server = uvicorn.Server(settings)
+    start = server.startup
+
+    async def start_and_tell(sockets: list[socket.socket] | None = None) -> None:
+        await start(sockets=sockets)
+        # Not before: whoever waits for the line connects next, and a port that is taken has no server.
+        if server.started:
+            print(f"http://{arguments.host}:{arguments.port}  (API: /docs)", flush=True)
+
+    server.startup = start_and_tell
     with suppress(KeyboardInterrupt):
-        Server(settings).run()
+        server.run()
+    if not server.started:
+        raise SystemExit(3)  # as uvicorn.run has it; it has said why
