@@ -35,6 +35,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"^ray start", "ray start --block --num-cpus 1 --object-store-memory 100000000",
         "a cluster that ends with the test"),
     (r"--split 0\.[68] 0\.\d 0\.\d (?=.*--set all)", "--split 0.4 0.4 0.2 ", "judges want two scenes in val"),
+    (r"(recipe_generator\.py.*) --groups 3", r"\1 --groups 1 --val 0.3", "time; two scenes in val"),
     (r"--types_per_scene [58]", "--types_per_scene 2", "time"),
     (r"(?<=--data )data/?(?= .*--criterion=regress)", "regress", "labels of another task than of rank"),
     (r"(main\.py.*--train(?!.*--continue).*)", r"\1 -j 0 --image_size 64 64 --epochs 1", "time"),

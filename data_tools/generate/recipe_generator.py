@@ -88,7 +88,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     add("--out", type=Path, required=True, metavar="DIR", help="folder for train/ and val/")
     add("--exclude", nargs="*", default=[], metavar="PATTERN", help="file names that are left out")
     add("--imperfect", type=Path, metavar="FILE",
-        help="text file that names the photographs with noise of their own, which are shrunk first")  # fmt: skip
+        help="text file that names photographs with noise of their own, which are shrunk")  # fmt: skip
     add("--groups", type=positive_int, default=4, metavar="N",
         help="groups of six images per photograph (default: %(default)s)")  # fmt: skip
     add("--val", type=float, default=0.06, metavar="SHARE",

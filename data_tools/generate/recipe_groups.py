@@ -85,7 +85,8 @@ class GroupPlanner:
     def draw(self) -> list[PlannedRow]:
         """The rows of one group, `SIZE` of them, each after those that it refers to."""
         makers: list[tuple[Callable[[], list[PlannedRow]], float]] = [
-            (self._ladder, 0.42), (self._chain, 0.23), (self._codecs, 0.15), (self._grey, 0.1), (self._sizes, 0.1),
+            (self._ladder, 0.42), (self._chain, 0.23), (self._codecs, 0.15),
+            (self._grey, 0.1), (self._sizes, 0.1),
         ]  # fmt: skip
         shares = np.array([share for _, share in makers])
         return makers[int(self._rng.choice(len(makers), p=shares / shares.sum()))][0]()
@@ -178,7 +179,7 @@ class GroupPlanner:
         return rows
 
     def _frame(self, full: bool = False) -> tuple[Stages, Stages]:
-        """What comes before the damage and after it: the size at which it happens, and that at which it is seen.
+        """What comes before the damage, its size, and after it, the size at which it is seen.
 
         Args:
             full: seen at the full size of the view.
