@@ -58,6 +58,7 @@ def main() -> int:
     spec = find_spec("skimage")
     if spec is None or spec.origin is None:
         parser.error("the photographs are of scikit-image: pip install scikit-image")
+    args.out.mkdir(parents=True, exist_ok=True)
     half = (len(types) + 1) // 2
     for kind, (name, middle) in PHOTOS.items():
         top, left = (at - CUT // 2 for at in middle)

@@ -59,7 +59,7 @@ def smeared(image: np.ndarray, deviation: float, radius: int = 4) -> np.ndarray:
     """What a guided filter leaves of an image uint8 (H, W, 3): edges, and no texture below `deviation`.
 
     The luminance guides itself and the colours (He, Sun and Tang 2010, eq. 5 and 6); windows have a side of
-    2 * radius + 1 pixels, and colours are regularised four times as much.
+    2 * radius + 1 pixels, and colours are smoothed four times as readily.
     """
     import cv2
 

@@ -48,7 +48,7 @@ def _parser(types: str, description: str | None) -> argparse.ArgumentParser:
     add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
         help="shares of the scenes (default: 0.8 0.1 0.1)")  # fmt: skip
     add("--types", "--set", default=types, metavar="LIST",
-        help="distortions: sets (live, tid2013, waterloo, mlive, kadid, all) and types, with commas "
+        help="distortions: sets (live, tid2013, waterloo, mlive, kadid, camera, all) and types, with commas "
         "(default: %(default)s)")  # fmt: skip
     add("--types_per_scene", type=positive_int, metavar="N",
         help="draw so many of the distortions for each reference, by the seed: many photos, all types, and "
