@@ -41,7 +41,7 @@ from rankiqa.terminal.progress import progress_bar
 from utils.errors import DataError
 from utils.processes import map_in_processes
 
-VERSION = 1  # count up when the same options give other rows
+VERSION = 2  # count up when the same options give other rows
 JOURNAL = "measured.jsonl"
 
 

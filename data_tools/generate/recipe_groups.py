@@ -45,6 +45,7 @@ CAPTURE = (
 )
 PROCESSING = ("noise_reduction", "halos", "hdr", "zoom", "white_balance", "sharpen", "lifted", "contrast")
 NETWORK = ("jpeg", "mozjpeg", "jpegli", "webp", "avif", "messenger", "zoom_jpeg", "jp2k", "screenshot")
+NOISES = ("sensor_noise", "phone_noise", "correlated_noise", "gauss", "lifted")
 FIRST = ("gblur", "defocus", "underexposed", "zoom", "haze", "sensor_noise", "jpeg")
 
 
@@ -85,8 +86,8 @@ class GroupPlanner:
     def draw(self) -> list[PlannedRow]:
         """The rows of one group, `SIZE` of them, each after those that it refers to."""
         makers: list[tuple[Callable[[], list[PlannedRow]], float]] = [
-            (self._ladder, 0.42), (self._chain, 0.23), (self._codecs, 0.15),
-            (self._grey, 0.1), (self._sizes, 0.1),
+            (self._ladder, 0.3), (self._soft_ladder, 0.22), (self._chain, 0.13),
+            (self._codecs, 0.13), (self._grey, 0.11), (self._sizes, 0.11),
         ]  # fmt: skip
         shares = np.array([share for _, share in makers])
         return makers[int(self._rng.choice(len(makers), p=shares / shares.sum()))][0]()
@@ -104,6 +105,34 @@ class GroupPlanner:
             stages = (*before, Stage(kind, level, seed), *after)
             rows.append(PlannedRow(stages, kind, level, parent))
         return rows
+
+    def _soft_ladder(self) -> list[PlannedRow]:
+        """Four levels of damage, of noise mostly, on a photograph that is soft, dark or enlarged already.
+
+        A network that has seen noise on sharp photographs alone takes it for detail where nothing is sharp.
+        """
+        before, after = self._frame()
+        rng = self._rng
+        first = str(rng.choice(["gblur", "defocus", "zoom", "underexposed"], p=[0.35, 0.3, 0.2, 0.15]))
+        strength = {"gblur": (0.5, 1.8), "defocus": (0.5, 1.8)}.get(first)
+        if strength is None:
+            source = Stage(first, round(float(rng.uniform(1, 3)), 2), self._seed())
+        else:
+            source = Stage(first, round(float(rng.uniform(*strength)), 2), 0, True)
+        kind = str(rng.choice([*NOISES, "other"], p=[0.42, 0.2, 0.1, 0.08, 0.05, 0.15]))
+        kind = self._one(NETWORK + ("shake", "halos")) if kind == "other" else kind
+        if rng.random() < 0.2:
+            before = (*before, Stage("grey"))
+        clean, base = (*before, *after), (*before, source, *after)
+        rows = [
+            PlannedRow(base, first, 1.0),
+            PlannedRow((*base, self._frame_change()), first, 1.0, equal_to=0),
+        ]
+        seed = self._seed()
+        for number, level in enumerate(self._levels(3)):
+            stages = (*before, source, Stage(kind, level, seed), *after)
+            rows.append(PlannedRow(stages, "chain", level, 0 if number == 0 else number + 1))
+        return [*rows, PlannedRow(clean)]
 
     def _chain(self) -> list[PlannedRow]:
         """One stage more, or one level more with all else equal, is worse."""

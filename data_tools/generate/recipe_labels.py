@@ -73,5 +73,7 @@ def labels_of(
             label = min(float(mapping.mos(np.array([value]))[0]), FIRST_LEVEL)
             if row.kind in TONE:
                 label = min(label, TONE_TOP - TONE_STEP * (row.level - 1))
-            labels.append(max(LOW, min(label, labels[row.parent or 0] - STEP)))
+            if row.parent is not None:
+                label = min(label, labels[row.parent] - STEP)
+            labels.append(max(LOW, label))
     return labels
