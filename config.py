@@ -109,7 +109,7 @@ class Config:
     cache_size: int | None = DATA.flag("--cache_size", type=byte_count, metavar="BYTES", shown="8G",
         may_change=True, help="room for --cache, such as 500M; in memory at most a quarter of what is free")
     full_decode: bool = DATA.switch("--full_decode",
-        help="never decode large JPEGs at a reduced scale, as --view fit does where the resize allows")
+        help="never decode large JPEGs at a reduced scale, as --view fit and whole do where they resize")
     max_pixels: int = DATA.flag("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="number of pixels above which an image is an error and is not decoded, such as 500M")
 

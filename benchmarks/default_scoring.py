@@ -89,15 +89,15 @@ def run(command: list[str]) -> tuple[float, float]:
 def bound(paths: list[Path]) -> tuple[float, float, float]:
     """Images per second: decoding alone, forwards alone, and both one after the other, on all cores."""
     import numpy as np
+    from PIL import Image
 
     import rankiqa
     from rankiqa.batch.pipeline import decode_path
     from rankiqa.machine import usable_cores
 
     scorer = rankiqa.load()
-    crops = np.random.default_rng(0).integers(
-        0, 256, (60, scorer.view.crops, 3, *scorer.spec.image_size), np.uint8
-    )
+    shape = scorer.view.evaluate(Image.new("RGB", (4000, 3000))).shape
+    crops = np.random.default_rng(0).integers(0, 256, (60, *shape), np.uint8)
     scorer.score_crops(crops[:8])
     began = time.perf_counter()
     with ThreadPoolExecutor(usable_cores()) as pool:

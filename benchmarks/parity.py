@@ -15,6 +15,7 @@ import argparse
 import itertools
 import sys
 import tempfile
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -61,8 +62,7 @@ def main() -> None:
     if args.resume:
         module, spec = open_checkpoint(args.resume)
         view = spec.make_view()
-        crops = np.stack([view.evaluate(photo) for photo in photos[:JUDGED]])
-        cells = differences(module.network, spec, crops)
+        cells = differences(module.network, spec, [view.evaluate(photo) for photo in photos[:JUDGED]])
         print(
             f"| {args.resume.name} | {spec.view} | {' | '.join(f'{cell:.1e}' for cell in cells)} |",
             flush=True,
@@ -117,16 +117,17 @@ def network_of(
     return network, spec
 
 
-def differences(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> list[float]:
+def differences(network: nn.Module, spec: ModelSpec, crops: Sequence[np.ndarray]) -> list[float]:
     """From the checkpoint in PyTorch: of PyTorch in float64, then of each kind of file, the largest one."""
-    noise = np.random.default_rng(0).integers(0, 256, (8, *crops.shape[1:]), np.uint8)
-    batches = [crops[:1], crops[1:], noise[:1], noise[1:]]
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, own.shape, np.uint8) for own in crops]
+    batches = [list(crops[:1]), list(crops[1:]), noise[:1], noise[1:]]
     worst = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.pth"
         save_checkpoint(path, {"spec": spec.to_dict(), "state_dict": network.state_dict()})
         expected = scores_of(load_scorer(path), batches)
-        worst.append(float(np.abs(in_float64(network, spec, np.concatenate(batches)) - expected).max()))
+        worst.append(float(np.abs(in_float64(network, spec, sum(batches, [])) - expected).max()))
         for name, suffix in SUFFIXES.items():
             export(network, spec, name, path.with_suffix(suffix), tolerance=float("inf"))
             got = scores_of(load_scorer(path.with_suffix(suffix)), batches)
@@ -134,14 +135,14 @@ def differences(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> list[
     return worst
 
 
-def in_float64(network: nn.Module, spec: ModelSpec, crops: np.ndarray) -> np.ndarray:
-    """(M,) scores of (M, P, 3, H, W) crops by a network of one output."""
+def in_float64(network: nn.Module, spec: ModelSpec, crops: list[np.ndarray]) -> np.ndarray:
+    """(M,) scores of images, each (P, 3, H, W), by a network of one output."""
     module = deepcopy(ExportModule(network, spec)).double().eval()
     with torch.inference_mode():
         return np.array([float(module(torch.from_numpy(own).double() / 255)[1].mean()) for own in crops])
 
 
-def scores_of(scorer: Scorer, batches: list[np.ndarray]) -> np.ndarray:
+def scores_of(scorer: Scorer, batches: list[list[np.ndarray]]) -> np.ndarray:
     """(B,) scores of all batches of crops, one after the other."""
     return np.concatenate([scorer.score_crops(batch).scores for batch in batches])
 

@@ -20,6 +20,7 @@ from rankiqa.spec import ModelSpec
 from rankiqa.views import View
 
 SAME_SIZE = 32  # crops per forward of a GPU, where the sizes of images differ
+SIZES = 4  # times as many images are then taken together
 WINDOW = 16  # images for each stream that are in memory at once in `Scorer.score`
 
 
@@ -89,7 +90,7 @@ class Scorer:
     def group(self) -> int:
         """Images that are best scored together: as many as keep all cores, or a GPU, busy."""
         if self.on_gpu:
-            return max(1, self.chunk // self.view.crops)
+            return max(1, self.chunk // self.view.crops) * (1 if self.view.has_one_size else SIZES)
         return self.chunk * self.engine.streams
 
     def score(self, images: Image.Image | str | Path | Sequence[Image.Image | str | Path]) -> Scores:

@@ -29,6 +29,7 @@ from utils.errors import ImageError, TrainingError
 CHUNK = {"cpu": 8, "cuda": GPU}
 # Where images have sizes of their own, few are of one, and a forward that is filled up costs as a full one.
 CHUNK_OF_SIZE = {"cpu": 1, "cuda": SAME_SIZE}
+MOST_WAITING = 16  # forwards' crops that wait for others of their sizes
 
 
 def label_logits(
@@ -164,24 +165,35 @@ class _Crops:
             own.images += range(self._count, self._count + len(images))
             self._count += len(images)
             own.waiting.append(images.flatten(0, 1))
-            count = sum(map(len, own.waiting))
-            if count >= self._chunks.size:
-                crops = torch.cat(own.waiting)
-                full = count - count % self._chunks.size
-                own.logits += self._run(crops[:full])
-                own.waiting = [crops[full:]]
+            self._run(own, self._chunks.size)
+        if len(self._sizes) > 1 and self._waiting() >= MOST_WAITING * self._chunks.size:
+            for own in self._sizes.values():
+                self._run(own)
 
     def logits(self) -> Tensor:
         """(M, N) of all images, in their order, on the CPU."""
         found, order = [], []
         for own in self._sizes.values():
-            own.logits += self._run(torch.cat(own.waiting))
+            self._run(own)
             found.append(average_patches(torch.cat(own.logits).unflatten(0, (len(own.images), -1))))
             order += own.images
         logits = torch.cat(found).cpu()
         return torch.empty_like(logits).index_copy_(0, torch.tensor(order), logits)
 
-    def _run(self, crops: Tensor) -> list[Tensor]:
+    def _waiting(self) -> int:
+        return sum(len(part) for own in self._sizes.values() for part in own.waiting)
+
+    def _run(self, own: _OfSize, multiple: int = 1) -> None:
+        """Run what waits, so many crops that they are a multiple of a number."""
+        count = sum(map(len, own.waiting))
+        full = count - count % multiple
+        if not full:
+            return
+        crops = torch.cat(own.waiting)
+        own.logits += self._logits(crops[:full])
+        own.waiting = [crops[full:]] if full < count else []
+
+    def _logits(self, crops: Tensor) -> list[Tensor]:
         def forward(place: slice, size: int) -> Tensor:
             part = crops[place]
             whole = torch.cat([part, part[:1].expand(size - len(part), *part.shape[1:])])
