@@ -90,6 +90,7 @@ def scaled(path: Path, folder: Path) -> Path:
 
 
 def write_labels(folder: Path, rated: RatedSet) -> None:
+    """Write test/label.txt with rows of image and MOS, and tell how many."""
     (folder / "test").mkdir(parents=True, exist_ok=True)
     rows = zip(rated.paths, rated.mos, strict=True)
     write_text(folder / "test/label.txt", "".join(f'"{path}",{mos:.4f}\n' for path, mos in rows))
