@@ -61,6 +61,7 @@ Column = dict[str, str]
 
 
 def main() -> None:
+    """Print the two tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -174,6 +175,7 @@ def _with_span(value: float, span: Interval) -> str:
 
 
 def print_table(names: Sequence[str], columns: Sequence[Column], photos: int) -> None:
+    """A row a metric, with its goal, a column a model."""
     print(f"| {photos} photographs; 95% intervals | goal | {' | '.join(names)} |")
     print("| --- | --- |" + " --- |" * len(names))
     for title in columns[0]:
