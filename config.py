@@ -9,11 +9,12 @@ from deploy.formats import FORMATS, format_name
 from deploy.names import ENGINES
 from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
 from rankiqa.batch.results import TABLES
-from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.spec import TRAIN_CROP, VIEWS
+from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
+from rankiqa.spec import VIEWS
 from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
+    crop_side,
     criterion_name,
     fold_count,
     non_negative_int,
@@ -54,8 +55,7 @@ class Config:
     evaluate: bool = ACTION.switch("-e", "--evaluate", "--evaluation",
         help="evaluate the file of --resume on DATA/test, or on DATA/label.txt where there is no test set")
     behaviour: str | None = ACTION.flag("--behaviour", nargs="?", const="", metavar="DIR",
-        only_with="evaluate",
-        help="with -e: score images of DIR (alone: DATA/test/refimgs), clean and distorted")
+        only_with="evaluate", help="with -e: score images of DIR (alone: DATA/test/refimgs), clean and distorted")
     compare: list[str] | None = ACTION.flag("--compare", nargs=2, metavar=("A", "B"), only_with="evaluate",
         help="with -e: compare two models on DATA/test: intervals of the differences, and significance tests")
     pairs: Path | None = ACTION.flag("--pairs", type=Path, metavar="FILE", only_with="evaluate",
@@ -87,7 +87,7 @@ class Config:
     view: str = DATA.flag("--view", choices=VIEWS, default="fit", excludes=_VIEW,
         help="how an image becomes an input: fit crops and resizes; patches are crops at native resolution; "
         "whole keeps the aspect ratio and reduces to the area of --image_size")
-    train_crop: int = DATA.flag("--train_crop", type=positive_int, default=TRAIN_CROP, metavar="N",
+    train_crop: int = DATA.flag("--train_crop", type=crop_side, default=TRAIN_CROP, metavar="N",
         help="side in pixels of the crops to train on with --view whole, a multiple of 32")
     patches: int = DATA.flag("--patches", type=positive_int, default=5, metavar="N", excludes=_VIEW,
         help="crops that are averaged per image in evaluation, with --view patches")
@@ -268,10 +268,8 @@ def parse_config(argv: list[str]) -> Config:
 def refuse_half_updates(config: Config) -> None:
     """Raise ConfigError where --save_every would save between the steps of one update."""
     if config.save_every % config.accumulate:
-        raise ConfigError(
-            f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}: "
-            "half an update can't be saved"
-        )
+        given = f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}"
+        raise ConfigError(f"{given}: half an update can't be saved")
 
 
 def _broken_values(config: Config) -> Iterator[str]:
@@ -285,12 +283,8 @@ def _broken_values(config: Config) -> Iterator[str]:
     if config.continue_from is None and config.criterion == "rank" and config.group_size > 1:
         yield "--group_size is for regress and emd: rank keeps rows that share images together by itself"
     if starts and config.batch_size % config.group_size and not config.auto_batch:
-        yield (
-            f"-b {config.batch_size} must be a multiple of --group_size {config.group_size}: "
-            "a group that is cut can't be compared within its step"
-        )
-    if config.train_crop % 32:
-        yield f"--train_crop {config.train_crop} must be a multiple of 32, as the sides of images are"
+        given = f"-b {config.batch_size} must be a multiple of --group_size {config.group_size}"
+        yield f"{given}: a group that is cut can't be compared within its step"
     if starts and "train_crop" in config.given and config.view != "whole":
         yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
 from rankiqa.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 Triple = tuple[float, float, float]
 _IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
 VIEWS = ("fit", "patches", "whole")
-TRAIN_CROP = 256  # pixels of a side, where the view is "whole"
 MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
@@ -62,7 +62,7 @@ class ModelSpec:
             max_pixels: larger images are not decoded; None: the usual limit.
             train_crop: side of the crops to train on, for "whole"; None: the usual one.
         """
-        from rankiqa.views import MAX_PIXELS, View  # which needs Pillow; a spec alone does not
+        from rankiqa.views import View  # which needs Pillow; a spec alone does not
 
         return View(
             self.view,

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from rankiqa.decoding.limits import MAX_PIXELS
+from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
 from rankiqa.image import Needs, read_sized
-from rankiqa.spec import TRAIN_CROP
 
 STEP = 32  # pixels; sides of "whole" are multiples of it, by which the backbones reduce an image
 ELONGATED = 16  # times the short side: of a longer image "whole" takes the middle

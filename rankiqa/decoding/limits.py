@@ -3,6 +3,7 @@
 from rankiqa.errors import OversizedError
 
 MAX_PIXELS = 250_000_000  # 1 GB in Pillow, 4 bytes each; phones write 200 megapixels
+TRAIN_CROP = 256  # pixels of a side that training cuts from an image of the view "whole"
 ADVICE = "; --max_pixels N takes more, if the file is to be trusted"
 # Deflate makes at most 1032 bytes of one (zlib's technical details); plain pixels make one. Small images
 # are left to the decoder, which does no harm by them and knows better what is wrong.

@@ -93,3 +93,11 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise ArgumentTypeError(f"{text} is not finite")
     return value
+
+
+def crop_side(text: str) -> int:
+    """Pixels of a side: a multiple of 32, by which the networks reduce an image."""
+    side = positive_int(text)
+    if side % 32:
+        raise ArgumentTypeError(f"must be a multiple of 32, not {side}")
+    return side
