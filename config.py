@@ -14,8 +14,8 @@ from rankiqa.spec import VIEWS
 from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
-    crop_side,
     criterion_name,
+    crop_side,
     fold_count,
     non_negative_int,
     pixel_count,
@@ -55,7 +55,7 @@ class Config:
     evaluate: bool = ACTION.switch("-e", "--evaluate", "--evaluation",
         help="evaluate the file of --resume on DATA/test, or on DATA/label.txt where there is no test set")
     behaviour: str | None = ACTION.flag("--behaviour", nargs="?", const="", metavar="DIR",
-        only_with="evaluate", help="with -e: score images of DIR (alone: DATA/test/refimgs), clean and distorted")
+        only_with="evaluate", help="with -e: score images of DIR, clean and distorted (alone: test/refimgs)")
     compare: list[str] | None = ACTION.flag("--compare", nargs=2, metavar=("A", "B"), only_with="evaluate",
         help="with -e: compare two models on DATA/test: intervals of the differences, and significance tests")
     pairs: Path | None = ACTION.flag("--pairs", type=Path, metavar="FILE", only_with="evaluate",
