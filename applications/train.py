@@ -26,6 +26,7 @@ from applications.training.state import TrainState, restore_components, restore_
 from applications.training.validation import Validator
 from config import Config
 from dataloader.labels import Labels
+from dataloader.loaders import end_workers
 from models import load_model
 from rankiqa.files import require_writable
 from rankiqa.machine import keep_freed_memory
@@ -98,7 +99,11 @@ def train(process: Process, config: Config) -> int:
         _announce(process, spec, **labels, steps=len(components.batches))
         if checkpoint is not None:
             restore_process(checkpoint, process)
-        return train_epochs(config, components, network, validator, state, log)
+        try:
+            return train_epochs(config, components, network, validator, state, log)
+        finally:
+            for loader in (components.loader, validator.loader):
+                end_workers(loader)
 
 
 def _start(

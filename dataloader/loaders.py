@@ -69,6 +69,17 @@ def eval_loader(
     return _loader(EvalDataset(paths, view, cache, first), chunks, workers, pin_memory)
 
 
+def end_workers(loader: DataLoader) -> None:
+    """End the worker processes of a loader now.
+
+    Dropping the loader does the same, but a reference cycle may keep it until the end of this process, which
+    then waits for workers that wait for it: they leave signals to their parent.
+    """
+    iterator, loader._iterator = loader._iterator, None  # noqa: SLF001
+    if iterator is not None:
+        iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def _yield_to_network(_worker: int) -> None:
     """Let a worker compute when the network does not: on a CPU both want the same cores.
 

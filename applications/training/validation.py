@@ -26,6 +26,9 @@ class Validator:
         spec: of the network; the attribute `spec` then also holds the range of the validation scores.
         log: gets metrics, scores and a plot.
         first: images to train on, which the cache keeps before these.
+
+    Attributes:
+        loader: of the images.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Validator:
     ) -> None:
         self.spec = spec
         self._components, self._labels, self._log = components, labels, log
-        self._loader = evaluation_loader(config, components.process, spec, labels, components.cache, first)
+        self.loader = evaluation_loader(config, components.process, spec, labels, components.cache, first)
 
     def __call__(
         self, network: nn.Module, epoch: int, before_batch: Callable[[], None] = lambda: None
@@ -49,7 +52,7 @@ class Validator:
         logits = predict_logits(
             network,
             self._components.normalise,
-            self._loader,
+            self.loader,
             len(self._labels.paths),
             self._components.process,
             skip_bad=self._components.skip_bad,
