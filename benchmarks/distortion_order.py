@@ -3,7 +3,7 @@
     python benchmarks/distortion_order.py --refs DIR [--count 20] [--types all] [-j N]
 
 Images are cut to 512 x 384 (or less, where they are smaller). A step is from one level to the next of one
-image; a strict fall counts. Times are of one process among N at work.
+image; a strict fall counts. Times are of the processor, so that other work beside does not count.
 """
 
 import argparse
@@ -52,9 +52,9 @@ def judge(path: Path, kind: str) -> list[list[float]]:
     rows: list[list[float]] = [[], [], []]
     for level in range(1, LEVELS + 1):
         seed = seed_of(path.stem, kind, level, 0)
-        start = time.perf_counter()
+        start = time.process_time()
         worse = distort(image, kind, level, seed)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         for row, value in zip(rows, (psnr_of(image, worse), ssim_of(image, worse), seconds), strict=True):
             row.append(value)
     return rows
