@@ -70,9 +70,9 @@ def main() -> None:
     for arch in args.archs:
         for name, view in VIEWS.items():
             crops = np.stack([view.evaluate(photo) for photo in photos[:JUDGED]])
-            cells, mark = differences(*network_of(arch, view, crops), crops), ""
+            cells, mark = differences(*network_of(arch, view, crops), list(crops)), ""
             if cells[0] > CHAOS:
-                cells, mark = differences(*network_of(arch, view, crops, statistics=False), crops), "*"
+                cells, mark = differences(*network_of(arch, view, crops, statistics=False), list(crops)), "*"
             print(f"| {arch}{mark} | {name} | {' | '.join(f'{cell:.1e}' for cell in cells)} |", flush=True)
     header = (
         "network",
