@@ -285,7 +285,7 @@ def _broken_values(config: Config) -> Iterator[str]:
     if starts and config.batch_size % config.group_size and not config.auto_batch:
         given = f"-b {config.batch_size} must be a multiple of --group_size {config.group_size}"
         yield f"{given}: a group that is cut can't be compared within its step"
-    if starts and "train_crop" in config.given and config.view != "whole":
+    if starts and config.train_crop != TRAIN_CROP and config.view != "whole":
         yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
