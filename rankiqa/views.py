@@ -49,9 +49,9 @@ class View:
     @property
     def needs(self) -> Needs:
         """What `rankiqa.image.read_sized` may leave out: see `Needs`."""
-        if self.full_decode:
+        if self.full_decode or self.name == "patches":
             return None
-        return {"fit": self.size, "whole": self._reduced_to}.get(self.name)
+        return self.size if self.name == "fit" else self._reduced_to
 
     @property
     def train_size(self) -> tuple[int, int]:
