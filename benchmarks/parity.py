@@ -117,7 +117,7 @@ def network_of(
     return network, spec
 
 
-def differences(network: nn.Module, spec: ModelSpec, crops: Sequence[np.ndarray]) -> list[float]:
+def differences(network: nn.Module, spec: ModelSpec, crops: Sequence[np.ndarray] | np.ndarray) -> list[float]:
     """From the checkpoint in PyTorch: of PyTorch in float64, then of each kind of file, the largest one."""
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, own.shape, np.uint8) for own in crops]
