@@ -18,7 +18,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"\bMODEL\.onnx", "checkpoints/mobilenet_v3_small.onnx", "the one that --export has left"),
     (r"\bMODEL(\.pth|\b)", "model.pth", "any model"),
     (r"\bMODEL_int8\.xml", "checkpoints/mobilenet_v3_small_int8.xml", "the one that --export has left"),
-    (r"(scoring\.py.*) --photos DIR", r"\1 --rounds 1 --images photos", "it would tile 300 large ones"),
+    (r"(?<!default_)(scoring\.py.*) --photos DIR", r"\1 --rounds 1 --images photos", "it would tile 300 large ones"),
     (r"/shared/photos", "{place}/photos", "no disk that machines share"),
     (r"s3://bucket/photos\?region=eu-west-1", "file://{place}/photos", "no network; another URL of pyarrow"),
     (r"/tmp/out\b", "{place}/out", "no trace outside the folder"),
