@@ -136,7 +136,8 @@ def test_metrics_of_tied_means(rated: Path) -> None:
     run = ["--train", *SMALL, "-a", "timm/test_resnet", "--image_size", "32", "32", "-b", "6"]
     assert main([*run, "--resume", "m.pth", "--lr", "1e-12", "--wd", "0", "--epochs", "1"]) == 0
     validated = load_checkpoint("checkpoints/model_best_timm_test_resnet.pth")["figures"]
-    assert validated["srcc"] in {stats.spearmanr(order, [3, 3, 3, 3, 1, 5]).statistic for order in orders()}
+    possible = [stats.spearmanr(order, [3, 3, 3, 3, 1, 5]).statistic for order in orders()]
+    assert any(validated["srcc"] == pytest.approx(value, abs=1e-12) for value in possible)
 
 
 def orders() -> list[np.ndarray]:
