@@ -124,7 +124,7 @@ class Interner:
         return index
 
     def _check_recipe(self, path: str, line: int) -> None:
-        if not os.path.exists(path):
+        if not os.path.isfile(path):
             try:
                 check_stages(parse_stages(split_recipe(path)[1]))
             except ConfigError as error:

@@ -126,9 +126,13 @@ def _stage(text: str) -> Stage:
 
 
 def check_stages(stages: tuple[Stage, ...]) -> None:
-    """Raise ConfigError for a level that no type has."""
+    """Raise ConfigError for a level that no type has, or a number that an operation can't take."""
     for stage in stages:
-        if not (stage.keeps_quality or stage.exact or 1 <= stage.value <= LEVELS):
+        if stage.keeps_quality:
+            if stage.value <= 0 or (stage.name == "size" and stage.value > 1):
+                right = "above 0, at most 1" if stage.name == "size" else "above 0"
+                raise ConfigError(f"{stage.name}: {stage.value:g} must be {right}")
+        elif not (stage.exact or 1 <= stage.value <= LEVELS):
             raise ConfigError(f"{stage.name}: level {stage.value:g} is outside 1 to {LEVELS}")
 
 

@@ -16,9 +16,9 @@ import main as program
 from data_tools.generate import recipe_generator
 from dataloader.recipes import read_image
 from distortions import distort
-from distortions.stages import OPERATIONS, make_image, parse_stages, recipe_text, split_recipe
+from distortions.stages import OPERATIONS, check_stages, make_image, parse_stages, recipe_text, split_recipe
 from rankiqa.views import View
-from utils.errors import ConfigError
+from utils.errors import ConfigError, ImageError
 
 GROUP = 6
 
@@ -231,3 +231,37 @@ def test_names_and_stages_are_inverse(generated: Path) -> None:
     for name, _ in rows_of(generated / "train"):
         source, stages = split_recipe(name)
         assert recipe_text(source, parse_stages(stages) if stages else ()) == name
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"), [("area@-5", "above 0"), ("size@0", "at most 1"), ("jpeg@6", "level 6")]
+)
+def test_numbers_out_of_range_are_refused(stage: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        check_stages(parse_stages(stage))
+
+
+@pytest.mark.parametrize("stages", ["shift@400", "webp@=500", "size@0.05::jpeg@3"])
+def test_what_can_not_be_made_is_an_image_error(photographs: Path, stages: str) -> None:
+    with pytest.raises(ImageError, match="can't be made"):
+        read_image(View(), f"{photographs}/photo_1.png::{stages}")
+
+
+def test_a_second_run_finds_the_work_done(
+    generated: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (generated / "train" / "label.txt").stat().st_mtime_ns
+    generate(photographs, generated)
+    assert "already there" in capsys.readouterr().out
+    assert (generated / "train" / "label.txt").stat().st_mtime_ns == before
+
+
+def test_a_name_of_an_imperfect_photograph_that_is_not_there(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("photo_1.png\nphoto 9.png\n")
+    refs = ["--refs", str(photographs), "--out", str(tmp_path / "out")]
+    assert recipe_generator.main([*refs, "--imperfect", str(names)]) == 2
+    assert "photo 9.png" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -40,6 +40,7 @@ from rankiqa.terminal.entry import program, program_parser
 from rankiqa.terminal.progress import progress_bar
 from utils.errors import DataError
 from utils.processes import map_in_processes
+from utils.text_lines import read_text
 
 VERSION = 2  # count up when the same options give other rows
 JOURNAL = "measured.jsonl"
@@ -107,7 +108,12 @@ def _photographs(args: argparse.Namespace) -> list[Photograph]:
     paths = [path for path in paths if not any(fnmatch.fnmatch(path.name, text) for text in args.exclude)]
     if not paths:
         raise DataError(f"--exclude leaves out every photograph in {', '.join(map(str, args.refs))}")
-    imperfect = set(args.imperfect.read_text(encoding="utf-8").split()) if args.imperfect else set()
+    imperfect = set(read_text(args.imperfect).splitlines()) - {""} if args.imperfect else set()
+    unknown = imperfect - {path.name for path in paths}
+    if unknown:
+        raise DataError(
+            f"{args.imperfect}: no photograph is called {min(unknown)!r} ({len(unknown)} such names)"
+        )
     groups = {str(group[0]): group for group in group_look_alikes(paths)}
     splits = split_scenes(list(groups), (1 - args.val, args.val, 0), args.seed)
     return [

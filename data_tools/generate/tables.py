@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_tools.generate.manifest import MANIFEST, Record, write_manifest
 from data_tools.label_file import LABELS, csv_text, first_line, put_aside
+from distortions.stages import split_recipe
 from rankiqa.files import write_text
 from utils.delimited import read_table
 from utils.errors import DataError
@@ -26,7 +27,8 @@ def is_there(folder: Path, recipe: str) -> bool:
     if _recipe_in(folder) != recipe or not (folder / MANIFEST).is_file():
         return False
     try:
-        return all(Path(row["path"]).is_file() for row in read_table(folder / MANIFEST, "path").rows)
+        rows = read_table(folder / MANIFEST, "path").rows
+        return all(Path(split_recipe(row["path"])[0]).is_file() for row in rows)
     except DataError:  # somebody changed it: to be made again
         return False
 
