@@ -40,7 +40,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"--types_per_scene [58]", "--types_per_scene 2", "time"),
     (r"(?<=--data )data/?(?= .*--criterion=regress)", "regress", "labels of another task than of rank"),
     (r"(main\.py.*--train(?!.*--continue).*)", r"\1 -j 0 --image_size 64 64 --epochs 1", "time"),
-    (r"(?<=average_models\.py )pretrained/default\.pth",
+    (r"(?<=average_models\.py )pretrained/laboratory\.pth",
         "checkpoints/regress3/checkpoint_efficientnet_lite0_multi_level.pth",
         "the run before it saw smaller crops than the default model"),
     (r"(--train --continue.*)", r"\1 --epochs 2", "the run that it continues has had its one epoch"),

@@ -34,7 +34,8 @@ def make_place(place: Path, page: str, commands: list[str]) -> dict[str, str]:
         elif entry.suffix == ".py" or (entry / "__init__.py").is_file() or any(map(entry.match, LINKED)):
             (place / entry.name).symlink_to(entry)
     (place / "pretrained").mkdir()  # tests put further weights there
-    (place / "pretrained/default.pth").symlink_to(ROOT / "pretrained/default.pth")
+    for name in ("default.pth", "laboratory.pth"):
+        (place / "pretrained" / name).symlink_to(ROOT / "pretrained" / name)
     write_python(place / "bin/python")
     for name in ("home", "site", "data"):
         (place / name).mkdir()

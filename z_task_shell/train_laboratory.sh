@@ -25,8 +25,17 @@ train() { # NAME, flags: train into OUT/NAME unless that is done, continuing wit
     touch "$out/$name/done"
 }
 
+# in this order, by which the types of a photograph are drawn
+types=aberration,blocks,blur_jpeg,blur_noise,brighten,chroma_noise,colour_blocks,colour_diffusion,
+types+=colour_quantization,colour_shift,comfort_noise,contrast,correlated_noise,darken,denoise,
+types+=dither,eccentricity,fastfading,gauss,gblur,high_noise,impulse,jitter,jp2k,jpeg,
+types+=jpeg_errors,kadid_chroma,kadid_impulse,kadid_multiplicative,kadid_quantization,kadid_wn,
+types+=lens_blur,masked_noise,mean_shift,motion_blur,multiplicative,noisy_jp2k,oversaturation,
+types+=pixelate,quantization,saturation,sharpen,sparse_sampling,waterloo_gblur,waterloo_jp2k,
+types+=waterloo_jpeg,waterloo_wn,wn
+
 echo "== 1/6 distorted copies in the types of five publications with pseudo-MOS of full-reference metrics, and ranked pairs of the same"
-"$python" utils/data_generate/live_generator.py --refs "$photos" --out "$data" --split 0.8 0.1 0.1 --set live,tid2013,waterloo,mlive,kadid \
+"$python" utils/data_generate/live_generator.py --refs "$photos" --out "$data" --split 0.8 0.1 0.1 --set "$types" \
     --types_per_scene 8 --label regress
 "$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/pairs"
 "$python" utils/data_generate/pairs_of_manifest.py --data "$data" --out "$out/ladders" --ladders
