@@ -81,7 +81,9 @@ def final_loss(folder: Path) -> float:
 
 
 def predictions(folder: Path) -> list[tuple[str, float]]:
-    [path] = folder.glob("judged/test_*/predictions.csv")
+    path, *others = folder.glob("judged/test_*/predictions.csv")
+    # -e is not spread over nodes: each scores all and writes, into one folder or two, as the second falls
+    assert all(other.read_bytes() == path.read_bytes() for other in others)
     with path.open(encoding="utf-8", newline="") as file:
         return [(row["path"], float(row["score"])) for row in csv.DictReader(file)]
 
