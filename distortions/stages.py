@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from distortions.registry import LEVELS, distort, find_distortion
-from distortions.variants import scaled
+from distortions.variants import as_source, scaled
 from utils.errors import ConfigError
 
 SEPARATOR = "::"
@@ -27,25 +27,17 @@ def _to_area(image: Image.Image, pixels: float) -> Image.Image:
     return scaled(image, min(1.0, math.sqrt(pixels / (image.width * image.height))))
 
 
-def _mirrored(image: Image.Image, _value: float) -> Image.Image:
-    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-
-
 def _shifted(image: Image.Image, pixels: float) -> Image.Image:
     return image.crop((int(pixels), int(pixels), image.width, image.height))
-
-
-def _grey(image: Image.Image, _value: float) -> Image.Image:
-    return image.convert("L").convert("RGB")
 
 
 # What changes the content's frame, not its quality: the clean photograph after the same is the reference.
 OPERATIONS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "area": _to_area,  # reduced to at most so many pixels, never enlarged
     "size": scaled,  # sides times a factor
-    "mirror": _mirrored,
+    "mirror": lambda image, _value: ImageOps.mirror(image),
     "shift": _shifted,  # so many rows and columns less
-    "grey": _grey,
+    "grey": lambda image, _value: as_source(image, "grey"),
 }
 
 

@@ -1,7 +1,7 @@
 """The work of a run that may be interrupted: what earlier runs have made is found, the rest is made."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Journal:
 
     def __init__(self, folder: Path, recipe: str) -> None:
         self.done: dict[tuple[str, str], list[Record]] = {}
-        self._log = AppendLog(folder / NAME, measure=lambda path: self._read(path, recipe))
+        self._log = AppendLog(folder / NAME, measure=lambda path: read_log(path, recipe, self._enter))
         if self._log.resumed:
             for unfinished in folder.rglob(".*.partial"):  # what a killed run was writing
                 unfinished.unlink()
@@ -50,26 +50,33 @@ class Journal:
     def _write(self, content: dict[str, Any]) -> None:
         self._log.append(json.dumps(content) + "\n")
 
-    def _read(self, path: Path, recipe: str) -> int:
-        """Fill `done` from the log of an earlier run; how many bytes of it can be kept."""
-        kept = 0
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    content = json.loads(line) if line.endswith(b"\n") else {}
-                    if kept:
-                        self._enter(content)
-                    elif content != {"recipe": recipe}:
-                        break
-                except (ValueError, KeyError, TypeError):  # torn, or of a version that wrote other fields
-                    break
-                kept += len(line)
-        return kept
-
     def _enter(self, content: dict[str, Any]) -> None:
         records = [_record(row) for row in content["records"]]
         if all(record.path.is_file() for record in records):
             self.done[content["scene"], content["type"]] = records
+
+
+def read_log(path: Path, recipe: str, enter: Callable[[dict[str, Any]], None]) -> int:
+    """Read the log of an earlier run, JSON lines under one that names its recipe; how many bytes can be kept.
+
+    Args:
+        path: of the log.
+        recipe: of this run; a log of another is not read.
+        enter: takes what each line holds; KeyError, TypeError or ValueError ends the reading there.
+    """
+    kept = 0
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                content = json.loads(line) if line.endswith(b"\n") else {}
+                if kept:
+                    enter(content)
+                elif content != {"recipe": recipe}:
+                    break
+            except (ValueError, KeyError, TypeError):  # torn, or of a version that wrote other fields
+                break
+            kept += len(line)
+    return kept
 
 
 def make_all(tasks: Sequence[Task], recipes: dict[Path, str], workers: int) -> dict[Scene, list[Record]]:

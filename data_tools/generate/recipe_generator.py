@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from data_tools.generate.full_reference import parse_metrics
+from data_tools.generate.journal import read_log
 from data_tools.generate.manifest import Record
 from data_tools.generate.plan import find_references, group_look_alikes
 from data_tools.generate.pseudo_mos import Mapping
@@ -75,10 +76,11 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{args.out}: already there, made with the same parameters")
         return
     measured = _measure_all(args, photographs, metrics, recipe)
-    training = [item for photo, item in zip(photographs, measured, strict=True) if photo.split == "train"]
-    mapping = fit_recipes(metrics, training)
-    for split in ("train", "val"):
-        chosen = [item for photo, item in zip(photographs, measured, strict=True) if photo.split == split]
+    splits: dict[str, list[Measured]] = {"train": [], "val": []}
+    for photo, item in zip(photographs, measured, strict=True):
+        splits[photo.split].append(item)
+    mapping = fit_recipes(metrics, splits["train"])
+    for split, chosen in splits.items():
         _write(args.out / split, chosen, mapping, metrics, recipe)
 
 
@@ -138,7 +140,12 @@ def _measure_all(
     plans = [_plan(photo, args.groups, args.seed) for photo in photographs]
     args.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {}
-    log = AppendLog(args.out / JOURNAL, measure=lambda path: _read_log(path, recipe, found))
+
+    def enter(content: dict[str, Any]) -> None:
+        groups = content["values"]
+        found[content["source"]] = [[row and tuple(row) for row in group] for group in groups]
+
+    log = AppendLog(args.out / JOURNAL, measure=lambda path: read_log(path, recipe, enter))
     if not log.resumed:
         log.append(json.dumps({"recipe": recipe}) + "\n")
     missing = [number for number, photo in enumerate(photographs) if str(photo.path) not in found]
@@ -164,26 +171,6 @@ def _measure_one(task: tuple[str, list[list[PlannedRow]]], metrics: tuple[str, .
 
     torch.set_num_threads(1)
     return measure(*task, metrics)
-
-
-def _read_log(path: Path, recipe: str, found: dict[str, Any]) -> int:
-    """Fill `found` from the log of an earlier run; how many bytes of it can be kept."""
-    kept = 0
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                content = json.loads(line) if line.endswith(b"\n") else {}
-                if kept:
-                    values = content["values"]
-                    found[content["source"]] = [
-                        [None if row is None else tuple(row) for row in group] for group in values
-                    ]
-                elif content != {"recipe": recipe}:
-                    break
-            except (ValueError, KeyError, TypeError):
-                break
-            kept += len(line)
-    return kept
 
 
 def _write(
