@@ -8,6 +8,7 @@ from PIL import Image, features
 
 from distortions.linear_light import as_source
 from distortions.registry import register, to_uint8
+from distortions.rescaling import reduced_size
 from utils.errors import ConfigError
 
 AVIF = (45.0, 30.0, 20.0, 11.0, 4.0)
@@ -62,7 +63,7 @@ def chroma_subsampling(image: np.ndarray, strength: float, rng: np.random.Genera
     import cv2
 
     height, width = image.shape[:2]
-    small = max(1, round(width / strength)), max(1, round(height / strength))
+    small = reduced_size(image, strength)
     ycc = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2YCrCb)
     colours = cv2.resize(ycc[..., 1:], small, interpolation=cv2.INTER_AREA)
     ycc[..., 1:] = cv2.resize(colours, (width, height), interpolation=cv2.INTER_NEAREST)

@@ -27,7 +27,7 @@ def zoom_nearest(image: np.ndarray, strength: float, rng: np.random.Generator) -
     import cv2
 
     height, width = image.shape[:2]
-    small = cv2.resize(image, _size(image, strength), interpolation=cv2.INTER_NEAREST_EXACT)
+    small = cv2.resize(image, reduced_size(image, strength), interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
 
 
@@ -69,7 +69,7 @@ def screenshot(image: np.ndarray, strength: float, rng: np.random.Generator) -> 
     import cv2
 
     height, width = image.shape[:2]
-    small = cv2.resize(image, _size(image, strength), interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(image, reduced_size(image, strength), interpolation=cv2.INTER_LINEAR)
     back = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     low = cv2.GaussianBlur(back, (0, 0), 1.0, borderType=cv2.BORDER_REFLECT)
     return to_uint8(back + np.float32(0.8 * strength) * (back - low))
@@ -79,7 +79,7 @@ def reduced(image: np.ndarray, factor: float) -> np.ndarray:
     """`image` with its sides divided by `factor`, by the average of the pixels that fall together."""
     import cv2
 
-    return np.asarray(cv2.resize(image, _size(image, factor), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(image, reduced_size(image, factor), interpolation=cv2.INTER_AREA))
 
 
 def enlarged(small: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -92,6 +92,7 @@ def enlarged(small: np.ndarray, like: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.resize(small, (width, height), interpolation=way))
 
 
-def _size(image: np.ndarray, factor: float) -> tuple[int, int]:
+def reduced_size(image: np.ndarray, factor: float) -> tuple[int, int]:
+    """(width, height) of `image` with its sides divided by `factor`, at least one pixel each."""
     height, width = image.shape[:2]
     return max(1, round(width / factor)), max(1, round(height / factor))
