@@ -50,6 +50,16 @@ class Distortion:
         """The strength at `level` in [1, 5]; between two levels the ladder is interpolated linearly."""
         return float(np.interp(level, np.arange(1, LEVELS + 1), self.ladder))
 
+    def level(self, strength: float) -> float:
+        """The level of `strength`: 1 of what is weaker than the ladder, above 5 of what is stronger."""
+        first, second, *_, fourth, fifth = self.ladder
+        direction = 1 if second > first else -1
+        beyond = (strength - fifth) / (fifth - fourth)
+        inside = np.interp(
+            direction * strength, np.multiply(direction, self.ladder), np.arange(1, LEVELS + 1)
+        )
+        return float(inside) + max(0.0, beyond)
+
 
 _TABLE: dict[str, Distortion] = {}
 

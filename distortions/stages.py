@@ -31,10 +31,18 @@ def _shifted(image: Image.Image, pixels: float) -> Image.Image:
     return image.crop((int(pixels), int(pixels), image.width, image.height))
 
 
+def _part(image: Image.Image, number: float) -> Image.Image:
+    row, column = divmod(int(number) - 1, 3)
+    width, height = image.width // 2, image.height // 2
+    left, top = column * (image.width - width) // 2, row * (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
 # What changes the content's frame, not its quality: the clean photograph after the same is the reference.
 OPERATIONS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "area": _to_area,  # reduced to at most so many pixels, never enlarged
     "size": scaled,  # sides times a factor
+    "part": _part,  # half the height and the width: 1..9 from the upper left to the lower right
     "mirror": lambda image, _value: ImageOps.mirror(image),
     "shift": _shifted,  # so many rows and columns less
     "grey": lambda image, _value: as_source(image, "grey"),
@@ -121,8 +129,9 @@ def check_stages(stages: tuple[Stage, ...]) -> None:
     """Raise ConfigError for a level that no type has, or a number that an operation can't take."""
     for stage in stages:
         if stage.keeps_quality:
-            if stage.value <= 0 or (stage.name == "size" and stage.value > 1):
-                right = "above 0, at most 1" if stage.name == "size" else "above 0"
+            highest = {"size": 1, "part": 9}.get(stage.name, math.inf)
+            if not 0 < stage.value <= highest or (stage.name == "part" and stage.value % 1):
+                right = {"size": "above 0, at most 1", "part": "1 to 9"}.get(stage.name, "above 0")
                 raise ConfigError(f"{stage.name}: {stage.value:g} must be {right}")
         elif not (stage.exact or 1 <= stage.value <= LEVELS):
             raise ConfigError(f"{stage.name}: level {stage.value:g} is outside 1 to {LEVELS}")

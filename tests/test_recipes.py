@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from PIL import Image
 
 import main as program
 from data_tools.generate import recipe_generator
+from data_tools.generate.pseudo_mos import Mapping
+from data_tools.generate.recipe_groups import GroupPlanner, PlannedRow
+from data_tools.generate.recipe_labels import labels_of, measure
 from dataloader.recipes import read_image
 from distortions import distort
 from distortions.stages import OPERATIONS, check_stages, make_image, parse_stages, recipe_text, split_recipe
@@ -75,6 +79,14 @@ def test_area_reduces_and_never_enlarges() -> None:
     assert np.array_equal(make_image(image, parse_stages("area@99999")), image)
 
 
+def test_a_part_is_a_ninth_of_the_places_of_half_the_sides() -> None:
+    image = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
+    assert np.array_equal(make_image(image, parse_stages("part@1")), image[:6, :8])
+    assert np.array_equal(make_image(image, parse_stages("part@5")), image[3:9, 4:12])
+    assert np.array_equal(make_image(image, parse_stages("part@6")), image[3:9, 8:])
+    assert np.array_equal(make_image(image, parse_stages("part@9")), image[6:, 8:])
+
+
 @pytest.mark.parametrize(
     ("stages", "reason"),
     [
@@ -128,6 +140,47 @@ def test_labels_hold_what_construction_says(generated: Path) -> None:
                 if not one:
                     assert mos == 5
     assert compared > 100
+
+
+def test_plans_hold_together() -> None:
+    """Bases are the same recipe without its last damage; nothing undoes what came before."""
+    repairs = {("gblur", "sharpen"), ("sensor_noise", "noise_reduction"), ("underexposed", "overexposed")}
+    planner, chains = GroupPlanner(np.random.default_rng(3), 1024.0 * 768, perfect=True), 0
+    for _ in range(400):
+        group = planner.draw()
+        assert len(group) == GROUP
+        for number, row in enumerate(group):
+            names = [stage.name for stage in row.stages if not stage.keeps_quality]
+            assert not repairs & set(pairwise(names))
+            check_stages(row.stages)
+            assert all(other is None or other < number for other in (row.parent, row.equal_to, row.base))
+            if row.base is not None:
+                base = group[row.base]
+                assert len(base.stages) == len(row.stages) - 1
+                assert set(base.stages) < set(row.stages)
+                chains += 1
+    assert chains > 400
+
+
+def test_noise_on_a_soft_photograph_makes_it_worse_by_its_share(photographs: Path) -> None:
+    """Added damage takes the share of what is left that its own metrics take from a clean image."""
+    soft, noisy = "gblur@=2.5", "gblur@=2.5::sensor_noise@=0.001@7"
+    group = [
+        PlannedRow(parse_stages(soft), "gblur", 1.0),
+        PlannedRow(parse_stages(noisy), "sensor_noise", 2.5, 0, base=0),
+    ]
+    source = photographs / "photo_1.png"
+    measured = measure(str(source), [group], ["haarpsi"])
+    mapping = Mapping(["haarpsi"], np.linspace(0.2, 1.0, 50)[:, None])
+    one, two = labels_of(group, measured.values[0], mapping)
+    photo = np.asarray(Image.open(source).convert("RGB"))
+    pair = [
+        torch.tensor(make_image(photo, parse_stages(text))).permute(2, 0, 1)[None] / 255
+        for text in (noisy, soft)
+    ]
+    alone = 1 + 4 * (float(piq.haarpsi(*pair)) - 0.2) / 0.8
+    assert two == pytest.approx(min(1 + (one - 1) * (alone - 1) / 4, one - 0.08), abs=0.02)
+    assert 1 < two < one - 0.2
 
 
 def parse(name: str) -> tuple[tuple[str, float, int], ...]:
@@ -234,7 +287,14 @@ def test_names_and_stages_are_inverse(generated: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "reason"), [("area@-5", "above 0"), ("size@0", "at most 1"), ("jpeg@6", "level 6")]
+    ("stage", "reason"),
+    [
+        ("area@-5", "above 0"),
+        ("part@0", "1 to 9"),
+        ("part@2.5", "1 to 9"),
+        ("size@0", "at most 1"),
+        ("jpeg@6", "level 6"),
+    ],
 )
 def test_numbers_out_of_range_are_refused(stage: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):

@@ -6,7 +6,8 @@
 #     START=FILE            weights to start from (default: pretrained/laboratory.pth); START=imagenet: ImageNet weights
 #     EXCLUDE="PATTERN ..." names of photographs that are left out
 #     IMPERFECT=FILE        text file with the names of photographs that have noise of their own
-#     GROUPS_OF_SIX=4 EPOCHS=3 AMP=no    how much of it; AMP=bf16 for a GPU
+#     GROUPS_OF_SIX=8 EPOCHS=3           how much of it
+#     CROP=192 BATCH=24 LR=5e-4 AMP=no   for a GPU: CROP=320 BATCH=48 LR=7e-4 AMP=bf16 EPOCHS=12
 # Steps that are done are skipped; an interrupted training continues where it stopped.
 usage="usage: bash z_task_shell/train_default.sh PHOTOS[:PHOTOS...] [OUT]"
 refs=()
@@ -28,10 +29,17 @@ data="$out/recipes"
 training="$out/training"
 
 echo "== 1/5 recipes: damaged photographs that are made when they are read, and their labels"
-"$python" utils/data_generate/recipe_generator.py --refs "${refs[@]}" --out "$data" --groups "${GROUPS_OF_SIX:-4}" \
+"$python" utils/data_generate/recipe_generator.py --refs "${refs[@]}" --out "$data" --groups "${GROUPS_OF_SIX:-8}" \
     --metric mdsi,haarpsi ${options[@]+"${options[@]}"}
 
 echo "== 2/5 training"
+mkdir -p "$training"
+settings="start=$start groups=${GROUPS_OF_SIX:-8} epochs=${EPOCHS:-3} crop=${CROP:-192} batch=${BATCH:-24} lr=${LR:-5e-4} amp=${AMP:-no}"
+if [ -f "$training/settings" ] && [ "$settings" != "$(cat "$training/settings")" ]; then
+    echo "train_default.sh: error: $training was trained with $(cat "$training/settings"), not $settings; choose another OUT" >&2
+    exit 2
+fi
+echo "$settings" > "$training/settings"
 if [ ! -f "$training/done" ]; then
     if [ -f "$training/checkpoint_$arch.pth" ]; then
         "$python" main.py --train -a $arch --continue --checkpoint_dir "$training"
@@ -39,9 +47,9 @@ if [ ! -f "$training/done" ]; then
         weights=(--resume "$start")
         [ "$start" = imagenet ] && weights=(--pretrained)
         "$python" main.py --train -a $arch "${weights[@]}" --criterion regress --rank_weight 1 --group_size 6 \
-            --view whole --image_size 512 512 --train_crop 192 --data "$data" -b 24 --epochs "${EPOCHS:-3}" \
-            --warmup 0 --lr 5e-4 --schedule cosine --ema 0.995 -j 2 --cache disk --amp "${AMP:-no}" \
-            --save_every 100 --checkpoint_dir "$training" --logdir "$out/logs"
+            --view whole --image_size 512 512 --train_crop "${CROP:-192}" --data "$data" -b "${BATCH:-24}" \
+            --epochs "${EPOCHS:-3}" --warmup 0 --lr "${LR:-5e-4}" --schedule cosine --ema 0.998 -j "$(nproc)" --cache disk \
+            --amp "${AMP:-no}" --save_every 100 --checkpoint_dir "$training" --logdir "$out/logs"
     fi
     touch "$training/done"
 fi

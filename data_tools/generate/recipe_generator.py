@@ -32,7 +32,7 @@ from data_tools.generate.tables import SCORES, is_there, make_way, recipe_of, wr
 from data_tools.generate.tasks import use_one_thread
 from data_tools.label_file import label_path
 from data_tools.splits import split_scenes
-from distortions import seed_of
+from distortions import LEVELS, seed_of
 from distortions.stages import recipe_text
 from rankiqa.append_log import AppendLog
 from rankiqa.machine import usable_cores
@@ -43,7 +43,7 @@ from utils.errors import DataError
 from utils.processes import map_in_processes
 from utils.text_lines import read_text
 
-VERSION = 2  # count up when the same options give other rows
+VERSION = 3  # count up when the same options give other rows
 JOURNAL = "measured.jsonl"
 
 
@@ -116,7 +116,12 @@ def _photographs(args: argparse.Namespace) -> list[Photograph]:
         raise DataError(
             f"{args.imperfect}: no photograph is called {min(unknown)!r} ({len(unknown)} such names)"
         )
-    groups = {str(group[0]): group for group in group_look_alikes(paths)}
+    groups: dict[str, list[Path]] = {}
+    for group in group_look_alikes(paths):
+        name = group[0].name  # not the folder: the same photographs are split alike wherever they lie
+        while name in groups:
+            name += "'"
+        groups[name] = list(group)
     splits = split_scenes(list(groups), (1 - args.val, args.val, 0), args.seed)
     return [
         Photograph(path, split, path.name not in imperfect)
@@ -143,7 +148,7 @@ def _measure_all(
 
     def enter(content: dict[str, Any]) -> None:
         groups = content["values"]
-        found[content["source"]] = [[row and tuple(row) for row in group] for group in groups]
+        found[content["source"]] = [[row and tuple(map(tuple, row)) for row in group] for group in groups]
 
     log = AppendLog(args.out / JOURNAL, measure=lambda path: read_log(path, recipe, enter))
     if not log.resumed:
@@ -186,13 +191,15 @@ def _write(
             for row, value, mos in zip(group, values, labels_of(group, values, mapping), strict=True):
                 name = recipe_text(source, row.stages)
                 labels.append((name, f"{mos:.4f}"))
-                records.append(_record(name, Path(source), row, value or (float("nan"),) * len(metrics)))
+                quality = value[0] if value else (float("nan"),) * len(metrics)
+                records.append(_record(name, Path(source), row, quality))
     mapping.save(folder)
     write_tables(folder, records, labels, SCORES, recipe, metrics)
     print(f"{folder}: {len(measured)} photographs, {len(labels)} rows in label.txt")
 
 
-def _record(name: str, source: Path, row: PlannedRow, values: tuple[float, ...]) -> Record:
+def _record(name: str, source: Path, row: PlannedRow, quality: tuple[float, ...]) -> Record:
+    level = min(round(row.level), LEVELS)
     return Record(
-        Path(name), source, source.stem, row.kind, round(row.level), None, float("inf"), 1.0, values
+        Path(name), source, source.stem, row.distortion_type, level, None, float("inf"), 1.0, quality
     )

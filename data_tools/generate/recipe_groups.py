@@ -11,7 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distortions import SETS, list_distortions
+from data_tools.generate.recipe_types import (
+    CAPTURE,
+    CODECS,
+    COLOUR_ALONE,
+    EXPOSURE,
+    FINE_NOISE,
+    FIRST,
+    NETWORK,
+    NOISES,
+    PROCESSING,
+    REPAIRS,
+    SLOW,
+)
+from distortions import SETS, find_distortion, list_distortions
 from distortions.stages import Stage
 
 SIZE = 6  # rows of a group
@@ -20,34 +33,6 @@ LEAST_AREA = 192.0 * 192
 
 Stages = tuple[Stage, ...]
 
-# Full-reference metrics hardly mind these, people do: their labels fall with the level
-TONE = frozenset(
-    ("overexposed", "underexposed", "low_light", "white_balance", "haze", "brighten", "darken", "mean_shift")
-    + ("contrast", "hdr", "halos", "colour_shift", "oversaturation")
-)
-COLOUR_ALONE = frozenset(
-    ("colour_diffusion", "colour_shift", "saturation", "oversaturation", "white_balance", "chroma_noise")
-    + ("kadid_chroma", "chroma_subsampling", "colour_blocks", "colour_quantization")
-)
-SLOW = frozenset(("fastfading", "denoise", "noisy_jp2k", "colour_quantization", "dither"))
-# How the codecs of photographs are usually set, in the unit of each one's ladder: from hardly visible on
-CODECS = {"jpeg": (93, 20), "mozjpeg": (92, 20), "jpegli": (0.8, 9), "webp": (92, 5), "avif": (80, 12)}
-# A capture comes before its processing, which comes before the codec of the network
-CAPTURE = (
-    "sensor_noise",
-    "phone_noise",
-    "defocus",
-    "shake",
-    "underexposed",
-    "overexposed",
-    "low_light",
-    "haze",
-)
-PROCESSING = ("noise_reduction", "halos", "hdr", "zoom", "white_balance", "sharpen", "lifted", "contrast")
-NETWORK = ("jpeg", "mozjpeg", "jpegli", "webp", "avif", "messenger", "zoom_jpeg", "jp2k", "screenshot")
-NOISES = ("sensor_noise", "phone_noise", "correlated_noise", "gauss", "lifted")
-FIRST = ("gblur", "defocus", "underexposed", "zoom", "haze", "sensor_noise", "jpeg")
-
 
 @dataclass(frozen=True)
 class PlannedRow:
@@ -55,10 +40,11 @@ class PlannedRow:
 
     Attributes:
         stages: from the photograph to it.
-        kind: the distortion type, "reference", or "chain".
-        level: 0 of what is as good as its reference, else 1..5, rounded.
+        kind: the distortion type that was added or raised last, or "reference".
+        level: 0 of what is as good as its reference, else from 1 on; above 5 beyond the ladder of its type.
         parent: the row of the group than which it is worse; None: the photograph itself.
         equal_to: the row of the group that is as good; its label is taken.
+        base: the damaged row to which `kind` was added; None: the photograph itself.
     """
 
     stages: Stages
@@ -66,6 +52,12 @@ class PlannedRow:
     level: float = 0.0
     parent: int | None = None
     equal_to: int | None = None
+    base: int | None = None
+
+    @property
+    def distortion_type(self) -> str:
+        """`kind`, or "chain" where there are several stages of damage."""
+        return "chain" if sum(not stage.keeps_quality for stage in self.stages) > 1 else self.kind
 
 
 class GroupPlanner:
@@ -86,8 +78,8 @@ class GroupPlanner:
     def draw(self) -> list[PlannedRow]:
         """The rows of one group, `SIZE` of them, each after those that it refers to."""
         makers: list[tuple[Callable[[], list[PlannedRow]], float]] = [
-            (self._ladder, 0.3), (self._soft_ladder, 0.22), (self._chain, 0.13),
-            (self._codecs, 0.13), (self._grey, 0.11), (self._sizes, 0.11),
+            (self._ladder, 0.26), (self._soft_ladder, 0.27), (self._chain, 0.11), (self._codecs, 0.12),
+            (self._grey, 0.09), (self._sizes, 0.09), (self._exposure, 0.06),
         ]  # fmt: skip
         shares = np.array([share for _, share in makers])
         return makers[int(self._rng.choice(len(makers), p=shares / shares.sum()))][0]()
@@ -107,56 +99,86 @@ class GroupPlanner:
         return rows
 
     def _soft_ladder(self) -> list[PlannedRow]:
-        """Four levels of damage, of noise mostly, on a photograph that is soft, dark or enlarged already.
+        """Three levels of damage, of noise mostly, on a photograph that is soft, dark or enlarged already.
 
         A network that has seen noise on sharp photographs alone takes it for detail where nothing is sharp.
         """
         before, after = self._frame()
-        rng = self._rng
-        first = str(rng.choice(["gblur", "defocus", "zoom", "underexposed"], p=[0.35, 0.3, 0.2, 0.15]))
-        strength = {"gblur": (0.5, 1.8), "defocus": (0.5, 1.8)}.get(first)
-        if strength is None:
-            source = Stage(first, round(float(rng.uniform(1, 3)), 2), self._seed())
-        else:
-            source = Stage(first, round(float(rng.uniform(*strength)), 2), 0, True)
-        kind = str(rng.choice([*NOISES, "other"], p=[0.42, 0.2, 0.1, 0.08, 0.05, 0.15]))
-        kind = self._one(NETWORK + ("shake", "halos")) if kind == "other" else kind
-        if rng.random() < 0.2:
+        if self._rng.random() < 0.2:
             before = (*before, Stage("grey"))
-        clean, base = (*before, *after), (*before, source, *after)
+        clean = PlannedRow((*before, *after))
+        if self._rng.random() < 0.4:  # what the camera saves
+            after = (Stage("jpeg", float(self._rng.integers(85, 98)), 0, True), *after)
+        source = self._soft_source()
+        base = (*before, source, *after)
         rows = [
-            PlannedRow(base, first, 1.0),
-            PlannedRow((*base, self._frame_change()), first, 1.0, equal_to=0),
+            PlannedRow(base, source.name, 1.0 if source.exact else source.value),
+            PlannedRow((*base, self._frame_change()), source.name, 1.0, equal_to=0),
         ]
-        seed = self._seed()
-        for number, level in enumerate(self._levels(3)):
-            stages = (*before, source, Stage(kind, level, seed), *after)
-            rows.append(PlannedRow(stages, "chain", level, 0 if number == 0 else number + 1))
-        return [*rows, PlannedRow(clean)]
+        for number, (stage, level) in enumerate(self._added_noise()):
+            stages = (*before, source, stage, *after)
+            rows.append(PlannedRow(stages, stage.name, level, 0 if number == 0 else number + 1, base=0))
+        return [*rows, clean]
+
+    def _soft_source(self) -> Stage:
+        rng = self._rng
+        types = ["gblur", "defocus", "zoom", "underexposed", "noise_reduction"]
+        name = str(rng.choice(types, p=[0.38, 0.3, 0.12, 0.12, 0.08]))
+        if name in ("gblur", "defocus"):
+            return Stage(name, float(f"{0.5 * 7 ** rng.uniform():.3g}"), 0, True)
+        return Stage(name, round(float(rng.uniform(1, 3)), 2), self._seed())
+
+    def _added_noise(self) -> list[tuple[Stage, float]]:
+        """Three stages of one type, weakest first, with their levels."""
+        rng, seed = self._rng, self._seed()
+        share = rng.random()
+        if share < 0.55:
+            kind = str(rng.choice(list(FINE_NOISE), p=[0.6, 0.18, 0.1, 0.12]))
+            return self._strengths(kind, FINE_NOISE[kind], 3, seed)
+        types, odds = [*NOISES, *NETWORK, "shake"], [0.42, 0.4, 0.1, 0.05, 0.03]
+        kind = str(rng.choice(NOISES, p=odds)) if share < 0.87 else self._one(types[len(NOISES) :])
+        return [(Stage(kind, level, seed), level) for level in self._levels(3)]
 
     def _chain(self) -> list[PlannedRow]:
         """One stage more, or one level more with all else equal, is worse."""
         before, after = self._frame()
         first = self._one(FIRST if self._rng.random() < 0.6 else CAPTURE)
         second, third = self._one(CAPTURE + PROCESSING), self._one(NETWORK)
-        second = second if second != first else "sensor_noise" if first != "sensor_noise" else "shake"
+        while second == first or first in REPAIRS.get(second, ()):
+            second = self._one(CAPTURE + PROCESSING)
         seeds = [self._seed() for _ in range(3)]
         a, more_a = self._two_levels(3.0)
         b, more_b = self._two_levels(4.0)
         c = round(float(self._rng.uniform(1, 4)), 2)
         one, two = Stage(first, a, seeds[0]), Stage(second, b, seeds[1])
+        more_one, more_two = Stage(first, more_a, seeds[0]), Stage(second, more_b, seeds[1])
 
-        def row(parent: int | None, level: float, *stages: Stage) -> PlannedRow:
-            return PlannedRow((*before, *stages, *after), "chain" if stages else "reference", level, parent)
+        def row(stages: Stages, parent: int, base: int | None) -> PlannedRow:
+            last = more_one if more_one in stages else stages[-1]
+            return PlannedRow((*before, *stages, *after), last.name, last.value, parent, base=base)
 
         return [
-            row(None, 0),
-            row(0, a, one),
-            row(1, b, one, two),
-            row(2, more_b, one, Stage(second, more_b, seeds[1])),
-            row(2, more_a, Stage(first, more_a, seeds[0]), two),
-            row(2, c, one, two, Stage(third, c, seeds[2])),
+            PlannedRow((*before, *after)),
+            row((one,), 0, None),
+            row((one, two), 1, 1),
+            row((one, more_two), 2, 1),
+            row((more_one, two), 2, None),
+            row((one, two, Stage(third, c, seeds[2])), 2, 2),
         ]
+
+    def _exposure(self) -> list[PlannedRow]:
+        """Too dark and too bright, twice each, and low light."""
+        before, after = self._frame()
+        if self._rng.random() < 0.15:
+            before = (*before, Stage("grey"))
+        rows = [PlannedRow((*before, *after))]
+        for kind, ends in EXPOSURE.items():
+            for number, (stage, level) in enumerate(self._strengths(kind, ends, 2, self._seed())):
+                parent = len(rows) - 1 if number else 0
+                rows.append(PlannedRow((*before, stage, *after), kind, level, parent))
+        level = self._levels(1)[0]
+        stage = Stage("low_light", level, self._seed())
+        return [*rows, PlannedRow((*before, stage, *after), "low_light", level, 0)]
 
     def _codecs(self) -> list[PlannedRow]:
         """Settings of the codecs of photographs; what one does against another the metrics decide."""
@@ -219,6 +241,9 @@ class GroupPlanner:
         if not self._perfect:
             before.append(Stage("size", 0.5))
             area /= 4
+        if area > 1.5 * SEEN and rng.random() < 0.2:
+            before.append(Stage("part", int(rng.integers(1, 10))))
+            area /= 4
         if area > 1.1 * SEEN and rng.random() < 0.5:
             return tuple(before), (Stage("area", SEEN),)
         seen = min(area, SEEN)
@@ -247,6 +272,17 @@ class GroupPlanner:
         """Rising levels in 1..5, at least 0.6 apart."""
         free = np.sort(self._rng.uniform(0, 4 - 0.6 * (count - 1), count))
         return [round(1 + float(value) + 0.6 * number, 2) for number, value in enumerate(free)]
+
+    def _strengths(
+        self, kind: str, ends: tuple[float, float], count: int, seed: int
+    ) -> list[tuple[Stage, float]]:
+        """Stages with rising strengths between `ends`, evenly drawn by ratio, with their levels."""
+        free = np.sort(self._rng.uniform(0, 1 - 0.15 * (count - 1), count))
+        made = []
+        for number, share in enumerate(free):
+            strength = float(f"{ends[0] * (ends[1] / ends[0]) ** (share + 0.15 * number):.3g}")
+            made.append((Stage(kind, strength, seed, True), find_distortion(kind).level(strength)))
+        return made
 
     def _two_levels(self, highest: float) -> tuple[float, float]:
         low = float(self._rng.uniform(1, highest - 1))

@@ -1,0 +1,46 @@
+"""Which distortion types recipes draw from, and how strongly."""
+
+# Full-reference metrics hardly mind these, people do: their labels fall with the level
+TONE = frozenset(
+    ("overexposed", "underexposed", "low_light", "white_balance", "haze", "brighten", "darken", "mean_shift")
+    + ("contrast", "hdr", "halos", "colour_shift", "oversaturation")
+)
+COLOUR_ALONE = frozenset(
+    ("colour_diffusion", "colour_shift", "saturation", "oversaturation", "white_balance", "chroma_noise")
+    + ("kadid_chroma", "chroma_subsampling", "colour_blocks", "colour_quantization")
+)
+SLOW = frozenset(("fastfading", "denoise", "noisy_jp2k", "colour_quantization", "dither"))
+# How the codecs of photographs are usually set, in the unit of each one's ladder: from hardly visible on
+CODECS = {"jpeg": (93, 20), "mozjpeg": (92, 20), "jpegli": (0.8, 9), "webp": (92, 5), "avif": (80, 12)}
+# A capture comes before its processing, which comes before the codec of the network
+CAPTURE = (
+    "sensor_noise",
+    "phone_noise",
+    "defocus",
+    "shake",
+    "underexposed",
+    "overexposed",
+    "low_light",
+    "haze",
+)
+PROCESSING = ("noise_reduction", "halos", "hdr", "zoom", "white_balance", "sharpen", "lifted", "contrast")
+NETWORK = ("jpeg", "mozjpeg", "jpegli", "webp", "avif", "messenger", "zoom_jpeg", "jp2k", "screenshot")
+NOISES = ("sensor_noise", "phone_noise", "correlated_noise", "gauss", "lifted")
+FIRST = ("gblur", "defocus", "underexposed", "zoom", "haze", "sensor_noise", "jpeg")
+# Noise that is only just seen, up to what nobody overlooks, in the unit of each one's ladder
+FINE_NOISE = {
+    "sensor_noise": (8e-5, 2e-3),
+    "correlated_noise": (38, 28),
+    "gauss": (38, 28),
+    "lifted": (0.8, 3),
+}
+# From hardly to hopeless, in stops
+EXPOSURE = {"underexposed": (0.6, 6.0), "overexposed": (0.4, 4.0)}
+# A second stage that would undo one of these is not drawn after it
+REPAIRS = {
+    "noise_reduction": NOISES,
+    "overexposed": ("underexposed", "low_light"),
+    "lifted": ("underexposed", "low_light"),
+    "underexposed": ("overexposed",),
+    "low_light": ("overexposed",),
+} | dict.fromkeys(("sharpen", "halos", "hdr", "contrast"), ("gblur", "defocus", "shake", "zoom", "haze"))
