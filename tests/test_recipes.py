@@ -87,6 +87,12 @@ def test_a_part_is_a_ninth_of_the_places_of_half_the_sides() -> None:
     assert np.array_equal(make_image(image, parse_stages("part@9")), image[6:, 8:])
 
 
+def test_turns_are_quarters_counter_clockwise() -> None:
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    for quarters in (1, 2, 3):
+        assert np.array_equal(make_image(image, parse_stages(f"turn@{quarters}")), np.rot90(image, quarters))
+
+
 @pytest.mark.parametrize(
     ("stages", "reason"),
     [
@@ -292,6 +298,7 @@ def test_names_and_stages_are_inverse(generated: Path) -> None:
         ("area@-5", "above 0"),
         ("part@0", "1 to 9"),
         ("part@2.5", "1 to 9"),
+        ("turn@4", "1 to 3"),
         ("size@0", "at most 1"),
         ("jpeg@6", "level 6"),
     ],

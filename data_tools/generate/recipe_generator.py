@@ -43,7 +43,7 @@ from utils.errors import DataError
 from utils.processes import map_in_processes
 from utils.text_lines import read_text
 
-VERSION = 3  # count up when the same options give other rows
+VERSION = 4  # count up when the same options give other rows
 JOURNAL = "measured.jsonl"
 
 

@@ -22,6 +22,7 @@ from data_tools.generate.recipe_types import (
     NOISES,
     PROCESSING,
     REPAIRS,
+    SAVED_SOURCES,
     SLOW,
 )
 from distortions import SETS, find_distortion, list_distortions
@@ -78,8 +79,8 @@ class GroupPlanner:
     def draw(self) -> list[PlannedRow]:
         """The rows of one group, `SIZE` of them, each after those that it refers to."""
         makers: list[tuple[Callable[[], list[PlannedRow]], float]] = [
-            (self._ladder, 0.26), (self._soft_ladder, 0.27), (self._chain, 0.11), (self._codecs, 0.12),
-            (self._grey, 0.09), (self._sizes, 0.09), (self._exposure, 0.06),
+            (self._ladder, 0.25), (self._soft_ladder, 0.23), (self._chain, 0.1), (self._codecs, 0.19),
+            (self._grey, 0.08), (self._sizes, 0.09), (self._exposure, 0.06),
         ]  # fmt: skip
         shares = np.array([share for _, share in makers])
         return makers[int(self._rng.choice(len(makers), p=shares / shares.sum()))][0]()
@@ -181,17 +182,26 @@ class GroupPlanner:
         return [*rows, PlannedRow((*before, stage, *after), "low_light", level, 0)]
 
     def _codecs(self) -> list[PlannedRow]:
-        """Settings of the codecs of photographs; what one does against another the metrics decide."""
+        """Settings of the codecs of photographs; what one does against another the metrics decide.
+
+        In a third of the groups the photograph was too bright, too dark, soft or noisy before: what a codec
+        does is worse there too.
+        """
         before, after = self._frame()
         rows = [PlannedRow((*before, *after))]
-        for codec in self._rng.choice(sorted(CODECS), size=SIZE - 1, p=[0.1, 0.3, 0.2, 0.25, 0.15]):
+        base = None
+        if self._rng.random() < 0.35:
+            name = str(self._rng.choice(list(SAVED_SOURCES)))
+            [(source, level)] = self._strengths(name, SAVED_SOURCES[name], 1, self._seed())
+            before, base = (*before, source), 1
+            rows.append(PlannedRow((*before, *after), name, level, 0))
+        names = sorted(CODECS)
+        for codec in self._rng.choice(names, size=SIZE - len(rows), p=[0.1, 0.3, 0.2, 0.25, 0.15]):
             mild, strong = CODECS[str(codec)]
             share = float(self._rng.uniform() ** 1.5)
             setting = float(f"{mild * (strong / mild) ** share:.3g}")
-            level = 1 + 4 * share
-            rows.append(
-                PlannedRow((*before, Stage(str(codec), setting, 0, True), *after), str(codec), level, 0)
-            )
+            stage = Stage(str(codec), setting, 0, True)
+            rows.append(PlannedRow((*before, stage, *after), str(codec), 1 + 4 * share, base or 0, base=base))
         return rows
 
     def _grey(self) -> list[PlannedRow]:
@@ -238,6 +248,8 @@ class GroupPlanner:
         rng = self._rng
         area = self._area
         before: list[Stage] = []
+        if rng.random() < 0.3:
+            before.append(Stage("turn", int(rng.integers(1, 4))))
         if not self._perfect:
             before.append(Stage("size", 0.5))
             area /= 4

@@ -34,6 +34,13 @@ FINE_NOISE = {
     "gauss": (38, 28),
     "lifted": (0.8, 3),
 }
+# How a photograph may be before a codec saves it, in the unit of each one's ladder
+SAVED_SOURCES = {
+    "overexposed": (0.3, 1.6),
+    "underexposed": (0.5, 2.5),
+    "gblur": (0.5, 1.5),
+    "sensor_noise": (8e-5, 6e-4),
+}
 # From hardly to hopeless, in stops
 EXPOSURE = {"underexposed": (0.6, 6.0), "overexposed": (0.4, 4.0)}
 # A second stage that would undo one of these is not drawn after it
