@@ -16,8 +16,9 @@ from PIL import Image
 import main as program
 from data_tools.generate import recipe_generator
 from data_tools.generate.pseudo_mos import Mapping
-from data_tools.generate.recipe_groups import GroupPlanner, PlannedRow
+from data_tools.generate.recipe_groups import GroupPlanner
 from data_tools.generate.recipe_labels import labels_of, measure
+from data_tools.generate.recipe_types import PlannedRow
 from dataloader.recipes import read_image
 from distortions import distort
 from distortions.stages import OPERATIONS, check_stages, make_image, parse_stages, recipe_text, split_recipe

@@ -26,8 +26,9 @@ from data_tools.generate.journal import read_log
 from data_tools.generate.manifest import Record
 from data_tools.generate.plan import find_references, group_look_alikes
 from data_tools.generate.pseudo_mos import Mapping
-from data_tools.generate.recipe_groups import GroupPlanner, PlannedRow
+from data_tools.generate.recipe_groups import GroupPlanner
 from data_tools.generate.recipe_labels import Measured, fit_recipes, labels_of, measure
+from data_tools.generate.recipe_types import PlannedRow
 from data_tools.generate.tables import SCORES, is_there, make_way, recipe_of, write_tables
 from data_tools.generate.tasks import use_one_thread
 from data_tools.label_file import label_path

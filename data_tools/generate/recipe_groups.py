@@ -7,7 +7,6 @@ nobody should mind. Rows of a group follow one another in label.txt, so that the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +23,8 @@ from data_tools.generate.recipe_types import (
     REPAIRS,
     SAVED_SOURCES,
     SLOW,
+    PlannedRow,
+    Stages,
 )
 from distortions import SETS, find_distortion, list_distortions
 from distortions.stages import Stage
@@ -31,34 +32,6 @@ from distortions.stages import Stage
 SIZE = 6  # rows of a group
 SEEN = 512.0 * 512  # pixels at which an image is seen: the area of the default view
 LEAST_AREA = 192.0 * 192
-
-Stages = tuple[Stage, ...]
-
-
-@dataclass(frozen=True)
-class PlannedRow:
-    """One image of a group.
-
-    Attributes:
-        stages: from the photograph to it.
-        kind: the distortion type that was added or raised last, or "reference".
-        level: 0 of what is as good as its reference, else from 1 on; above 5 beyond the ladder of its type.
-        parent: the row of the group than which it is worse; None: the photograph itself.
-        equal_to: the row of the group that is as good; its label is taken.
-        base: the damaged row to which `kind` was added; None: the photograph itself.
-    """
-
-    stages: Stages
-    kind: str = "reference"
-    level: float = 0.0
-    parent: int | None = None
-    equal_to: int | None = None
-    base: int | None = None
-
-    @property
-    def distortion_type(self) -> str:
-        """`kind`, or "chain" where there are several stages of damage."""
-        return "chain" if sum(not stage.keeps_quality for stage in self.stages) > 1 else self.kind
 
 
 class GroupPlanner:
