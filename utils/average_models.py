@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
 def write_mean(paths: Sequence[Path], out: Path, view_of_first: bool = False) -> None:
     """Write the mean of the weights and of the statistics of batch normalisation to `out`.
 
-    The spec is that of the first, without its percentiles; with `view_of_first` the others may have other views.
+    The spec is that of the first, without its percentiles; with `view_of_first` others may have other views.
 
     Raises:
         ConfigError: fewer than two files, or two that differ in architecture, task, view or preprocessing.
