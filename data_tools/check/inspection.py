@@ -1,6 +1,5 @@
 """Everything that can be told of one image by itself."""
 
-import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.decoding.opening import open_image
 from rankiqa.decoding.unread import why_unread
 from rankiqa.image import read_rgb
+from rankiqa.look_alikes import pixel_digest
 from utils.errors import ImageError
 from utils.processes import map_in_processes
 
@@ -54,9 +54,7 @@ def inspect(path: str, max_pixels: int = MAX_PIXELS) -> Inspection:
             return Inspection((("empty", "a file of no bytes"),))
         problems = _by_header(path, max_pixels)
         with read_rgb(path, max_pixels) as image:
-            digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
-            digest.update(image.tobytes())
-        return Inspection(problems, digest.digest())
+            return Inspection(problems, pixel_digest(image))
     except OSError as error:
         return Inspection((("unreadable", error.strerror or str(error)),))
     except ImageError as error:
