@@ -32,9 +32,8 @@ class Measures:
     Attributes:
         highlights: 99th percentile of the luminance.
         clipped: share of pixels with a channel at its end.
-        sharpness: the steepest step between neighbours over the contrast of the run, at the sharpest edges of
-            the less sharp direction: 1 for a step of one pixel, 0.4 / sigma for a Gaussian blur; None
-            without enough edges.
+        sharpness: the steepest step between neighbours over the contrast within its run of RUN pixels, at the
+            sharpest edges of the less sharp direction: 1 for a step of one pixel; None without enough edges.
         noise: standard deviation of the luminance in the calmest places, the median over its tones.
         colour_noise: the same of Cb or Cr, the lesser one, at half size, over the calmest quarter.
         content: contrast of the shapes: the 99th percentile of the contrast within 32 pixels.
