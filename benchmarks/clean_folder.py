@@ -2,9 +2,9 @@
 
     python benchmarks/clean_folder.py --photos DIR [--count 10000] [--side 128]
 
-The images are small versions of up to 300 of the photos: cut-outs at other places, darker, blurred and compressed
-ones, in a folder of memory where the machine has one. Memory is the resident set, read twice per second; time of
-the processor counts all threads, and other work on the machine does not change it much.
+The images are cut-outs at many places of up to 300 of the photos, and darker, blurred, smaller and compressed
+copies of some, in a folder of memory where the machine has one. Memory is the resident set, read twice per
+second; time of the processor counts all threads, and other work on the machine changes it little.
 """
 
 import argparse

@@ -35,7 +35,7 @@ def find_duplicates(numbers: Mapping[str, np.ndarray], spread: float) -> Duplica
 
     Args:
         numbers: arrays (N,): bool `is_read` and `is_flat` (whose look says nothing), uint64 `pixels` and
-            `look`, float `score` (NaN: none), `width` and `height`.
+            `look`, float `score` (NaN: none), `width` and `height`, int64 `length` of the path.
         spread: of the model's scores, see `rankiqa.clean.findings.spread_of`.
     """
     count = len(numbers["pixels"])
@@ -67,8 +67,8 @@ def _better(head: np.ndarray, numbers: Mapping[str, np.ndarray], tolerance: floa
     np.maximum.at(best, head, score)
     pixels = np.nan_to_num(numbers["width"] * numbers["height"])
     pixels = np.where(score >= best[head] - tolerance, pixels, -1.0)
-    # per group: most pixels, then the highest score, then the first
-    order = np.lexsort((-np.arange(len(head)), score, pixels, head))
+    # per group: most pixels, then the highest score, then the shortest name (that of "a copy.jpg" is longer)
+    order = np.lexsort((-np.arange(len(head)), -numbers["length"], score, pixels, head))
     last = np.append(head[order][1:] != head[order][:-1], True) if len(head) else np.empty(0, bool)
     better = np.empty(len(head), np.int64)
     better[head[order][last]] = order[last]

@@ -36,7 +36,9 @@ DUPLICATE = ("exact_duplicate", "near_duplicate")
 DARK = 100  # grey level that the highlights stay below
 BRIGHT = 0.38  # share of clipped pixels
 BLURRED = 0.38  # sharpness
-NOISY, COLOUR_NOISY = 15.0, 1.8  # grey levels
+COLOUR_NOISY = 1.8  # grey levels; no texture has that much
+NOISY = 15.0  # grey levels of the luminance, as no texture has them in its calmest places
+NOISY_TOGETHER = (8.0, 0.75)  # of luminance and colours: fine textures have the first without the second
 FLAT = 12.0  # grey levels
 GREY = 2.0  # levels of Cb and Cr
 COLOURED = 0.8  # share of the readable images that have colour, for a grey one to be told
@@ -118,15 +120,26 @@ def findings_of(record: Record, folder: Folder, duplicate: str = "") -> list[str
 
 def _by_pixels(record: Record) -> list[str]:
     """Where there is no content, there are no edges whose blur could be told."""
-    flat = _at_most(record.content, FLAT, strictly=True)
+    flat = _is_flat(record)
     limits = {
         "flat": flat,
         "dark": _at_most(record.highlights, DARK, strictly=True),
         "bright": record.clipped is not None and record.clipped >= BRIGHT,
         "blurred": not flat and _at_most(record.sharpness, BLURRED),
-        "noisy": (record.noise or 0) >= NOISY or (record.colour_noise or 0) >= COLOUR_NOISY,
+        "noisy": _is_noisy(record),
     }
     return [name for name, is_so in limits.items() if is_so]
+
+
+def _is_flat(record: Record) -> bool:
+    return _at_most(record.content, FLAT, strictly=True)
+
+
+def _is_noisy(record: Record) -> bool:
+    luminance, colours = record.noise or 0.0, record.colour_noise or 0.0
+    if luminance >= NOISY or colours >= COLOUR_NOISY:
+        return True
+    return luminance >= NOISY_TOGETHER[0] and (colours >= NOISY_TOGETHER[1] or _at_most(record.colour, GREY))
 
 
 def _at_most(value: float | None, limit: float, strictly: bool = False) -> bool:
@@ -135,7 +148,7 @@ def _at_most(value: float | None, limit: float, strictly: bool = False) -> bool:
 
 def _among_others(record: Record, folder: Folder) -> list[str]:
     found = []
-    if folder.is_coloured and _at_most(record.colour, GREY):
+    if folder.is_coloured and _at_most(record.colour, GREY) and not _is_flat(record):
         found.append("grey")
     width, height = record.width or 1, record.height or 1
     side = np.log2(width * height) / 2

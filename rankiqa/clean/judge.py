@@ -75,7 +75,7 @@ class Judge:
 def _numbers_of(records: Iterable[Record]) -> dict[str, np.ndarray]:
     floats = {name: array("d") for name in _FLOATS}
     hashes = {name: array("Q") for name in ("pixels", "look")}
-    is_read = array("b")
+    is_read, length = array("b"), array("l")
     for record in records:
         for name, values in floats.items():
             value = getattr(record, name)
@@ -83,6 +83,8 @@ def _numbers_of(records: Iterable[Record]) -> dict[str, np.ndarray]:
         for name, numbers in hashes.items():
             numbers.append(int(getattr(record, name) or "0", 16))
         is_read.append(record.is_read)
+        length.append(len(record.path))
     found = {name: np.array(values, np.float64) for name, values in floats.items()}
     found |= {name: np.array(values, np.uint64) for name, values in hashes.items()}
-    return found | {"is_read": np.array(is_read, bool), "is_flat": found["content"] < FLAT}
+    found |= {"is_read": np.array(is_read, bool), "length": np.array(length, np.int64)}
+    return found | {"is_flat": found["content"] < FLAT}
