@@ -67,7 +67,7 @@ def _damaged() -> dict[str, tuple[Image.Image, set[str]]]:
 
 
 def _copies(folder: Path) -> dict[str, set[str]]:
-    """Copies of the first scenes: the redder one is better, of equally red ones the larger or shorter-named."""
+    """Copies of the first scenes: the better one is redder, of equal ones larger or shorter-named."""
     shutil.copy(folder / "scene00.png", folder / "scene00 copy.png")
     Image.open(folder / "scene01.png").save(folder / "z_same_pixels.bmp")
     Image.open(folder / "scene02.png").resize((120, 90), Image.Resampling.LANCZOS).save(
