@@ -1,6 +1,6 @@
 """How many clean photographs get a finding of `rankiqa clean`, and how many damaged ones the right one.
 
-    python benchmarks/clean_findings.py --photos DIR [DIR ...] [--real DIR ...] [--every 4]
+    python benchmarks/clean_findings.py --photos DIR [DIR ...] [--real DIR ...] [--every 4] [--only noisy ...]
 
 The limits of `rankiqa/clean/findings.py` were set on the photographs at even places of each folder, in order
 of their names; figures are given for both halves, of which the odd one was not looked at. Clean photographs
@@ -12,6 +12,7 @@ table compares hashes: copies of a photograph, and pairs of different ones.
 import argparse
 import io
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +38,7 @@ from rankiqa.clean.measures import measure
 from rankiqa.clean.observe import observe, to_record
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.image import read_rgb
-from rankiqa.look_alikes import perceptual_hash
+from rankiqa.look_alikes import group_hashes, perceptual_hash
 from rankiqa.machine import usable_cores
 from rankiqa.scorer import Scorer
 
@@ -51,6 +52,7 @@ DAMAGE = {
     "noisy": (("wn", 2), ("wn", 3), ("sensor_noise", 3), ("sensor_noise", 4), ("sensor_noise", 5),
         ("phone_noise", 5)),
 }  # fmt: skip
+PARTS = ("clean", *DAMAGE, "hashes")
 
 
 def main() -> None:
@@ -60,26 +62,35 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="DIR")
     parser.add_argument("--every", type=int, default=4, metavar="N", help="which photographs are damaged")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="which tables")
     args = parser.parse_args()
     scorer = rankiqa.load()
-    folders = [find_images(folder) for folder in args.photos]
+    folders = [find_images(folder, told=False) for folder in args.photos]
     tuned, unseen = ([path for folder in folders for path in folder[start::2]] for start in (0, 1))
+    if "clean" in args.only:
+        tell_clean(tuned, unseen, args.real, scorer)
+    halves = [half[:: args.every] for half in (tuned, unseen)]
+    kinds = [(finding, *kind) for finding in DAMAGE if finding in args.only for kind in DAMAGE[finding]]
+    if kinds:
+        print(f"\n{len(halves[0])} and {len(halves[1])} photographs\n")
+        print("| finding | damage, level | tuned on | not seen |\n| --- | --- | --- | --- |")
+    for finding, kind, level in kinds:
+        shares = [share_found(half, partial(damaged, kind, level), finding, scorer) for half in halves]
+        print(f"| {finding} | {kind}, {level} | {shares[0]:.1%} | {shares[1]:.1%} |", flush=True)
+    if "hashes" in args.only:
+        compare_hashes(tuned + unseen, args.every)
+
+
+def tell_clean(tuned: Sequence[Path], unseen: Sequence[Path], real: Sequence[Path], scorer: Scorer) -> None:
+    """The table of images as they are."""
     print("| folder | images | without a finding of light, sharpness, noise, content or score | findings |")
-    print("| --- | --- | --- | --- |")
-    whole = judged([path for folder in folders for path in folder], scorer)
+    print("| --- | --- | --- | --- |", flush=True)
+    whole = judged(sorted([*tuned, *unseen]), scorer)
     for name, paths in (("tuned on", tuned), ("not seen", unseen)):
         chosen = set(map(str, paths))
         tell(name, [one for one in whole if one.record.path in chosen])
-    for folder in args.real:
-        tell(folder.name, judged(find_images(folder), scorer))
-    print("\n| finding | damage, level | tuned on | not seen |\n| --- | --- | --- | --- |")
-    halves = [half[:: args.every] for half in (tuned, unseen)]
-    for finding, kinds in DAMAGE.items():
-        for kind, level in kinds:
-            shares = [share_found(half, partial(damaged, kind, level), finding, scorer) for half in halves]
-            print(f"| {finding} | {kind}, {level} | {shares[0]:.1%} | {shares[1]:.1%} |", flush=True)
-    print(f"damaged: {len(halves[0])} and {len(halves[1])} photographs")
-    compare_hashes(tuned + unseen, args.every)
+    for folder in real:
+        tell(folder.name, judged(find_images(folder, told=False), scorer))
 
 
 def judged(paths: Sequence[Path], scorer: Scorer) -> list[Judged]:
@@ -131,6 +142,11 @@ def compare_hashes(paths: Sequence[Path], every: int) -> None:
         hashes = list(pool.map(lambda path: perceptual_hash(read_rgb(path)), paths))
     pairs = sorted(distance(one, other) for one, other in combinations(hashes, 2))
     print(f"{len(pairs)} pairs of photographs; the nearest differ in {', '.join(map(str, pairs[:6]))} bits")
+    rng = np.random.default_rng(0)
+    for count in (10_000, 100_000):
+        since = time.process_time()
+        group_hashes(rng.integers(0, 2**63, count, dtype=np.uint64), MAX_DISTANCE)
+        print(f"{count} different hashes grouped in {time.process_time() - since:.1f} s of the processor")
 
 
 def distance(one: int, other: int) -> int:

@@ -88,6 +88,7 @@ def write_page(path: Path, judge: Judge, examples: Examples) -> None:
             "name": name,
             "meaning": FINDINGS[name],
             "count": judge.counts[name],
+            "is_unread": name in UNREAD,
             "cards": [_card(one, name, parent) for one in found],
         }
         for name, found in examples.findings.items()
@@ -110,7 +111,7 @@ def _card(one: Judged, name: str, parent: Path) -> dict[str, Any]:
         "title": one_line(record.path),
         "name": one_line(Path(record.path).name),
         "link": link_to(record.path, parent),
-        "score": record.score,
+        "score": "no score" if record.score is None else f"{record.score:.3f}",
         "size": f"{record.width} x {record.height}",
         "detail": one_line(detail_of(name, record)) if name else "",
         "data": None if record.problem else thumbnail(record.path, pixels),
