@@ -4,9 +4,10 @@
 
 The limits of `rankiqa/clean/findings.py` were set on the photographs at even places of each folder, in order
 of their names; figures are given for both halves, of which the odd one was not looked at. Clean photographs
-are judged with the folder around them, by the default model; every `--every`-th of them is damaged by the
-types of `distortions` and judged alone. `--real` are other folders, of which findings are counted. The last
-table compares hashes: copies of a photograph, and pairs of different ones.
+are judged with the folder around them, with --scores by the default model, too, which takes three times as
+long; every `--every`-th of them is damaged by the types of `distortions` and judged alone. `--real` are other
+folders, of which findings are counted. The last table compares hashes: copies of a photograph, and pairs of
+different ones.
 """
 
 import argparse
@@ -36,11 +37,13 @@ from rankiqa.clean.findings import FINDINGS
 from rankiqa.clean.judge import Judge, Judged
 from rankiqa.clean.measures import measure
 from rankiqa.clean.observe import observe, to_record
+from rankiqa.clean.records import Record
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.image import read_rgb
 from rankiqa.look_alikes import group_hashes, perceptual_hash
 from rankiqa.machine import usable_cores
 from rankiqa.scorer import Scorer
+from rankiqa.spec import ModelSpec
 
 # the others, such as grey and near_duplicate, are facts that can be looked up
 FALLIBLE = {"dark", "bright", "blurred", "noisy", "flat", "score_outlier"}
@@ -62,26 +65,28 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--real", type=Path, nargs="+", default=[], metavar="DIR")
     parser.add_argument("--every", type=int, default=4, metavar="N", help="which photographs are damaged")
+    parser.add_argument("--scores", action="store_true", help="look for outliers of the score, too")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="which tables")
     args = parser.parse_args()
-    scorer = rankiqa.load()
     folders = [find_images(folder, told=False) for folder in args.photos]
     tuned, unseen = ([path for folder in folders for path in folder[start::2]] for start in (0, 1))
     if "clean" in args.only:
-        tell_clean(tuned, unseen, args.real, scorer)
+        tell_clean(tuned, unseen, args.real, rankiqa.load() if args.scores else None)
     halves = [half[:: args.every] for half in (tuned, unseen)]
     kinds = [(finding, *kind) for finding in DAMAGE if finding in args.only for kind in DAMAGE[finding]]
     if kinds:
         print(f"\n{len(halves[0])} and {len(halves[1])} photographs\n")
         print("| finding | damage, level | tuned on | not seen |\n| --- | --- | --- | --- |")
     for finding, kind, level in kinds:
-        shares = [share_found(half, partial(damaged, kind, level), finding, scorer) for half in halves]
+        shares = [share_found(half, partial(damaged, kind, level), finding) for half in halves]
         print(f"| {finding} | {kind}, {level} | {shares[0]:.1%} | {shares[1]:.1%} |", flush=True)
     if "hashes" in args.only:
         compare_hashes(tuned + unseen, args.every)
 
 
-def tell_clean(tuned: Sequence[Path], unseen: Sequence[Path], real: Sequence[Path], scorer: Scorer) -> None:
+def tell_clean(
+    tuned: Sequence[Path], unseen: Sequence[Path], real: Sequence[Path], scorer: Scorer | None
+) -> None:
     """The table of images as they are."""
     print("| folder | images | without a finding of light, sharpness, noise, content or score | findings |")
     print("| --- | --- | --- | --- |", flush=True)
@@ -93,12 +98,23 @@ def tell_clean(tuned: Sequence[Path], unseen: Sequence[Path], real: Sequence[Pat
         tell(folder.name, judged(find_images(folder, told=False), scorer))
 
 
-def judged(paths: Sequence[Path], scorer: Scorer) -> list[Judged]:
-    """The images of one folder, with their findings."""
+def judged(paths: Sequence[Path], scorer: Scorer | None) -> list[Judged]:
+    """The images of one folder, with their findings; without a scorer there are no scores."""
+    if scorer is None:
+        with ThreadPoolExecutor(usable_cores()) as pool:
+            records = list(pool.map(unscored, paths))
+        return list(Judge(records, ModelSpec("none")).judge())
     decode = partial(observe, scorer=scorer, max_pixels=MAX_PIXELS)
     scored = score_decoded(map(str, paths), scorer, usable_cores(), decode)
     records = [to_record(row, note) for group in scored for row, note in group]
     return list(Judge(records, scorer.spec).judge())
+
+
+def unscored(path: Path, change: Callable[[Image.Image], Image.Image] | None = None) -> Record:
+    """What is measured of an image, or of what `change` makes of it."""
+    image = read_rgb(path)
+    image = image if change is None else change(image)
+    return to_record(Row(str(path), None, None, None, *image.size), measure(image))
 
 
 def tell(name: str, images: Sequence[Judged]) -> None:
@@ -114,15 +130,12 @@ def damaged(kind: str, level: int, image: Image.Image) -> Image.Image:
     return Image.fromarray(distortion.apply(np.asarray(image), distortion.strength(level), rng))
 
 
-def share_found(
-    paths: Sequence[Path], change: Callable[[Image.Image], Image.Image], finding: str, scorer: Scorer
-) -> float:
+def share_found(paths: Sequence[Path], change: Callable[[Image.Image], Image.Image], finding: str) -> float:
     """Of changed photographs, each judged alone: without a folder only the pixels count."""
 
     def has_it(path: Path) -> bool:
-        image = change(read_rgb(path))
-        record = to_record(Row(str(path), None, None, None, *image.size), measure(image))
-        return finding in next(Judge([record], scorer.spec).judge()).findings
+        judge = Judge([unscored(path, change)], ModelSpec("none"))
+        return finding in next(judge.judge()).findings
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         return float(np.mean(list(pool.map(has_it, paths))))

@@ -26,17 +26,21 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is in requirements.txt")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """images/ with the planted problems, and red.onnx."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, set[str]]]:
+    """A folder with images/ and red.onnx, and the findings that were planted, by name."""
     place = tmp_path_factory.mktemp("clean")
-    plant(place / "images")
     write_model(place / "red.onnx")
-    return place
+    return place, plant(place / "images")
 
 
 @pytest.fixture(scope="module")
-def planted(place: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    return plant(tmp_path_factory.mktemp("again"))
+def place(whole: tuple[Path, dict[str, set[str]]]) -> Path:
+    return whole[0]
+
+
+@pytest.fixture(scope="module")
+def planted(whole: tuple[Path, dict[str, set[str]]]) -> dict[str, set[str]]:
+    return whole[1]
 
 
 def argv_of(place: Path, *flags: str | Path) -> list[str]:
