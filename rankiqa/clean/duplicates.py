@@ -8,8 +8,8 @@ import numpy as np
 from rankiqa.look_alikes import group_hashes
 
 # Of 64 bits. Among 120,000 pairs of photographs of different scenes none differs in fewer than 14; resized,
-# compressed, darker, grey and noisy copies differ in at most 4, nine in ten cut-outs without 2% of each side in
-# at most 6 (docs/clean.md).
+# compressed, darker, grey and noisy copies differ in at most 4, nine in ten cut-outs without 2% of each side
+# in at most 6 (docs/clean.md).
 MAX_DISTANCE = 6
 # Of the spread of the model's scores. Copies of one image that are as near as this count as equally good, and
 # the one of most pixels is the better: a reduced copy may score a little higher, and holds less.
