@@ -127,7 +127,7 @@ def _leave_done_out(request: CleanRequest, queue: PathQueue, log: RecordLog) -> 
             log.append(read_table(request.output))
     before = len(queue)
     queue.leave_out(record.path for record in log)
-    logging.info("%d of %d images are done", before - len(queue), before)
+    logging.warning("%d of %d images are done", before - len(queue), before)
 
 
 def _is_stopped(request: CleanRequest, queue: PathQueue, scorer: Scorer, log: RecordLog) -> bool:
