@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, info, serve."""
+"""The console script `rankiqa`: score, clean, info, serve."""
 
 import argparse
 from pathlib import Path
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         interrupt; 141 when the reader of standard output has stopped.
     """
     arguments = build_parser().parse_args(argv)
-    return {"score": _score, "info": _info, "serve": _serve}[arguments.command](arguments)
+    return {"score": _score, "clean": _clean, "info": _info, "serve": _serve}[arguments.command](arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
 
     _add_score(command("score", "score images; print them or write a table, a page, or maps"))
+    _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "answer over HTTP; needs rankiqa[serve]"))
     return parser
@@ -82,6 +83,13 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="images of more pixels get an error; such as 500M")  # fmt: skip
+
+
+def _add_clean(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.clean.command import add_flags
+
+    add_flags(parser)
+    _add_model(parser)
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +133,12 @@ def _score(arguments: argparse.Namespace) -> int:
         only_rows=True,
     )
     return score_request(request, lambda count: (_load(arguments), arguments.model))
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    from rankiqa.clean.command import run
+
+    return run(arguments, lambda: _load(arguments))
 
 
 def _info(arguments: argparse.Namespace) -> int:

@@ -1,11 +1,7 @@
 """The page of --report: one file that opens from disk, with thumbnails, a histogram and a table."""
 
-import base64
 import heapq
-import io
 import json
-import logging
-import os
 import random
 from array import array
 from collections.abc import Iterable
@@ -15,19 +11,15 @@ from typing import Any
 import numpy as np
 
 from rankiqa.batch.results import Row
-from rankiqa.batch.storage import is_url, read_image
-from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.errors import ImageError
 from rankiqa.files import write_text
 from rankiqa.optional import require
+from rankiqa.page_parts import link_to, open_template, thumbnail
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.printable import one_line
 
 SHOWN = 24  # images at each end
-SIDE = 220  # pixels of a thumbnail
 BINS = 50
 MOST_ROWS = 50_000  # of the table: what a browser still sorts at once
-TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 class Summary:
@@ -105,10 +97,8 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
     Raises:
         ConfigError: jinja2 or plotly is not installed.
     """
-    jinja2 = require("jinja2", "--report")
+    template = open_template("report.html")
     plotly = require("plotly.offline", "--report", "plotly")
-    loader = jinja2.FileSystemLoader(TEMPLATES)
-    template = jinja2.Environment(loader=loader, autoescape=True).get_template("report.html")
     parent = path.resolve().parent
     counts, edges = summary.histogram()
     facts = {
@@ -144,36 +134,16 @@ def _script_safe(value: Any) -> str:
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
     rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
-    return [one_line(row.path), *rounded, row.width, row.height, row.error, _link(row.path, parent)]
-
-
-def _link(path: str, parent: Path) -> str:
-    """Where the page finds the image: relative, so that folder and page can move together."""
-    from urllib.parse import quote
-
-    if is_url(path):
-        return path
-    try:
-        return quote(os.fsencode(os.path.relpath(path, parent)))
-    except ValueError:  # another drive
-        return quote(os.fsencode(Path(path).resolve().as_uri()))
+    return [one_line(row.path), *rounded, row.width, row.height, row.error, link_to(row.path, parent)]
 
 
 def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
     cards = []
     for row in rows:
-        try:
-            # as many pixels as were scored: --max_pixels has let it pass
-            scored = (row.width or 0) * (row.height or 0)
-            image, _ = read_image(row.path, (SIDE, SIDE), max(MAX_PIXELS, scored))
-        except ImageError as error:  # it was there when it was scored
-            logging.warning("no thumbnail: %s", error)
+        data = thumbnail(row.path, (row.width or 0) * (row.height or 0))
+        if data is None:
             continue
-        image.thumbnail((SIDE, SIDE))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=82)
-        data = base64.b64encode(buffer.getvalue()).decode()
         title = one_line(row.path)
         cards.append({"row": row, "title": title, "name": one_line(Path(row.path).name), "data": data})
-        cards[-1]["link"] = _link(row.path, parent)
+        cards[-1]["link"] = link_to(row.path, parent)
     return cards

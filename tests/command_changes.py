@@ -53,6 +53,8 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
 BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it small
     "api_load.py": "--clients 2 --seconds 2 --rounds 1 --images 2",
     "camera_sheets.py": "--types haze,jpegli",
+    "clean_findings.py": "--every 2 --only clean noisy",
+    "clean_folder.py": "--count 40",
     "default_scoring.py": "--counts 1",
     "distortion_order.py": "--count 1",
     "experiments.py": "--scenes 8 --train_flags '-j 0 --epochs 1'",

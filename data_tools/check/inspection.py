@@ -1,6 +1,5 @@
 """Everything that can be told of one image by itself."""
 
-import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -8,22 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image
 
-from rankiqa.decoding.boxes import boxes_end
 from rankiqa.decoding.image_files import open_file
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.decoding.opening import open_image
+from rankiqa.decoding.unread import why_unread
 from rankiqa.image import read_rgb
-from utils.errors import ImageError, OversizedError
+from rankiqa.look_alikes import pixel_digest
+from utils.errors import ImageError
 from utils.processes import map_in_processes
 
 CHUNK = 32  # images handed to a process at once
 MIN_SIDE = 16  # pixels: the smallest image that the distortions take
 _SAME = {"MPO": "JPEG", "DIB": "BMP"}  # what cameras write into .jpg, and the headless form of BMP
 _HEIF = {".heic": "HEIF", ".heif": "HEIF"}  # Pillow knows them by a plug-in only
-_OPTIONAL = {".avif": "avif", ".webp": "webp", ".jp2": "jpg_2000", ".j2k": "jpg_2000"}  # parts of Pillow
-_TAIL = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -56,14 +54,12 @@ def inspect(path: str, max_pixels: int = MAX_PIXELS) -> Inspection:
             return Inspection((("empty", "a file of no bytes"),))
         problems = _by_header(path, max_pixels)
         with read_rgb(path, max_pixels) as image:
-            digest = hashlib.blake2b(repr(image.size).encode(), digest_size=16)
-            digest.update(image.tobytes())
-        return Inspection(problems, digest.digest())
+            return Inspection(problems, pixel_digest(image))
     except OSError as error:
         return Inspection((("unreadable", error.strerror or str(error)),))
     except ImageError as error:
         return Inspection(
-            (_why_unread(path, error), *(problem for problem in problems if problem[0] != "tiny"))
+            (why_unread(path, error), *(problem for problem in problems if problem[0] != "tiny"))
         )
 
 
@@ -94,48 +90,9 @@ def _format_named(path: str) -> str:
     return _SAME.get(form, form)
 
 
-def _why_unread(path: str, error: ImageError) -> tuple[str, str]:
-    reason = " ".join(str(error).split()).removeprefix(f"{Path(path)}: ")
-    cause = error.__cause__
-    unidentified = isinstance(cause, UnidentifiedImageError)
-    decoder = _OPTIONAL.get(Path(path).suffix.lower())
-    if isinstance(error, OversizedError):
-        return "oversized", f"not decoded: {reason}"
-    if isinstance(cause, ImportError | MemoryError) or (isinstance(cause, OSError) and cause.errno):
-        return "unreadable", reason
-    if unidentified and decoder and not features.check(decoder):
-        return "unreadable", f"this Pillow was built without {decoder}"
-    cut = any(word in reason.lower() for word in ("truncat", "expected to read"))
-    return ("truncated" if cut or _ends_early(path) else "broken"), reason
-
-
 def _why_absent(path: str) -> str:
     try:
         open_file(path).close()
     except ImageError as error:
         return str(error).removeprefix(f"{path}: ")
     return "no such image"
-
-
-def _ends_early(path: str | Path) -> bool:
-    """Whether a file was cut off: WebP, TIFF, AVIF, JPEG 2000 and GIF say that more bytes belong to it.
-
-    For files that could not be decoded; in GIF and JPEG 2000, whose end is only a mark, a file with bytes
-    appended is not told from one that was cut.
-    """
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as file:
-        head = file.read(16)
-        file.seek(max(0, size - _TAIL))
-        tail = file.read()
-        if head[:4] == b"RIFF":
-            return 8 + int.from_bytes(head[4:8], "little") > size
-        if head[:4] in (b"II*\0", b"MM\0*"):
-            return int.from_bytes(head[4:8], "little" if head[:1] == b"I" else "big") >= size
-        if head[:4] == b"GIF8":
-            return not tail.rstrip(b"\0").endswith(b";")
-        if head[:4] == b"\xff\x4f\xff\x51" or head[4:8] == b"jP  ":
-            return not tail.endswith(b"\xff\xd9")
-        if head[4:8] == b"ftyp":
-            return boxes_end(file, size) > size
-    return False

@@ -1,10 +1,12 @@
 """Images on disk to rows of scores: decoding, resizing and the network overlap, in a constant space."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +26,18 @@ FORWARDS = 2  # groups in the network at once: when the forwards of one run out,
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image as crops uint8 (P, 3, H, W), or the reason why not."""
+    """An image as crops uint8 (P, 3, H, W), or the reason why not.
+
+    Attributes:
+        note: whatever else was found out while its pixels were there.
+    """
 
     path: str
     crops: np.ndarray | None
     width: int | None = None
     height: int | None = None
     error: str = ""
+    note: Any = None
 
 
 def score_paths(
@@ -52,12 +59,26 @@ def score_paths(
         full_decode: never decode at a reduced scale; see `rankiqa.image.read_sized`.
         max_pixels: larger images get an error.
     """
-    keep_freed_memory()  # large images decode 1.6 times as fast
     fit = None if full_decode else scorer.view.needs
+    decode = partial(decode_path, scorer=scorer, fit=fit, max_pixels=max_pixels)
+    for scored in score_decoded(paths, scorer, decoders, decode):
+        yield [row for row, _ in scored]
+
+
+def score_decoded(
+    paths: Iterable[str], scorer: Scorer, decoders: int, decode: Callable[[str], Decoded]
+) -> Iterator[list[tuple[Row, Any]]]:
+    """As `score_paths`, each row with the note that `decode`, which runs in the threads, has made.
+
+    Args:
+        paths, scorer, decoders: as of `score_paths`.
+        decode: reads an image; raises nothing.
+    """
+    keep_freed_memory()  # large images decode 1.6 times as fast
     window = max(AHEAD * decoders, 3 * scorer.group)
     source = iter(paths)
     decoding: deque[Future[Decoded]] = deque()
-    running: deque[Future[list[Row]]] = deque()
+    running: deque[Future[list[tuple[Row, Any]]]] = deque()
     with (
         ThreadPoolExecutor(decoders, "decode") as decode_pool,
         ThreadPoolExecutor(FORWARDS, "group") as forward_pool,
@@ -65,11 +86,11 @@ def score_paths(
         try:
             while True:
                 while len(decoding) < window and (path := next(source, None)) is not None:
-                    decoding.append(decode_pool.submit(decode_path, path, scorer, fit, max_pixels))
+                    decoding.append(decode_pool.submit(decode, path))
                 if not decoding:
                     break
                 group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
-                running.append(forward_pool.submit(score_group, group, scorer))
+                running.append(forward_pool.submit(_with_notes, group, scorer))
                 while len(running) > 2 * FORWARDS:
                     yield running.popleft().result()
             while running:
@@ -79,16 +100,20 @@ def score_paths(
                 future.cancel()
 
 
+def _with_notes(group: list[Decoded], scorer: Scorer) -> list[tuple[Row, Any]]:
+    return list(zip(score_group(group, scorer), [one.note for one in group], strict=True))
+
+
 def decode_path(path: str, scorer: Scorer, fit: Needs, max_pixels: int = MAX_PIXELS) -> Decoded:
     """The crops of the image in `path`; whatever is wrong with the file becomes an `error`."""
     try:
         image, (width, height) = read_image(path, fit, max_pixels)
     except ImageError as error:
-        return Decoded(path, None, error=_reason(error, path))
+        return Decoded(path, None, error=reason_of(error, path))
     return Decoded(path, scorer.view.evaluate(image), width, height)
 
 
-def _reason(error: ImageError, path: str) -> str:
+def reason_of(error: ImageError, path: str) -> str:
     """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
     return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
 
