@@ -137,6 +137,12 @@ class Config:
     rank_weight: float = OBJECTIVE.flag("--rank_weight", type=bounded_float(0), default=0.0, metavar="W",
         help="regress: weight of an added ranking loss over all pairs of a batch; label gaps are its margins")
 
+    reasons: bool = OBJECTIVE.switch("--reasons", only_with="train",
+        help="train a second head that tells what damage is visible; label rows are recipes, or a "
+        "manifest.csv beside them names types and levels")
+    reasons_weight: float = OBJECTIVE.flag("--reasons_weight", type=positive_float, default=1.0, metavar="W",
+        help="weight of the loss of --reasons beside that of the score")
+
     optimizer: str = OPTIM.flag("--optimizer", type=optimizer_name, default="adam", metavar="NAME",
         help="optimiser of PyTorch or of the package pytorch-optimizer, see --list_optimizers")
     lookahead: bool = OPTIM.switch("--lookahead",
@@ -156,7 +162,8 @@ class Config:
     schedule: str = OPTIM.flag("--schedule", choices=SCHEDULES, default="piecewise",
         help="course of the learning rate over the epochs")
     freeze_backbone: int = OPTIM.flag("--freeze_backbone", type=non_negative_int, default=0,
-        metavar="EPOCHS", help="number of first epochs in which the last layer alone learns")
+        metavar="EPOCHS", help="number of first epochs in which the last layer alone learns; with --reasons "
+        "and --resume the second head alone, and scores stay what they are")
     accumulate: int = OPTIM.flag("--accumulate", type=positive_int, default=1, metavar="N",
         help="number of steps whose gradients are added up to one update")
     clip_grad: float | None = OPTIM.flag("--clip_grad", type=positive_float, metavar="NORM", shown="off",

@@ -23,7 +23,7 @@ from utils.errors import ConfigError, WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-ALIKE = ("arch", "num_classes", "image_size", "view", "mean", "std", "criterion")
+ALIKE = ("arch", "num_classes", "image_size", "view", "mean", "std", "criterion", "reasons")
 
 
 @program()
@@ -71,7 +71,7 @@ def _check_alike(first_path: Path, first: dict[str, Any], path: Path, other: dic
     from utils.checkpoint import arch_of_today
 
     for name in ALIKE:
-        wanted, found = first["spec"].get(name), other["spec"].get(name)
+        wanted, found = (file["spec"].get(name, [] if name == "reasons" else None) for file in (first, other))
         if name == "arch":
             differ = arch_of_today(found) != arch_of_today(wanted)
         else:
