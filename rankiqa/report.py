@@ -144,7 +144,15 @@ def _script_safe(value: Any) -> str:
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
     rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
-    return [one_line(row.path), *rounded, row.width, row.height, row.error, _link(row.path, parent)]
+    return [
+        one_line(row.path),
+        *rounded,
+        row.width,
+        row.height,
+        row.error,
+        _link(row.path, parent),
+        row.reasons,
+    ]
 
 
 def _link(path: str, parent: Path) -> str:
