@@ -38,7 +38,7 @@ class ReasonLabels:
         return np.isfinite(self.presence).any(axis=1)
 
 
-def reason_labels(labels: Labels, view: View, types: Sequence[tuple[str, int]]) -> ReasonLabels:
+def reason_labels(labels: Labels, view: View, types: Sequence[tuple[str, float]]) -> ReasonLabels:
     """The damage of each image, as far as its row or a table names it.
 
     Args:
@@ -75,7 +75,7 @@ def _of_recipe(path: str, view: View) -> Damage:
     return damage_of(stages, size, reduction(view, *size_after(stages, size)))
 
 
-def _of_type(path: str, view: View, kind: str, level: int) -> Damage:
+def _of_type(path: str, view: View, kind: str, level: float) -> Damage:
     kind = kind.lower()
     if kind == CLEAN or level == 0:
         return no_damage()

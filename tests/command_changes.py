@@ -41,7 +41,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"--freeze_backbone 8 --epochs 8", "--freeze_backbone 1 --epochs 1 -b 8 -j 0", "time"),
     (r"--types_per_scene [58]", "--types_per_scene 2", "time"),
     (r"(?<=--data )data/?(?= .*--criterion=regress)", "regress", "labels of another task than of rank"),
-    (r"(main\.py.*--train(?!.*(?:--continue|--reasons)).*)", r"\1 -j 0 --image_size 64 64 --epochs 1", "time"),
+    (r"(main\.py.*--train(?!.*--(?:continue|reasons)).*)", r"\1 -j 0 --image_size 64 64 --epochs 1", "time"),
     (r"(?<=average_models\.py )pretrained/laboratory\.pth",
         "checkpoints/regress3/checkpoint_efficientnet_lite0_multi_level.pth",
         "the run before it saw smaller crops than the default model"),

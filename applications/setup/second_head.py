@@ -13,6 +13,7 @@ from config import Config
 from criterions.reasons_loss import ReasonsLoss
 from dataloader.labels import Labels
 from dataloader.reasons import ReasonLabels, reason_labels
+from distortions import level_of
 from models.head import REASONS, head_of
 from models.reasons import add_reasons, reasons_head
 from rankiqa.reasons import FAMILIES
@@ -94,7 +95,14 @@ def labels_of_reasons(config: Config, spec: ModelSpec, labels: Labels) -> Reason
     Raises:
         DataError: nothing is known of any image.
     """
-    types = [(origin.type, origin.level) for origin in origins_of(labels)]
+    origins = origins_of(labels)
+    steps = max(
+        (origin.level for origin in origins), default=0
+    )  # a table with fewer or more cuts the ladder anew
+    types = [
+        (origin.type, level_of(origin.level, steps) if origin.level > 0 else origin.level)
+        for origin in origins
+    ]
     return reason_labels(labels, view_of(config, spec), types)
 
 
