@@ -86,10 +86,11 @@ class Images(torch.utils.data.Dataset):
 
 
 def by_loader(paths: list[Path], model: Path, workers: int) -> None:
-    """Score by a DataLoader with batches of 32 images."""
+    """Score by a DataLoader with batches of 32 images, or of one where images have sizes of their own."""
     module, spec = opened(model)
     view = spec.make_view()
-    loader = torch.utils.data.DataLoader(Images(paths, view), batch_size=32, num_workers=workers)
+    size = 32 if view.has_one_size else 1
+    loader = torch.utils.data.DataLoader(Images(paths, view), batch_size=size, num_workers=workers)
     with torch.inference_mode():
         for batch in loader:
             module(to_unit(batch.flatten(0, 1)))
@@ -105,16 +106,15 @@ def by_predict(paths: list[Path], scorer: Scorer, cores: int) -> None:
 def decode_alone(paths: list[Path], scorer: Scorer, cores: int) -> None:
     """Decode on all cores, and score nothing."""
     with ThreadPoolExecutor(cores) as pool:
-        fit = scorer.spec.image_size if scorer.spec.view == "fit" else None
-        list(pool.map(lambda path: decode_path(str(path), scorer, fit), paths))
+        list(pool.map(lambda path: decode_path(str(path), scorer, scorer.view.needs), paths))
 
 
-def forward_alone(count: int, scorer: Scorer, cores: int) -> None:
+def forward_alone(count: int, scorer: Scorer) -> None:
     """Score `count` crops of noise, and decode nothing."""
     patches = scorer.spec.patches if scorer.spec.view == "patches" else 1
     shape = (scorer.chunk, patches, 3, *scorer.spec.image_size)
     crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    with ThreadPoolExecutor(cores if scorer.engine.name == "openvino" else 1) as pool:
+    with ThreadPoolExecutor(scorer.engine.streams) as pool:
         list(pool.map(lambda _: scorer.score_crops(crops), range(count // scorer.chunk)))
 
 
@@ -134,7 +134,7 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
     cores = usable_cores()
     spec = opened(model)[1]
     fast = load_scorer(model, threads=cores, engine="auto")
-    forward_alone(64, fast, cores)  # warms up
+    forward_alone(64, fast)  # warms up
     few = paths[:: max(1, len(paths) // 60)]
     every = len(paths)
     # In a process of its own: what --predict asks of the C library must not help, nor hinder, the others.
@@ -148,13 +148,13 @@ def measure(model: Path, paths: list[Path], rounds: int, int8: Path | None) -> N
         ),
         f"--predict, {fast.engine.name}": (lambda: by_predict(paths, fast, cores), every),
         "decode alone": (lambda: decode_alone(paths, fast, cores), every),
-        "forward alone": (lambda: forward_alone(every, fast, cores), every),
+        "forward alone": (lambda: forward_alone(every, fast), every),
     }
     if int8:
         quick = load_scorer(int8, threads=cores)
-        forward_alone(64, quick, cores)
+        forward_alone(64, quick)
         works["--predict, INT8"] = (lambda: by_predict(paths, quick, cores), every)
-        works["forward alone, INT8"] = (lambda: forward_alone(every, quick, cores), every)
+        works["forward alone, INT8"] = (lambda: forward_alone(every, quick), every)
     rates = rates_of(works, rounds)
     others.shutdown()
     loop, loader, ours, decode, forward = list(rates.values())[:5]

@@ -1,6 +1,7 @@
 """Images of label rows: files, and recipes, which are made when they are read."""
 
 import os
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -23,9 +24,20 @@ def read_image(view: View, path: str) -> Image.Image:
     """
     if SEPARATOR not in path or os.path.isfile(path):  # noqa: PTH113 - a Path can't ask for names of over 255 bytes
         return view.read(path)
+    _use_one_thread()
     source, stages = split_recipe(path)
     photograph = np.asarray(read_rgb(source, view.max_pixels))
     try:
         return Image.fromarray(make_image(photograph, parse_stages(stages)))
     except (ValueError, ConfigError) as error:
         raise ImageError(f"{path}: can't be made ({error})") from error
+
+
+@cache
+def _use_one_thread() -> None:
+    """Workers are as many as there are cores; in each OpenCV would start as many threads again."""
+    import cv2
+    from torch.utils.data import get_worker_info
+
+    if get_worker_info() is not None:
+        cv2.setNumThreads(1)

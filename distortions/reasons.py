@@ -216,6 +216,8 @@ def size_after(stages: Sequence[Stage], size: tuple[int, int]) -> tuple[int, int
     for stage in stages:
         factor = 0.5 if stage.name == "part" else _shrinks(stage, height * width)
         height, width = height * factor, width * factor
+        if stage.name == "turn" and stage.value % 2:
+            height, width = width, height
     return max(1, round(height)), max(1, round(width))
 
 

@@ -43,6 +43,7 @@ OPERATIONS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "area": _to_area,  # reduced to at most so many pixels, never enlarged
     "size": scaled,  # sides times a factor
     "part": _part,  # half the height and the width: 1..9 from the upper left to the lower right
+    "turn": lambda image, quarters: image.rotate(90 * int(quarters), expand=True),
     "mirror": lambda image, _value: ImageOps.mirror(image),
     "shift": _shifted,  # so many rows and columns less
     "grey": lambda image, _value: as_source(image, "grey"),
@@ -129,9 +130,11 @@ def check_stages(stages: tuple[Stage, ...]) -> None:
     """Raise ConfigError for a level that no type has, or a number that an operation can't take."""
     for stage in stages:
         if stage.keeps_quality:
-            highest = {"size": 1, "part": 9}.get(stage.name, math.inf)
-            if not 0 < stage.value <= highest or (stage.name == "part" and stage.value % 1):
-                right = {"size": "above 0, at most 1", "part": "1 to 9"}.get(stage.name, "above 0")
+            highest = {"size": 1, "part": 9, "turn": 3}.get(stage.name, math.inf)
+            if not 0 < stage.value <= highest or (stage.name in ("part", "turn") and stage.value % 1):
+                right = {"size": "above 0, at most 1", "part": "1 to 9", "turn": "1 to 3"}.get(
+                    stage.name, "above 0"
+                )
                 raise ConfigError(f"{stage.name}: {stage.value:g} must be {right}")
         elif not (stage.exact or 1 <= stage.value <= LEVELS):
             raise ConfigError(f"{stage.name}: level {stage.value:g} is outside 1 to {LEVELS}")

@@ -48,6 +48,15 @@ def test_models_that_do_not_match_are_told(tmp_path, capsys, spec, said):
     assert said in capsys.readouterr().err and not out.exists()
 
 
+def test_the_mean_may_take_the_view_of_the_first(tmp_path):
+    first = write(tmp_path / "first.pth", 0, view="whole")
+    second = write(tmp_path / "second.pth", 1, view="patches", image_size=(96, 96))
+    out = tmp_path / "mean.pth"
+    assert average_models.main([str(first), str(second), "--view_of_first", "--out", str(out)]) == 0
+    spec = load_checkpoint(out)["spec"]
+    assert (spec["view"], tuple(spec["image_size"])) == ("whole", (64, 64))
+
+
 def test_weights_of_other_shapes_are_told(tmp_path, capsys):
     first, second = write(tmp_path / "first.pth", 0), write(tmp_path / "second.pth", 1)
     file = load_checkpoint(second)

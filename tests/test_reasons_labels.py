@@ -80,7 +80,7 @@ def test_what_is_reduced_afterwards_is_seen_less() -> None:
     assert visible("overexposed@3::size@0.25") == {"bright": 1}
 
 
-@pytest.mark.parametrize("stages", ["area@3000", "size@0.7::part@5", "part@2::area@900", "jpeg@3::mirror"])
+@pytest.mark.parametrize("stages", ["area@3000", "size@0.7::part@5", "part@2::area@900", "turn@1::jpeg@3"])
 def test_the_size_of_a_recipe(stages: str) -> None:
     image = np.asarray(texture(1, 1.0, (96, 128)))
     made = make_image(image, parse_stages(stages)).shape[:2]

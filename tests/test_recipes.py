@@ -16,8 +16,9 @@ from PIL import Image
 import main as program
 from data_tools.generate import recipe_generator
 from data_tools.generate.pseudo_mos import Mapping
-from data_tools.generate.recipe_groups import GroupPlanner, PlannedRow
+from data_tools.generate.recipe_groups import GroupPlanner
 from data_tools.generate.recipe_labels import labels_of, measure
+from data_tools.generate.recipe_types import PlannedRow
 from dataloader.recipes import read_image
 from distortions import distort
 from distortions.stages import OPERATIONS, check_stages, make_image, parse_stages, recipe_text, split_recipe
@@ -85,6 +86,12 @@ def test_a_part_is_a_ninth_of_the_places_of_half_the_sides() -> None:
     assert np.array_equal(make_image(image, parse_stages("part@5")), image[3:9, 4:12])
     assert np.array_equal(make_image(image, parse_stages("part@6")), image[3:9, 8:])
     assert np.array_equal(make_image(image, parse_stages("part@9")), image[6:, 8:])
+
+
+def test_turns_are_quarters_counter_clockwise() -> None:
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    for quarters in (1, 2, 3):
+        assert np.array_equal(make_image(image, parse_stages(f"turn@{quarters}")), np.rot90(image, quarters))
 
 
 @pytest.mark.parametrize(
@@ -292,6 +299,7 @@ def test_names_and_stages_are_inverse(generated: Path) -> None:
         ("area@-5", "above 0"),
         ("part@0", "1 to 9"),
         ("part@2.5", "1 to 9"),
+        ("turn@4", "1 to 3"),
         ("size@0", "at most 1"),
         ("jpeg@6", "level 6"),
     ],

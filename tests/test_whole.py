@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rankiqa.image import SPARE, read_sized
+from rankiqa.image import SPARE_WHOLE, read_sized
 from rankiqa.views import View, whole_size
 from tests.conftest import texture
 
@@ -149,10 +149,10 @@ def test_reduced_decoding_feeds_only_the_resize(orientation: int, tmp_path: Path
         kept, all_of_it = view.prepare(image), full.prepare(full.read(path))
         assert full.read(path).size == upright
         assert kept.shape == all_of_it.shape
-        assert np.abs(kept.astype(int) - all_of_it).mean() < 1
+        assert np.abs(kept.astype(int) - all_of_it).mean() < 1.5  # of a deviation of 25 to 31
         if image.size != upright:
             reduced += 1
-            assert image.width >= SPARE * kept.shape[1] and image.height >= SPARE * kept.shape[0]
+            assert image.width >= SPARE_WHOLE * kept.shape[1] and image.height >= SPARE_WHOLE * kept.shape[0]
     assert reduced >= 3
 
 
@@ -169,12 +169,12 @@ def test_rounding_never_changes_the_size_of_a_reduced_image(tmp_path: Path) -> N
     view = View("whole", (64, 64))
     assert callable(view.needs)
     differing = []
-    for width, height in itertools.product(range(700, 760), range(401, 1400, 13)):
+    for width, height in itertools.product(range(300, 380), range(201, 700, 7)):
         tall, wide = view.needs(width, height) or (0, 0)
         halved = view.needs(-(-width // 2), -(-height // 2))
-        if halved != (tall, wide) and 2 <= min(width / wide, height / tall) / SPARE < 4:
+        if halved != (tall, wide) and 2 <= min(width / wide, height / tall) / SPARE_WHOLE < 4:
             differing.append((width, height))
     assert differing
     Image.new("RGB", differing[0]).save(tmp_path / "a.jpg")
     assert view.read(tmp_path / "a.jpg").size == differing[0]
-    assert View("fit", (64, 64)).read(tmp_path / "a.jpg").size != differing[0]
+    assert View("fit", (32, 32)).read(tmp_path / "a.jpg").size != differing[0]

@@ -23,7 +23,8 @@ from utils.errors import ConfigError, WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-ALIKE = ("arch", "num_classes", "image_size", "view", "mean", "std", "criterion", "reasons")
+ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "reasons")
+VIEW = ("image_size", "view")
 
 
 @program()
@@ -39,15 +40,17 @@ def main(argv: list[str] | None = None) -> None:
         help="two or more checkpoints",
     )
     add("--out", type=Path, required=True, metavar="FILE.pth", help="file for the averaged model, in float32")
+    add("--view_of_first", action="store_true",
+        help="take models of other views too; the mean has the view of the first")  # fmt: skip
     args = parser.parse_args(argv)
-    write_mean(args.models, args.out)
+    write_mean(args.models, args.out, args.view_of_first)
     print(f"{args.out}: the mean of {len(args.models)} models; take its percentiles by main.py --calibrate")
 
 
-def write_mean(paths: Sequence[Path], out: Path) -> None:
+def write_mean(paths: Sequence[Path], out: Path, view_of_first: bool = False) -> None:
     """Write the mean of the weights and of the statistics of batch normalisation to `out`.
 
-    The spec is that of the first, without its percentiles.
+    The spec is that of the first, without its percentiles; with `view_of_first` others may have other views.
 
     Raises:
         ConfigError: fewer than two files, or two that differ in architecture, task, view or preprocessing.
@@ -61,16 +64,18 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
     for path, file in zip(paths, files, strict=True):
         if "arch" not in file.get("spec", {}):
             raise WeightsError(f"{path}: holds no ModelSpec with an 'arch'")
-        _check_alike(paths[0], files[0], path, file)
+        _check_alike(paths[0], files[0], path, file, ALIKE if view_of_first else ALIKE + VIEW)
     state = mean_state([file["state_dict"] for file in files])
     spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None}
     save_checkpoint(out, {"state_dict": state, "spec": spec})
 
 
-def _check_alike(first_path: Path, first: dict[str, Any], path: Path, other: dict[str, Any]) -> None:
+def _check_alike(
+    first_path: Path, first: dict[str, Any], path: Path, other: dict[str, Any], names: Sequence[str]
+) -> None:
     from utils.checkpoint import arch_of_today
 
-    for name in ALIKE:
+    for name in names:
         wanted, found = (file["spec"].get(name, [] if name == "reasons" else None) for file in (first, other))
         if name == "arch":
             differ = arch_of_today(found) != arch_of_today(wanted)

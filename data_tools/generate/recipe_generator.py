@@ -26,8 +26,9 @@ from data_tools.generate.journal import read_log
 from data_tools.generate.manifest import Record
 from data_tools.generate.plan import find_references, group_look_alikes
 from data_tools.generate.pseudo_mos import Mapping
-from data_tools.generate.recipe_groups import GroupPlanner, PlannedRow
+from data_tools.generate.recipe_groups import GroupPlanner
 from data_tools.generate.recipe_labels import Measured, fit_recipes, labels_of, measure
+from data_tools.generate.recipe_types import PlannedRow
 from data_tools.generate.tables import SCORES, is_there, make_way, recipe_of, write_tables
 from data_tools.generate.tasks import use_one_thread
 from data_tools.label_file import label_path
@@ -43,7 +44,7 @@ from utils.errors import DataError
 from utils.processes import map_in_processes
 from utils.text_lines import read_text
 
-VERSION = 3  # count up when the same options give other rows
+VERSION = 4  # count up when the same options give other rows
 JOURNAL = "measured.jsonl"
 
 
@@ -122,7 +123,8 @@ def _photographs(args: argparse.Namespace) -> list[Photograph]:
         while name in groups:
             name += "'"
         groups[name] = list(group)
-    splits = split_scenes(list(groups), (1 - args.val, args.val, 0), args.seed)
+    # by the names alone: recipes of other seeds have the same photographs in val
+    splits = split_scenes(list(groups), (1 - args.val, args.val, 0), seed=0)
     return [
         Photograph(path, split, path.name not in imperfect)
         for split, names in splits.items()

@@ -7,7 +7,6 @@ nobody should mind. Rows of a group follow one another in label.txt, so that the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +21,10 @@ from data_tools.generate.recipe_types import (
     NOISES,
     PROCESSING,
     REPAIRS,
+    SAVED_SOURCES,
     SLOW,
+    PlannedRow,
+    Stages,
 )
 from distortions import SETS, find_distortion, list_distortions
 from distortions.stages import Stage
@@ -30,34 +32,6 @@ from distortions.stages import Stage
 SIZE = 6  # rows of a group
 SEEN = 512.0 * 512  # pixels at which an image is seen: the area of the default view
 LEAST_AREA = 192.0 * 192
-
-Stages = tuple[Stage, ...]
-
-
-@dataclass(frozen=True)
-class PlannedRow:
-    """One image of a group.
-
-    Attributes:
-        stages: from the photograph to it.
-        kind: the distortion type that was added or raised last, or "reference".
-        level: 0 of what is as good as its reference, else from 1 on; above 5 beyond the ladder of its type.
-        parent: the row of the group than which it is worse; None: the photograph itself.
-        equal_to: the row of the group that is as good; its label is taken.
-        base: the damaged row to which `kind` was added; None: the photograph itself.
-    """
-
-    stages: Stages
-    kind: str = "reference"
-    level: float = 0.0
-    parent: int | None = None
-    equal_to: int | None = None
-    base: int | None = None
-
-    @property
-    def distortion_type(self) -> str:
-        """`kind`, or "chain" where there are several stages of damage."""
-        return "chain" if sum(not stage.keeps_quality for stage in self.stages) > 1 else self.kind
 
 
 class GroupPlanner:
@@ -78,8 +52,8 @@ class GroupPlanner:
     def draw(self) -> list[PlannedRow]:
         """The rows of one group, `SIZE` of them, each after those that it refers to."""
         makers: list[tuple[Callable[[], list[PlannedRow]], float]] = [
-            (self._ladder, 0.26), (self._soft_ladder, 0.27), (self._chain, 0.11), (self._codecs, 0.12),
-            (self._grey, 0.09), (self._sizes, 0.09), (self._exposure, 0.06),
+            (self._ladder, 0.25), (self._soft_ladder, 0.23), (self._chain, 0.1), (self._codecs, 0.19),
+            (self._grey, 0.08), (self._sizes, 0.09), (self._exposure, 0.06),
         ]  # fmt: skip
         shares = np.array([share for _, share in makers])
         return makers[int(self._rng.choice(len(makers), p=shares / shares.sum()))][0]()
@@ -181,17 +155,26 @@ class GroupPlanner:
         return [*rows, PlannedRow((*before, stage, *after), "low_light", level, 0)]
 
     def _codecs(self) -> list[PlannedRow]:
-        """Settings of the codecs of photographs; what one does against another the metrics decide."""
+        """Settings of the codecs of photographs; what one does against another the metrics decide.
+
+        In a third of the groups the photograph was too bright, too dark, soft or noisy before: what a codec
+        does is worse there too.
+        """
         before, after = self._frame()
         rows = [PlannedRow((*before, *after))]
-        for codec in self._rng.choice(sorted(CODECS), size=SIZE - 1, p=[0.1, 0.3, 0.2, 0.25, 0.15]):
+        base = None
+        if self._rng.random() < 0.35:
+            name = str(self._rng.choice(list(SAVED_SOURCES)))
+            [(source, level)] = self._strengths(name, SAVED_SOURCES[name], 1, self._seed())
+            before, base = (*before, source), 1
+            rows.append(PlannedRow((*before, *after), name, level, 0))
+        names = sorted(CODECS)
+        for codec in self._rng.choice(names, size=SIZE - len(rows), p=[0.1, 0.3, 0.2, 0.25, 0.15]):
             mild, strong = CODECS[str(codec)]
             share = float(self._rng.uniform() ** 1.5)
             setting = float(f"{mild * (strong / mild) ** share:.3g}")
-            level = 1 + 4 * share
-            rows.append(
-                PlannedRow((*before, Stage(str(codec), setting, 0, True), *after), str(codec), level, 0)
-            )
+            stage = Stage(str(codec), setting, 0, True)
+            rows.append(PlannedRow((*before, stage, *after), str(codec), 1 + 4 * share, base or 0, base=base))
         return rows
 
     def _grey(self) -> list[PlannedRow]:
@@ -238,6 +221,8 @@ class GroupPlanner:
         rng = self._rng
         area = self._area
         before: list[Stage] = []
+        if rng.random() < 0.3:
+            before.append(Stage("turn", int(rng.integers(1, 4))))
         if not self._perfect:
             before.append(Stage("size", 0.5))
             area /= 4

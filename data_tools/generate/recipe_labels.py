@@ -7,8 +7,7 @@ import numpy as np
 
 from data_tools.generate.full_reference import qualities
 from data_tools.generate.pseudo_mos import HIGH, LOW, Mapping
-from data_tools.generate.recipe_groups import PlannedRow
-from data_tools.generate.recipe_types import TONE
+from data_tools.generate.recipe_types import TONE, PlannedRow
 from distortions.stages import clean_image, make_image
 from rankiqa.image import read_rgb
 

@@ -1,4 +1,10 @@
-"""Which distortion types recipes draw from, and how strongly."""
+"""Rows of recipes, and which distortion types they draw from, how strongly."""
+
+from dataclasses import dataclass
+
+from distortions.stages import Stage
+
+Stages = tuple[Stage, ...]
 
 # Full-reference metrics hardly mind these, people do: their labels fall with the level
 TONE = frozenset(
@@ -34,6 +40,13 @@ FINE_NOISE = {
     "gauss": (38, 28),
     "lifted": (0.8, 3),
 }
+# How a photograph may be before a codec saves it, in the unit of each one's ladder
+SAVED_SOURCES = {
+    "overexposed": (0.3, 1.6),
+    "underexposed": (0.5, 2.5),
+    "gblur": (0.5, 1.5),
+    "sensor_noise": (8e-5, 6e-4),
+}
 # From hardly to hopeless, in stops
 EXPOSURE = {"underexposed": (0.6, 6.0), "overexposed": (0.4, 4.0)}
 # A second stage that would undo one of these is not drawn after it
@@ -44,3 +57,29 @@ REPAIRS = {
     "underexposed": ("overexposed",),
     "low_light": ("overexposed",),
 } | dict.fromkeys(("sharpen", "halos", "hdr", "contrast"), ("gblur", "defocus", "shake", "zoom", "haze"))
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """One image of a group.
+
+    Attributes:
+        stages: from the photograph to it.
+        kind: the distortion type that was added or raised last, or "reference".
+        level: 0 of what is as good as its reference, else from 1 on; above 5 beyond the ladder of its type.
+        parent: the row of the group than which it is worse; None: the photograph itself.
+        equal_to: the row of the group that is as good; its label is taken.
+        base: the damaged row to which `kind` was added; None: the photograph itself.
+    """
+
+    stages: Stages
+    kind: str = "reference"
+    level: float = 0.0
+    parent: int | None = None
+    equal_to: int | None = None
+    base: int | None = None
+
+    @property
+    def distortion_type(self) -> str:
+        """`kind`, or "chain" where there are several stages of damage."""
+        return "chain" if sum(not stage.keeps_quality for stage in self.stages) > 1 else self.kind
