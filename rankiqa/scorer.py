@@ -69,7 +69,8 @@ class Scores:
         """What is wrong with each image, at most three reasons, the strongest first; None: nobody can say."""
         if self.damage is None:
             return None
-        return [strongest(self.families, *np.split(row, 2)) for row in self.damage]
+        count = len(self.families)
+        return [strongest(self.families, row[:count], row[count:]) for row in self.damage]
 
     def part(self, place: slice) -> "Scores":
         """Those of some images."""
