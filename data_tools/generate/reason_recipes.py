@@ -116,7 +116,7 @@ def at_level(kind: str, level: float, seed: int) -> Stage:
     strength = first - (1 - level) * (second - first)
     if first > 0:
         strength = max(strength, first / 10)
-    return Stage(kind, float(f"{strength:.3g}"), seed, True)
+    return Stage(kind, float(f"{strength:.5g}"), seed, True)
 
 
 def label_of(damage: Damage) -> float:
