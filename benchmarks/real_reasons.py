@@ -2,9 +2,9 @@
 
     python benchmarks/real_reasons.py --model MODEL.onnx --rated DIR
 
-DIR holds LIVE_sample/labels.csv (path, type) and real_pairs/pairs.csv (better, worse, kind). Of each kind: the
-share of images whose right family is named first, and among the first two; and the share without a reason of
-the references and of the better sides.
+DIR holds LIVE_sample/labels.csv (path, type, reference) and real_pairs/pairs.csv (better, worse, kind). Told
+are, of each kind, the shares of images whose right family is named first, is among the first two, and that get
+no reason; and how many references and better sides get none.
 """
 
 import argparse
