@@ -3,8 +3,8 @@
     python benchmarks/real_reasons.py --model MODEL.onnx --rated DIR
 
 DIR holds LIVE_sample/labels.csv (path, type, reference) and real_pairs/pairs.csv (better, worse, kind). Told
-are, of each kind, the shares of images whose right family is named first, is among the first two, and that get
-no reason; and how many references and better sides get none.
+are, of each kind, the shares of images whose right family is named first or is among the first two, and of
+images without a reason; and how many references and better sides get none.
 """
 
 import argparse
