@@ -1,5 +1,6 @@
 """ONNX Runtime as an engine."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,6 @@ class OnnxEngine:
 
     def __init__(self, session: Any, device: str = "cpu", streams: int = 1) -> None:
         self._session, self.device = session, device
-        there = [output.name for output in session.get_outputs()]
-        self._names = ["logits", *(name for name in OF_REASONS if name in there)]
         self.chunk, self.streams = (1, streams) if device == "cpu" else (GPU, 1)
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
@@ -43,6 +42,11 @@ class OnnxEngine:
     def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, ...]:
         """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), and what else the file gives, as it does."""
         return tuple(self._run(crops, ["score", *self._names]))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        there = [output.name for output in self._session.get_outputs()]
+        return ["logits", *(name for name in OF_REASONS if name in there)]
 
     def _run(self, crops: np.ndarray, names: list[str]) -> list[np.ndarray]:
         return self._session.run(names, {"images": crops.astype(np.float32) / np.float32(255)})
