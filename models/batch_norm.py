@@ -1,5 +1,8 @@
-"""Batch normalisation that takes a batch of one value a channel."""
+"""Batch normalisation that takes a batch of one value a channel, and statistics that are taken anew."""
 
+from collections.abc import Iterable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,3 +41,27 @@ def patient(network: nn.Module) -> nn.Module:
         if type(module) is nn.BatchNorm2d:
             module.__class__ = PatientBatchNorm2d
     return network
+
+
+@torch.no_grad()
+def renew_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Take the running statistics of all batch normalisations anew, in place: the mean over `batches`.
+
+    The mean of several models needs it (Izmailov et al. 2018, Averaging Weights Leads to Wider Optima,
+    section 3.2). Unlike `torch.optim.swa_utils.update_bn`, dropout and dropped paths stay off, as in use.
+
+    Args:
+        network: in evaluation mode; it stays in it.
+        batches: normalised images (B, 3, H, W), of one B.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean
+        norm.train()
+    for batch in batches:
+        network(batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from conftest import texture
+from PIL import Image
 
 from models import create_model
+from models.load import open_model
 from rankiqa.spec import ModelSpec
 from utils import average_models
 from utils.checkpoint import load_checkpoint, save_checkpoint
@@ -55,6 +58,48 @@ def test_the_mean_may_take_the_view_of_the_first(tmp_path):
     assert average_models.main([str(first), str(second), "--view_of_first", "--out", str(out)]) == 0
     spec = load_checkpoint(out)["spec"]
     assert (spec["view"], tuple(spec["image_size"])) == ("whole", (64, 64))
+
+
+def test_a_weighted_mean(tmp_path, capsys):
+    paths = [write(tmp_path / name, seed) for seed, name in enumerate(("first.pth", "second.pth"))]
+    out = tmp_path / "mean.pth"
+    assert average_models.main([*map(str, paths), "--weights", "3", "1", "--out", str(out)]) == 0
+    states = [load_checkpoint(path)["state_dict"] for path in (*paths, out)]
+    for name, value in states[2].items():
+        if value.is_floating_point():
+            first, second = (state[name].double().numpy() for state in states[:2])
+            np.testing.assert_allclose(value.numpy(), 0.75 * first + 0.25 * second, rtol=1e-5, atol=1e-6)
+    assert average_models.main([*map(str, paths), "--weights", "3", "--out", str(out)]) == 2
+    assert "--weights has 1 numbers for 2 models" in capsys.readouterr().err
+
+
+def test_statistics_are_those_of_the_images(tmp_path):
+    """The first batch normalisation sees the first convolution of the crops: mean and variance by NumPy."""
+    paths = [
+        write(tmp_path / name, seed, criterion="regress") for seed, name in enumerate(("a.pth", "b.pth"))
+    ]
+    (tmp_path / "train").mkdir()
+    rows = []
+    for number in range(40):
+        texture(number, 1.0, (64, 64)).save(tmp_path / "train" / f"{number}.png")
+        rows.append(f"{number}.png,{number}")
+    (tmp_path / "train" / "label.txt").write_text("\n".join(rows) + "\n")
+    out = tmp_path / "mean.pth"
+    data = ["--renew_norm", str(tmp_path), "--images", "32"]
+    assert average_models.main([*map(str, paths), *data, "--out", str(out)]) == 0
+    network, spec = open_model(out)
+    modules = [module for module in network.modules() if not list(module.children())]
+    first = next(place for place, module in enumerate(modules) if isinstance(module, torch.nn.BatchNorm2d))
+    view, seen = spec.make_view(), []
+    for order, number in enumerate(np.linspace(0, 39, 32).round().astype(int)):
+        image = Image.open(tmp_path / "train" / f"{number}.png").convert("RGB")
+        seen.append(view.vary(view.prepare(image), np.random.default_rng(order)))
+    pixels = torch.from_numpy(np.stack(seen)).double() / 255
+    pixels = (pixels - torch.tensor(spec.mean).view(-1, 1, 1)) / torch.tensor(spec.std).view(-1, 1, 1)
+    with torch.no_grad():
+        mapped = modules[first - 1].double()(pixels).transpose(0, 1).flatten(1).numpy()
+    np.testing.assert_allclose(modules[first].running_mean.numpy(), mapped.mean(1), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(modules[first].running_var.numpy(), mapped.var(1, ddof=1), rtol=1e-3)
 
 
 def test_weights_of_other_shapes_are_told(tmp_path, capsys):

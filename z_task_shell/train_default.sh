@@ -10,7 +10,8 @@
 #     CROP=192 BATCH=24 LR=5e-4 AMP=no   for a GPU: CROP=320 BATCH=48 LR=7e-4 AMP=bf16 EPOCHS=12
 # Training on recipes alone forgets some of what START knew; the mean of both weights knows what both know
 # (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022), and a last epoch on recipes of another
-# seed makes one model of it. From ImageNet weights there is nothing to forget, and the mean is left out.
+# seed makes one model of it, of which a fifth of START is mixed in again. From ImageNet weights there is nothing
+# to forget, and the means are left out.
 # Steps that are done are skipped; an interrupted training continues where it stopped.
 usage="usage: bash z_task_shell/train_default.sh PHOTOS[:PHOTOS...] [OUT]"
 refs=()
@@ -74,8 +75,15 @@ if [ "$start" != imagenet ]; then
 fi
 train "$out/last_epoch" "$out/other_recipes" 1 2e-4 --resume "$trained"
 
+trained="$out/last_epoch/model_best_$arch.pth"
+if [ "$start" != imagenet ]; then
+    "$python" utils/average_models.py "$trained" "$start" --view_of_first --weights 0.8 0.2 \
+        --renew_norm "$out/recipes" --out "$out/last_mean.pth"
+    trained="$out/last_mean.pth"
+fi
+
 echo "== 4/6 calibrate: percentiles of the scores of val"
-"$python" main.py --calibrate --resume "$out/last_epoch/model_best_$arch.pth" --data "$out/recipes" --checkpoint_dir "$out"
+"$python" main.py --calibrate --resume "$trained" --data "$out/recipes" --checkpoint_dir "$out"
 model="$out/calibrated_$arch.pth"
 
 echo "== 5/6 evaluation on photographs that training never saw"
