@@ -25,24 +25,23 @@ from rankiqa.terminal.argument_types import (
 )
 from utils import flags
 from utils.errors import ConfigError
-from utils.flags import Group
 
-ACTION = Group("action", "one at a time; none of them prints information about the model", True, one_of=True)
-DATA = Group("data", "see docs/your_own_data.md, docs/views.md")
-MODEL = Group("model")
-OBJECTIVE = Group("objective", "see docs/tasks.md")
-OPTIM = Group("optimisation", "schedules: see docs/tasks.md")
-SPEED = Group("precision, speed", "see docs/performance.md")
-RUN = Group("run", may_change=True)
-NODES = Group("distributed", "see docs/distributed.md", may_change=True)
-EXPORT = Group("export", "see docs/deployment.md", may_change=True)
-PREDICT = Group("predict", "see docs/deployment.md", may_change=True)
+ACTION = flags.Group(
+    "action", "one at a time; none of them prints information about the model", True, one_of=True
+)
+DATA = flags.Group("data", "see docs/your_own_data.md, docs/views.md")
+MODEL = flags.Group("model")
+OBJECTIVE = flags.Group("objective", "see docs/tasks.md")
+OPTIM = flags.Group("optimisation", "schedules: see docs/tasks.md")
+SPEED = flags.Group("precision, speed", "see docs/performance.md")
+RUN = flags.Group("run", may_change=True)
+NODES = flags.Group("distributed", "see docs/distributed.md", may_change=True)
+EXPORT = flags.Group("export", "see docs/deployment.md", may_change=True)
+PREDICT = flags.Group("predict", "see docs/deployment.md", may_change=True)
 
 _LOCAL = {"cluster": "leave it out, or score without --cluster"}
 _HELD = {"cluster": "the workers take it from the file of --resume; leave it out"}
-_VIEW = {
-    "cluster": "the workers take it from the file; --export torchscript with this flag writes one to use"
-}
+_VIEW = {"cluster": "the workers take it from the file; --export torchscript with this flag writes one"}
 _CORES = {"cluster": "each worker has one core; leave it out"}
 
 
@@ -136,6 +135,10 @@ class Config:
         help="rank: function of the scores before they are compared; sigmoid needs --margin below 1")
     rank_weight: float = OBJECTIVE.flag("--rank_weight", type=bounded_float(0), default=0.0, metavar="W",
         help="regress: weight of an added ranking loss over all pairs of a batch; label gaps are its margins")
+    reasons: bool = OBJECTIVE.switch("--reasons", only_with="train",
+        help="train a second head that tells what damage is visible, see docs/reasons.md")
+    reasons_weight: float = OBJECTIVE.flag("--reasons_weight", type=positive_float, default=1.0, metavar="W",
+        help="weight of the loss of --reasons beside that of the score")
 
     optimizer: str = OPTIM.flag("--optimizer", type=optimizer_name, default="adam", metavar="NAME",
         help="optimiser of PyTorch or of the package pytorch-optimizer, see --list_optimizers")
@@ -156,7 +159,7 @@ class Config:
     schedule: str = OPTIM.flag("--schedule", choices=SCHEDULES, default="piecewise",
         help="course of the learning rate over the epochs")
     freeze_backbone: int = OPTIM.flag("--freeze_backbone", type=non_negative_int, default=0,
-        metavar="EPOCHS", help="number of first epochs in which the last layer alone learns")
+        metavar="EPOCHS", help="first epochs in which the last layer alone learns, of --reasons its head")
     accumulate: int = OPTIM.flag("--accumulate", type=positive_int, default=1, metavar="N",
         help="number of steps whose gradients are added up to one update")
     clip_grad: float | None = OPTIM.flag("--clip_grad", type=positive_float, metavar="NORM", shown="off",
@@ -240,12 +243,9 @@ class Config:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `main.py`; importing nothing heavy, so that --help answers at once."""
-    return flags.build_parser(
-        Config,
-        prog="main.py",
-        description="Train, evaluate and convert models that tell how good an image looks.",
-        epilog="Long options may be spelled with - or _.",
-    )
+    about = "Train, evaluate and convert models that tell how good an image looks."
+    spelling = "Long options may be spelled with - or _."
+    return flags.build_parser(Config, prog="main.py", description=about, epilog=spelling)
 
 
 def parse_config(argv: list[str]) -> Config:

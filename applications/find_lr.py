@@ -57,7 +57,7 @@ def run(config: Config) -> int:
         log.config(flags_of(config))
         config = replace(config, workers=usable_workers(config, process), accumulate=1)
         components = build_training(config, process, network, spec, labels, log, stop)
-        freeze(network, config.freeze_backbone > 0)
+        freeze(network, config.freeze_backbone > 0, config.reasons and config.resume is not None)
         rates, losses = _sweep(components, config.find_lr or 0)
         if stop.requested:
             return 130

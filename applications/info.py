@@ -14,6 +14,7 @@ from config import Config
 from models import head_of
 from models.normalise import place
 from rankiqa.machine import keep_freed_memory
+from rankiqa.reasons import in_words
 from rankiqa.spec import ModelSpec
 from utils.distributed import choose_device
 
@@ -30,7 +31,7 @@ def run(config: Config) -> int:
     image = torch.rand(1, 3, *spec.image_size, device=device)
     with torch.inference_mode(), explain_torch_errors(1, spec.image_size):
         with FlopCounterMode(display=False) as counter:
-            logits = network(image)
+            network(image)
         milliseconds = _latency(network, image, device) * 1000
     name, head = head_of(network)
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -40,7 +41,8 @@ def run(config: Config) -> int:
         "parameters": f"{parameters:,}",
         "multiply-adds": f"{counter.get_total_flops() // 2:,} for one image",
         "input": f"{tuple(image.shape)} float32 RGB, mean {spec.mean}, std {spec.std}",
-        "output": f"{tuple(logits.shape)} logits; {_meaning(spec)}",
+        "output": f"{(1, spec.num_classes)} logits; {_meaning(spec)}",
+        **({"reasons": "; ".join(map(in_words, spec.reasons))} if spec.reasons else {}),
         "weights file": f"{_file_size(network) / 2**20:.1f} MiB",
         "latency": f"{milliseconds:.1f} ms for one image on {_device_name(device)} (median of {RUNS})",
     }

@@ -7,9 +7,10 @@ from typing import Any
 
 from applications.evaluation.groups import by_group, by_type_and_level
 from applications.evaluation.intervals import metric_intervals, with_fit
-from applications.evaluation.logits import label_logits
+from applications.evaluation.logits import label_outputs
 from applications.evaluation.plots import bars, calibration_plot, save, scatter
 from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.reasons import ReasonsReport, confusion_plot, evaluate_reasons, family_table
 from applications.evaluation.tables import group_table, metric_table, named_group_table
 from applications.setup.continuing import flags_of
 from applications.setup.data import evaluation_labels, warn_of_learned_images
@@ -46,16 +47,19 @@ def evaluate(process: Process, config: Config) -> int:
         log.config(flags_of(config))
         if process.is_main:
             warn_of_learned_images(labels, flags)
-        logits = label_logits(config, process, network, spec, labels)
+        outputs = label_outputs(config, process, network, spec, labels)
         if process.is_main:
             criterion = trained_criterion(config, spec, flags)
-            _report(config, log, labels, evaluate_logits(labels, logits, criterion))
+            reasons = evaluate_reasons(config, spec, labels, outputs)
+            _report(config, log, labels, evaluate_logits(labels, outputs.logits, criterion), reasons)
     return 0
 
 
-def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) -> None:
+def _report(
+    config: Config, log: RunLog, labels: Labels, result: Predictions, reasons: ReasonsReport | None
+) -> None:
     origins = origins_of(labels)
-    metrics = with_fit(labels, result)
+    metrics = with_fit(labels, result) | ({} if reasons is None else reasons.metrics)
     intervals = metric_intervals(labels, result, scenes_of_rows(labels, result.rows, origins))
     groups = by_type_and_level(labels, result, origins)
     named = by_group(labels, result, origins)
@@ -68,14 +72,19 @@ def _report(config: Config, log: RunLog, labels: Labels, result: Predictions) ->
         "intervals": intervals,
         "pair_accuracy": _nested(groups),
         "groups": named,
-    }
+    } | ({} if reasons is None else {"reasons": reasons.to_dict()})
     log.metrics(content)
     with atomic_write(log.folder / "predictions.csv", "w") as file:
         csv.writer(file).writerows(_prediction_rows(labels, result))
     drawn = _draw(log, labels, result, named)
+    if reasons is not None:
+        save(confusion_plot(reasons), log.folder / "reasons.png")
+        drawn.append("reasons.png")
     counts = f"{len(result.rows)} rows, {len(labels.paths)} images"
     logging.info("%s on %s: %s", config.resume, labels.source, counts)
     logging.info("%s", metric_table(metrics, intervals))
+    if reasons is not None:
+        logging.info("%s", family_table(reasons))
     if groups:
         logging.info("%s", group_table(groups))
     for title, metrics_of in named.items():

@@ -26,7 +26,7 @@ PARTS = (  # module, attribute or class.method, name
     ("applications.training.loop", "train_step", "  steps, as the CPU sees them"),
     ("applications.training.step_losses", "StepLosses.read", "  readings"),
     ("applications.training.validation", "Validator.__call__", "validation"),
-    ("applications.training.validation", "predict_logits", "  scoring"),
+    ("applications.training.validation", "predict_outputs", "  scoring"),
     ("applications.training.validation", "evaluate_logits", "  metrics"),
     ("applications.training.validation", "scatter", "  drawing"),
     ("applications.training.validation", "RunLog.figure", "  figure to TensorBoard"),

@@ -18,7 +18,7 @@ from rankiqa.scorer import by_size
 from rankiqa.spec import ModelSpec
 from utils.errors import ExportError, WeightsError
 
-Outputs = tuple[np.ndarray, np.ndarray]
+Outputs = tuple[np.ndarray, ...]
 COMPARED = 4  # real crops per forward
 
 
@@ -63,7 +63,7 @@ def export(
 
 
 def export_module(network: nn.Module, spec: ModelSpec) -> ExportModule:
-    """A copy of `network` on the CPU, in evaluation mode, with pixels in and (score, logits) out."""
+    """A copy of `network` on the CPU, in evaluation mode, as an `ExportModule`."""
     module = ExportModule(copy.deepcopy(network).cpu().eval(), spec).eval()
     if not has_one_size(spec):
         expect_even_sides(module)  # multiples of 32, which five layers halve
@@ -109,7 +109,7 @@ def largest_difference(
     reference: Callable[[np.ndarray], Outputs],
     batches: list[np.ndarray],
 ) -> float:
-    """The largest difference of scores and logits; inf where something is not finite or misshapen."""
+    """The largest difference of any output; inf where something is not finite or misshapen."""
     worst = 0.0
     for batch in batches:
         for got, wanted in zip(run(batch), reference(batch), strict=True):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from criterions.score import score
 from models.normalise import Normalise
+from models.reasons import split_outputs
 from rankiqa.spec import ModelSpec
 from rankiqa.views import ELONGATED, STEP, whole_size
 
@@ -15,8 +16,19 @@ LARGE = 10_000  # pixels, more than any area needs
 SIDES = {2: "height", 3: "width"}
 
 
+OUTPUTS = ("score", "logits")
+OF_REASONS = ("reasons", "severities")
+
+
+def output_names(spec: ModelSpec) -> list[str]:
+    """Names of what an `ExportModule` of `spec` gives, in order."""
+    return [*OUTPUTS, *(OF_REASONS if spec.reasons else ())]
+
+
 class ExportModule(nn.Module):
     """Maps float32 RGB (N, 3, H, W) in [0, 1] to (score (N,), logits (N, num_classes)), normalising inside.
+
+    With a second head: (score, logits, reasons (N, K), severities (N, K)), probabilities and severities.
 
     Args:
         network: in evaluation mode.
@@ -27,11 +39,16 @@ class ExportModule(nn.Module):
         super().__init__()
         self.normalise = Normalise(spec.mean, spec.std)
         self.network = network
+        self.num_classes, self.families = spec.num_classes, len(spec.reasons)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
-        logits = self.network(self.normalise(images))
-        return score(logits), logits
+        outputs = self.network(self.normalise(images))
+        if not self.families:
+            return score(outputs), outputs
+        logits, second = split_outputs(outputs, self.num_classes)
+        reasons, severities = second.float().sigmoid().split(self.families, dim=1)
+        return score(logits), logits, reasons, severities
 
 
 # Sides of the examples that a network with dynamic sizes is captured on: one that is square, or the same as

@@ -102,6 +102,11 @@ METRICS = {
     "plcc_std": Metric("PLCC of deviations", True, {Distributions: lambda rows: plcc(*rows.deviations)}),
     "plcc_fit": Metric("PLCC after the logistic fit", True),
     "rmse_fit": Metric("RMSE after the logistic fit", False),
+    "reasons_loss": Metric("loss of reasons", False),
+    "reasons_auc": Metric("AUC of reasons, mean", True),
+    "reasons_first": Metric("right first reason", True),
+    "reasons_both": Metric("both of two reasons", True),
+    "reasons_clean": Metric("clean without reason", True),
 }
 
 

@@ -10,17 +10,25 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+REASONS = "reasons"  # name of the second head, a child of the layer that gives the score
+
+
 def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
     """Qualified name and module of the linear layer that gives the logits.
 
-    It is the classifier that timm names where the model is timm's, else the last linear layer.
+    It is the classifier that timm names where the model is timm's, else the last linear layer outside of the
+    second head (`models.reasons`).
 
     Raises:
         ArchError: the model ends in no single linear layer.
     """
     from torch import nn
 
-    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    linear = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and f".{REASONS}." not in name
+    ]
     classifier = getattr(model, "get_classifier", None)
     if classifier is not None:
         named = classifier()

@@ -31,6 +31,14 @@ def open_model(path: Path) -> tuple[nn.Module, ModelSpec]:
     return network.eval(), spec
 
 
+def create_network(spec: ModelSpec) -> nn.Module:
+    """A randomly initialised network of `spec`: `create_model`, with a second head where it has reasons."""
+    from models.reasons import add_reasons
+
+    network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    return add_reasons(network, len(spec.reasons))
+
+
 def load_model(
     state: dict[str, Any],
     where: str,
@@ -49,7 +57,7 @@ def load_model(
         WeightsError: `state` holds no ModelSpec, or weights that do not fit it.
     """
     spec = ModelSpec.from_dict(state.get("spec", {}), where) if spec is None else spec
-    network = create_model(spec.arch, spec.num_classes, spec.image_size)
+    network = create_network(spec)
     misfits = fit_state(network, state["state_dict"], where)
     if misfits:
         raise WeightsError(f"{misfits[0]}; {advice}")

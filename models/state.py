@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.head import head_of
+from models.head import REASONS, head_of
 from utils.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -97,12 +97,17 @@ def _bare(name: str) -> str:
     return name
 
 
+def without_reasons(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without the weights of the second head (`models.reasons`)."""
+    return {name: tensor for name, tensor in state.items() if f".{REASONS}." not in name}
+
+
 def _keep_own_head(
     model: nn.Module, fitted: dict[str, Tensor], own: dict[str, Tensor], where: str
 ) -> list[str]:
     """Put the network's own head into `fitted` where the stored one is not there or does not fit."""
     name, head = head_of(model)
-    keys = [key for key in own if key.startswith(f"{name}.")]
+    keys = [key for key in without_reasons(own) if key.startswith(f"{name}.")]
     stored = [fitted[key] for key in keys if key in fitted]
     if len(stored) == len(keys) and all(fitted[key].shape == own[key].shape for key in keys):
         return []

@@ -142,6 +142,7 @@ def _clean(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from rankiqa.reasons import in_words
     from rankiqa.score import scale_in_words
 
     scorer = load(arguments.model)
@@ -156,6 +157,7 @@ def _info(arguments: argparse.Namespace) -> int:
         "trained as": spec.criterion,
         "score": f"higher is better, {scale_in_words(spec)}",
         "view": f"{spec.view}, {size}, {scorer.view.crops} per image",
+        "reasons": "; ".join(map(in_words, spec.reasons)) or "none",
         "license": spec.license or "not stated",
         "provenance": spec.provenance or "not stated",
         "made with": versions or "not stated",

@@ -134,7 +134,8 @@ def _script_safe(value: Any) -> str:
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
     rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
-    return [one_line(row.path), *rounded, row.width, row.height, row.error, link_to(row.path, parent)]
+    link = link_to(row.path, parent)
+    return [one_line(row.path), *rounded, row.width, row.height, row.error, link, row.reasons]
 
 
 def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:

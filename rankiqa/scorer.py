@@ -15,6 +15,7 @@ from rankiqa.batch.storage import read_image
 from rankiqa.chunks import Chunks
 from rankiqa.image import from_pillow
 from rankiqa.machine import usable_cores
+from rankiqa.reasons import Reason, strongest
 from rankiqa.score import average_crops, deviation, distribution, score
 from rankiqa.spec import ModelSpec
 from rankiqa.views import View
@@ -40,7 +41,10 @@ class Engine(Protocol):
     streams: int
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """uint8 RGB (B, 3, H, W) -> float32 logits (B, N)."""
+        """uint8 RGB (B, 3, H, W) -> float32 (B, N): logits; with a second head (B, N + 2 K).
+
+        Behind the logits stand the probabilities of its K families, then their severities.
+        """
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,28 @@ class Scores:
     Attributes:
         scores: float32 (M,), higher = better.
         probs: float32 (M, N), the distribution over the ratings 1..N; None for N = 1.
+        damage: float32 (M, 2 K), the probability that each family of damage is visible, and the severities;
+            None for a model without reasons.
+        families: their K names.
     """
 
     scores: np.ndarray
     probs: np.ndarray | None
+    damage: np.ndarray | None = None
+    families: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> list[list[Reason]] | None:
+        """What is wrong with each image, at most three reasons, the strongest first; None: nobody can say."""
+        if self.damage is None:
+            return None
+        count = len(self.families)
+        return [strongest(self.families, row[:count], row[count:]) for row in self.damage]
+
+    def part(self, place: slice) -> "Scores":
+        """Those of some images."""
+        probs, damage = (None if values is None else values[place] for values in (self.probs, self.damage))
+        return Scores(self.scores[place], probs, damage, self.families)
 
     @property
     def deviations(self) -> np.ndarray | None:
@@ -109,10 +131,15 @@ class Scorer:
             self._score_some(several[start : start + window]) for start in range(0, len(several), window)
         ]
         if not parts:
-            return Scores(*_of(np.empty((0, self.spec.num_classes), np.float32)))
+            columns = self.spec.num_classes + 2 * len(self.spec.reasons)
+            return self._scores(np.empty((0, 1, columns), np.float32))
         probs = [part.probs for part in parts if part.probs is not None]
+        damage = [part.damage for part in parts if part.damage is not None]
         return Scores(
-            np.concatenate([part.scores for part in parts]), np.concatenate(probs) if probs else None
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate(probs) if probs else None,
+            np.concatenate(damage) if damage else None,
+            self.spec.reasons,
         )
 
     def _score_some(self, images: Sequence[Image.Image | str | Path]) -> Scores:
@@ -136,10 +163,18 @@ class Scorer:
                 shape; with one shape an image's score does not depend on its company. A GPU, whose chunks
                 are large, fills it up to the next power of two: there a score depends on it by rounding.
         """
-        return Scores(*_of(average_crops(self.logits(crops, pad))))
+        return self._scores(self.outputs(crops, pad))
 
-    def logits(self, crops: np.ndarray | Sequence[np.ndarray], pad: bool = False) -> np.ndarray:
-        """float32 (M, P, N); see `score_crops`. Each forward holds crops of one size."""
+    def _scores(self, outputs: np.ndarray) -> Scores:
+        """What the outputs (M, P, N + 2 K) of images say, as means over their crops."""
+        families = self.spec.reasons
+        if not families:
+            return Scores(*_of(average_crops(outputs)))
+        logits, damage = np.split(outputs, [outputs.shape[2] - 2 * len(families)], axis=2)
+        return Scores(*_of(average_crops(logits)), damage.mean(axis=1), families)
+
+    def outputs(self, crops: np.ndarray | Sequence[np.ndarray], pad: bool = False) -> np.ndarray:
+        """float32 (M, P, N + 2 K), see `Engine`, `score_crops`. Each forward holds crops of one size."""
         groups = by_size(crops)
         if self.engine.streams == 1:
             parts = [

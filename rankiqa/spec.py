@@ -34,6 +34,7 @@ class ModelSpec:
         criterion: "rank", "emd" or "regress".
         score_range: (lowest, highest) score seen in validation.
         score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
+        reasons: K families of damage that a second head tells, see `rankiqa.reasons`; (): it has none.
         versions: of the packages that made the weights.
         license, provenance: of the weights, in words, where they were given; files spell the key "licence".
     """
@@ -48,6 +49,7 @@ class ModelSpec:
     criterion: str = "rank"
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
+    reasons: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     license: str | None = None
     provenance: str | None = None
@@ -132,6 +134,9 @@ class ModelSpec:
             and self.view in VIEWS
             and (self.score_range is None or len(self.score_range) == 2)
             and all(len(values) == 3 for values in (self.mean, self.std))
+            and isinstance(self.reasons, tuple)
+            and all(isinstance(name, str) for name in self.reasons)
+            and len(set(self.reasons)) == len(self.reasons)
         )
 
     @classmethod

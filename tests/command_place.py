@@ -208,5 +208,6 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "guide.md": (environment, quick_start_photos, tid2013,
         labels("data/mos", "regress"), labels("data/ratings", "emd")),
     "performance.md": (photos("DIR"),),
+    "reasons.md": (photos("photos", 4),),
     "your_own_data.md": (photos("data/photos"), own_ratings),
 }  # fmt: skip

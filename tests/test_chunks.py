@@ -171,7 +171,7 @@ def test_evaluation_fills_forwards_over_batches(
     table = StringTable(readable)
     loader = eval_loader(table, View(view, (32, 32), 5), batch_size=3)
     plain = Normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    logits = scoring.predict_logits(Network(), plain, loader, len(readable), Process())
+    logits = scoring.predict_outputs(Network(), plain, loader, len(readable), Process()).logits
     expected = [mean_of(path, View(view, (32, 32), 5)) / 255 for path in readable]
     np.testing.assert_allclose(logits[:, 0], expected, atol=1e-5)
     assert batches == [16] * -(-19 * crops // 16)  # every forward is full but for the padding of the last

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from rankiqa.spec import ModelSpec
 
-ALIKE = ("arch", "num_classes", "mean", "std", "criterion")
+ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "reasons")
 VIEW = ("image_size", "view")
 BATCH = 32  # crops whose statistics are taken at once
 
@@ -105,7 +105,7 @@ def _check_alike(
     from utils.checkpoint import arch_of_today
 
     for name in names:
-        wanted, found = first["spec"].get(name), other["spec"].get(name)
+        wanted, found = (file["spec"].get(name, [] if name == "reasons" else None) for file in (first, other))
         if name == "arch":
             differ = arch_of_today(found) != arch_of_today(wanted)
         else:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,20 +33,40 @@ CHUNK_OF_SIZE = {"cpu": 1, "cuda": SAME_SIZE}
 MOST_WAITING = 16  # forwards' crops that wait for others of their sizes
 
 
+class Outputs(NamedTuple):
+    """What a network says of M images; NaN where one could not be read.
+
+    Attributes:
+        logits: float32 (M, N).
+        reasons: float32 (M, 2 K), probabilities of K families and their severities; K = 0 without a head.
+    """
+
+    logits: np.ndarray
+    reasons: np.ndarray
+
+
 def label_logits(
     config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
 ) -> np.ndarray:
-    """(M, N) logits of the M images of `labels`, by all processes together; see `predict_logits`."""
+    """(M, N) logits of the M images of `labels`, by all processes together; see `predict_outputs`."""
+    return label_outputs(config, process, network, spec, labels).logits
+
+
+def label_outputs(
+    config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels
+) -> Outputs:
+    """What `network` says of the images of `labels`, by all processes together; see `predict_outputs`."""
     if process.device == "cpu":
         keep_freed_memory()
     place(network, process.device, config.channels_last)
-    return predict_logits(
+    return predict_outputs(
         network,
         Normalise(spec.mean, spec.std).to(process.device),
         evaluation_loader(config, process, spec, labels),
         len(labels.paths),
         process,
         skip_bad=config.bad_images == "skip",
+        num_classes=spec.num_classes,
     )
 
 
@@ -71,7 +92,7 @@ def evaluation_loader(
     )
 
 
-def predict_logits(
+def predict_outputs(
     network: nn.Module,
     normalise: Normalise,
     loader: DataLoader,
@@ -80,8 +101,9 @@ def predict_logits(
     skip_bad: bool = False,
     desc: str = "evaluate",
     before_batch: Callable[[], None] = lambda: None,
-) -> np.ndarray:
-    """The logits of every image, each once.
+    num_classes: int = 1,
+) -> Outputs:
+    """The outputs for every image, each once; probabilities and severities are means over its crops.
 
     Args:
         network: in evaluation mode, on the device of `process`.
@@ -89,12 +111,13 @@ def predict_logits(
         loader: of `EvalBatch`, this process's share.
         count: images of all processes, M.
         process: whose shares are gathered in the end.
-        skip_bad: leave the logits of unreadable images NaN instead of raising.
+        skip_bad: leave the outputs of unreadable images NaN instead of raising.
         desc: shown before the progress bar.
         before_batch: called before every batch, as often in each process; may raise to leave.
+        num_classes: N; what the network gives behind N columns belongs to its second head.
 
     Returns:
-        (M, N) float32, in every process.
+        The same in every process.
 
     Raises:
         ImageError: an image can't be read.
@@ -102,7 +125,7 @@ def predict_logits(
     """
     numbers: list[Tensor] = []
     errors: list[str] = []
-    crops = _Crops(network, normalise, process.device)
+    crops = _Crops(network, normalise, process.device, num_classes)
     with (
         torch.inference_mode(),
         progress_bar(total=-(-count // process.world_size), desc=desc, unit="image") as bar,
@@ -116,15 +139,17 @@ def predict_logits(
                 numbers.append(batch.numbers)
                 crops.add(batch)
             bar.update(len(batch.numbers) + len(batch.errors))
-        own = crops.logits().numpy() if numbers else None
+        own = crops.outputs().numpy() if numbers else None
     for error in errors:
         logging.warning("skipped %s", error)
     numbers_read = torch.cat(numbers).numpy() if numbers else np.empty(0, int)
-    return _joined([share for share in gather((numbers_read, own), process) if share[1] is not None], count)
+    shares = [share for share in gather((numbers_read, own), process) if share[1] is not None]
+    outputs = _joined(shares, count)
+    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:])
 
 
 def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
-    """(M, N) logits of `count` images from the (numbers, logits) of each process; see `predict_logits`."""
+    """(M, N + 2 K) outputs of `count` images from the (numbers, outputs) of each process."""
     if not shares:
         raise ImageError(f"none of {count} images can be read")
     wild = sum(int((~np.isfinite(values)).any(axis=1).sum()) for _, values in shares)
@@ -150,7 +175,8 @@ class _OfSize:
 class _Crops:
     """Gathers crops of many images, by size, until they fill forwards; logits stay on the device."""
 
-    def __init__(self, network: nn.Module, normalise: Normalise, device: str) -> None:
+    def __init__(self, network: nn.Module, normalise: Normalise, device: str, num_classes: int) -> None:
+        self._num_classes = num_classes
         self._network, self._normalise, self._device = network, normalise, device
         self._chunks = Chunks(CHUNK[device.split(":")[0]])
         self._sizes: dict[tuple[int, ...], _OfSize] = {}
@@ -170,15 +196,17 @@ class _Crops:
             for own in self._sizes.values():
                 self._run(own)
 
-    def logits(self) -> Tensor:
-        """(M, N) of all images, in their order, on the CPU."""
+    def outputs(self) -> Tensor:
+        """(M, N + 2 K) of all images, in their order, on the CPU: logits, probabilities, severities."""
         found, order = [], []
         for own in self._sizes.values():
             self._run(own)
-            found.append(average_patches(torch.cat(own.logits).unflatten(0, (len(own.images), -1))))
+            rows = torch.cat(own.logits).unflatten(0, (len(own.images), -1))
+            logits, second = rows.split([self._num_classes, rows.shape[2] - self._num_classes], dim=2)
+            found.append(torch.cat([average_patches(logits), second.sigmoid().mean(dim=1)], dim=1))
             order += own.images
-        logits = torch.cat(found).cpu()
-        return torch.empty_like(logits).index_copy_(0, torch.tensor(order), logits)
+        outputs = torch.cat(found).cpu()
+        return torch.empty_like(outputs).index_copy_(0, torch.tensor(order), outputs)
 
     def _waiting(self) -> int:
         return sum(len(part) for own in self._sizes.values() for part in own.waiting)

@@ -8,10 +8,12 @@ import numpy as np
 from torch import nn
 
 from applications.setup.head_scale import start_at_labels
+from applications.setup.second_head import KEPT, learns_reasons_alone, start_reasons
 from config import Config
 from models import canonical_arch, create_model, fit_state, load_model, load_pretrained, normalisation
 from models.factory import takes_any_size
 from models.normalise import place
+from models.state import without_reasons
 from optim.names import CONTIGUOUS
 from rankiqa.spec import ModelSpec
 from utils.checkpoint import find_file, load_checkpoint
@@ -32,7 +34,10 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
     state = load_checkpoint(config.resume) if config.resume else None
     stored = _stored_spec(state, config.resume)
     spec = _spec_of_flags(config, pretrained=config.pretrained and state is None)
-    if stored is not None:
+    alone = learns_reasons_alone(config)
+    if alone:
+        spec = _kept_spec(config, stored)
+    elif stored is not None:
         refuse_other(config, stored, ("arch",))
         _notice_other(config, stored, ("view", "image_size"))
         spec = spec.with_(arch=canonical_arch(stored.arch), mean=stored.mean, std=stored.std)
@@ -41,7 +46,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
     new_head = True
     if state is not None:
         where = str(find_file(config.resume or ""))
-        notices = fit_state(network, state["state_dict"], where)
+        notices = fit_state(network, without_reasons(state["state_dict"]), where)
         new_head = bool(notices)  # of nothing else
         logging.info("weights from %s", where)
         for notice in notices:
@@ -50,9 +55,9 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
             logging.warning("--pretrained has no effect beside --resume")
     elif config.pretrained:
         logging.info("%s", load_pretrained(network, spec.arch, advprop=config.advprop))
-    if targets is not None and spec.criterion == "regress" and spec.num_classes == 1:
+    if targets is not None and spec.criterion == "regress" and spec.num_classes == 1 and not alone:
         start_at_labels(network, stored, targets, new_head)
-    return network, spec
+    return start_reasons(config, network, spec, stored, {} if state is None else state["state_dict"])
 
 
 def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
@@ -113,6 +118,25 @@ def _stored_spec(state: dict[str, Any] | None, path: Path | None) -> ModelSpec |
     if state is None or "spec" not in state:
         return None
     return ModelSpec.from_dict(state["spec"], str(path))
+
+
+def _kept_spec(config: Config, stored: ModelSpec | None) -> ModelSpec:
+    """The spec of --resume, whose scores stay what they are.
+
+    Raises:
+        ConfigError: a flag contradicts it, or the file holds none.
+    """
+    if stored is None:
+        raise ConfigError(
+            f"--reasons --freeze_backbone {config.freeze_backbone}: {config.resume} holds weights alone, "
+            "no model whose scores could stay what they are; give fewer epochs"
+        )
+    if config.criterion != stored.criterion:
+        raise ConfigError(
+            f"--criterion {config.criterion}: {config.resume} holds a model of {stored.criterion}"
+        )
+    refuse_other(config, stored, KEPT)
+    return stored
 
 
 def refuse_other(config: Config, stored: ModelSpec, names: tuple[str, ...]) -> None:

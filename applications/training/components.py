@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from applications.setup.data import cache_size, pin_memory, view_of
 from applications.setup.objective import new_criterion, new_optimizer
+from applications.setup.second_head import ReasonsTraining, reasons_training
 from config import Config
 from dataloader.batches import RowBatches
 from dataloader.cache import ImageCache
@@ -17,6 +18,7 @@ from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
 from models import head_of
 from models.normalise import Normalise
+from models.reasons import reasons_head
 from optim.averages import Averages
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
@@ -52,6 +54,8 @@ class Components:
         averages: of the weights.
         precision: of forward and backward.
         profile: of the first steps.
+        num_classes: N; what the network gives behind N columns belongs to the second head.
+        reasons: what the second head learns from; None: there is none.
         cache: of decoded images, those to validate on after those to train on; None: no cache.
     """
 
@@ -69,6 +73,8 @@ class Components:
     averages: Averages
     precision: Precision
     profile: StepProfile
+    num_classes: int = 1
+    reasons: ReasonsTraining | None = None
     cache: ImageCache | None = None
     print_freq: int = 50
     skip_bad: bool = False
@@ -115,6 +121,8 @@ def build_training(
         averages=Averages(network, ema=config.ema, swa_from=swa_start(config)),
         precision=make_precision(config.amp, process.device),
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
+        num_classes=spec.num_classes,
+        reasons=reasons_training(config, spec, labels),
         cache=cache,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
@@ -167,10 +175,16 @@ def swa_start(config: Config) -> int | None:
     return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)
 
 
-def freeze(network: nn.Module, frozen: bool) -> None:
-    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too."""
+def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> None:
+    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too.
+
+    Args:
+        reasons_alone: of both heads only that of the reasons.
+    """
     head = head_of(network)[1]
+    second = reasons_head(network)
+    learning = second if reasons_alone and second is not None else head
     network.requires_grad_(not frozen)
-    head.requires_grad_(True)
+    learning.requires_grad_(True)
     network.train(not frozen)
-    head.train()
+    learning.train()

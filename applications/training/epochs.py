@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from applications.setup.continuing import flags_of
+from applications.setup.second_head import learns_reasons_alone
 from applications.training.advice import on_epoch
 from applications.training.components import Components, freeze
 from applications.training.loop import train_epoch
@@ -95,7 +96,7 @@ class _Run:
     def prepare(self) -> None:
         """Freeze and wrap the network as the epoch in progress asks."""
         config, components, epoch = self._config, self._components, self.state.epoch
-        freeze(self._network, epoch < config.freeze_backbone)
+        freeze(self._network, epoch < config.freeze_backbone, config.reasons and config.resume is not None)
         # What learns has changed, and a wrapper holds on to the parameters that it was made for.
         if components.network is self._network or epoch == config.freeze_backbone:
             wrapped = wrap(self._network, components.process, config.sync_bn)
@@ -130,7 +131,7 @@ class _Run:
         """Move on to the next epoch; write checkpoints and log."""
         config, spec = self._config, self._validator.spec
         metrics = {"train_loss": self.state.loss_sum / max(self.state.rows, 1), **validated}
-        self.state = state = self.state.next_epoch(best_key(config.criterion, metrics), metrics)
+        self.state = state = self.state.next_epoch(_key(config, metrics), metrics)
         # The best one first: after a kill between the two, the epoch is done again and writes it again.
         if state.is_best:
             self.writer.best(averaged, spec, metrics)
@@ -141,6 +142,13 @@ class _Run:
         logging.info(_line(state.epoch, config.epochs, metrics, seconds, state.is_best))
         self._log.metrics({"epoch": state.epoch, "figures": metrics, "best": state.best_metrics})
         warn(on_epoch(config.criterion, config.margin, metrics["train_loss"]))
+
+
+def _key(config: Config, metrics: dict[str, float]) -> tuple[float, float]:
+    """What the best epoch has most of; where scores stay what they are, the reasons decide."""
+    if learns_reasons_alone(config):
+        return -metrics["reasons_loss"], 0.0
+    return best_key(config.criterion, metrics)
 
 
 def _inputs(components: Components, epoch: int) -> Iterator[Tensor]:

@@ -14,6 +14,7 @@ from applications.training.state import TrainState
 from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
+from models.reasons import split_outputs
 from rankiqa.terminal.progress import progress_bar
 from utils.errors import ImageError
 
@@ -122,8 +123,12 @@ def _forward(components: Components, batch: TrainBatch) -> Tensor:
     targets = batch.targets.to(device, non_blocking=True)
     with record_function("forward"):
         with components.precision.cast():
-            logits = components.network(components.normalise(to_unit(images)))
-        return components.criterion(logits.float(), pair_index, targets)
+            outputs = components.network(components.normalise(to_unit(images)))
+        if components.reasons is None:
+            return components.criterion(outputs.float(), pair_index, targets)
+        logits, second = split_outputs(outputs.float(), components.num_classes)
+        loss = components.criterion(logits, pair_index, targets)
+        return loss + components.reasons.loss(second, batch.numbers)
 
 
 def _gradients(components: Components) -> list[Tensor]:

@@ -5,13 +5,16 @@ from collections.abc import Callable
 
 from torch import nn
 
-from applications.evaluation.logits import evaluation_loader, predict_logits
+from applications.evaluation.logits import evaluation_loader, predict_outputs
 from applications.evaluation.plots import scatter
 from applications.evaluation.predictions import evaluate_logits, with_percentiles
+from applications.evaluation.reasons import named
+from applications.setup.second_head import labels_of_reasons, learns_reasons_alone
 from applications.training.advice import on_scores
 from applications.training.components import Components
 from config import Config
 from dataloader.labels import Labels
+from metrics.reasons import reasons_metrics
 from rankiqa.spec import ModelSpec
 from utils.run_log import RunLog
 
@@ -42,14 +45,16 @@ class Validator:
     ) -> None:
         self.spec = spec
         self._components, self._labels, self._log = components, labels, log
+        self._reasons = labels_of_reasons(config, spec, labels) if spec.reasons else None
+        self._keep_scale = learns_reasons_alone(config)
         self.loader = evaluation_loader(config, components.process, spec, labels, components.cache, first)
 
     def __call__(
         self, network: nn.Module, epoch: int, before_batch: Callable[[], None] = lambda: None
     ) -> dict[str, float]:
-        """The metrics of `network`, left in evaluation mode; `before_batch`: see `predict_logits`."""
+        """The metrics of `network`, left in evaluation mode; `before_batch`: see `predict_outputs`."""
         network.eval()
-        logits = predict_logits(
+        outputs = predict_outputs(
             network,
             self._components.normalise,
             self.loader,
@@ -58,9 +63,13 @@ class Validator:
             skip_bad=self._components.skip_bad,
             desc="validate",
             before_batch=before_batch,
+            num_classes=self.spec.num_classes,
         )
-        result = evaluate_logits(self._labels, logits, self._components.criterion)
-        self.spec = with_percentiles(self.spec, result.scores)
+        result = evaluate_logits(self._labels, outputs.logits, self._components.criterion)
+        if not self._keep_scale:
+            self.spec = with_percentiles(self.spec, result.scores)
+        if self._reasons is not None:
+            result.metrics.update(reasons_metrics(named(outputs, self._reasons)))
         self._log.scalars("val", result.metrics, epoch + 1)
         self._log.histogram("val/scores", result.scores, epoch + 1)
         self._log.figure("val/scatter", scatter(self._labels, result), epoch + 1)

@@ -70,7 +70,7 @@ def load_engine(path: Path, device: str, threads: int | None, engine: str) -> tu
 def engine_of_module(
     module: torch.nn.Module, spec: ModelSpec, device: str, threads: int | None, kind: str
 ) -> Engine:
-    """The engine `kind`, "torch" or "openvino", for a module that maps pixels to (score, logits)."""
+    """The engine `kind`, "torch" or "openvino", for an `ExportModule`."""
     if kind == "openvino":
         from deploy.formats.openvino import convert
 

@@ -13,7 +13,7 @@ CHUNK = 4  # crops per forward: on CPUs more than this gains nothing, and a last
 
 
 class TorchEngine:
-    """Runs a module that maps (B, 3, H, W) in [0, 1] to (score, logits).
+    """Runs a module that maps (B, 3, H, W) in [0, 1] to the outputs of an `ExportModule`.
 
     Args:
         module: in evaluation mode, on `device`.
@@ -31,15 +31,17 @@ class TorchEngine:
         if self.device != "cpu":
             pixels = pixels.pin_memory()  # bytes travel, and only page-locked ones beside the work
         with torch.inference_mode():
-            return self._outputs(pixels)[1].float().cpu().numpy()
+            _, logits, *second = self._outputs(pixels)
+            outputs = torch.cat([logits, *second], dim=1) if second else logits
+            return outputs.float().cpu().numpy()
 
-    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), both as the file gives them."""
+    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, ...]:
+        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), and what else the file gives, as it does."""
         with torch.inference_mode():
-            score, logits = self._outputs(torch.from_numpy(np.ascontiguousarray(crops)))
-            return score.cpu().numpy(), logits.float().cpu().numpy()
+            score, *others = self._outputs(torch.from_numpy(np.ascontiguousarray(crops)))
+            return score.cpu().numpy(), *(other.float().cpu().numpy() for other in others)
 
-    def _outputs(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _outputs(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return self.module(to_unit(pixels.to(self.device, non_blocking=True)))
 
 

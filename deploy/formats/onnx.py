@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deploy.module import dynamic_shapes, random_images
+from deploy.module import dynamic_shapes, output_names, random_images
 from rankiqa.engines.onnx import SPEC_KEY
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
@@ -20,7 +20,8 @@ OPSET = 20
 
 
 def write(module: nn.Module, spec: ModelSpec, path: Path) -> None:
-    """Write `module`, on the CPU and in evaluation mode: input "images", outputs "score" and "logits".
+    """Write `module`, on the CPU and in evaluation mode: input "images", outputs as
+    `deploy.module.output_names` names them.
 
     Raises:
         ConfigError: onnx or onnxscript is not installed.
@@ -45,7 +46,7 @@ def exported(module: nn.Module, spec: ModelSpec, path: Path, optimize: bool = Tr
                 verbose=False,
                 opset_version=OPSET,
                 input_names=["images"],
-                output_names=["score", "logits"],
+                output_names=output_names(spec),
                 dynamic_shapes=dynamic_shapes(spec),
                 optimize=optimize,
             )

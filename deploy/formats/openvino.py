@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deploy.module import has_one_size, random_images
+from deploy.module import has_one_size, output_names, random_images
 from rankiqa.engines.openvino import SPEC_PATH
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
@@ -35,7 +35,7 @@ def convert(module: nn.Module, spec: ModelSpec) -> Any:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(f"{spec.arch} can't be converted to OpenVINO ({reason[:200]})") from error
     model.inputs[0].get_tensor().set_names({"images"})
-    for output, name in zip(model.outputs, ("score", "logits"), strict=True):
+    for output, name in zip(model.outputs, output_names(spec), strict=True):
         output.get_tensor().set_names({name})
     model.set_rt_info(spec.to_json(), SPEC_PATH)
     return model

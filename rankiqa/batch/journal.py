@@ -27,6 +27,8 @@ from rankiqa.batch.results import (
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 
+EARLIER = tuple(name for name in COLUMNS if name != "reasons")
+FIRST_LINE = 1000  # bytes that the names of the columns fit in
 _OWN = (".csv", ".jsonl")  # formats that are written row by row
 
 
@@ -47,9 +49,10 @@ class Journal:
         # what rows are written as
         self._format = output.suffix.lower() if output.suffix.lower() in _OWN else ".jsonl"
         if resume and self.path.is_file():
-            self._translate_version_1()
+            self._translate_earlier()
         elif resume and output.is_file():
             self._copy(output)
+            self._translate_earlier()
         elif not resume and self.path.is_file():
             logging.warning(
                 "%s: the rows of an interrupted run are removed; --skip_done continues with them", self.path
@@ -94,15 +97,18 @@ class Journal:
             else:
                 file.writelines(to_line(row).encode() for row in read_rows(output))
 
-    def _translate_version_1(self) -> None:
-        """It kept JSON lines, whatever the output was to be."""
+    def _translate_earlier(self) -> None:
+        """Version 1 kept JSON lines, whatever the output was to be; CSV of version 2.0 has fewer columns."""
+        if self._format != ".csv":
+            return
         with self.path.open("rb") as file:
-            if self._format != ".csv" or file.read(1) != b"{":
-                return
-        os.truncate(self.path, whole_lines(self.path))
+            is_json = file.read(1) == b"{"
+        if not is_json and _header(self.path) != EARLIER:
+            return
+        os.truncate(self.path, whole_lines(self.path) if is_json else _whole_rows(self.path))
         with atomic_write(self.path) as file:
             file.write(rows_as_csv([COLUMNS]).encode())
-            for row in read_rows(self.path, suffix=".jsonl"):
+            for row in read_rows(self.path, suffix=".jsonl" if is_json else ".csv"):
                 file.write(rows_as_csv([row.cells()]).encode(errors="surrogateescape"))
 
     def _whole_size(self, path: Path) -> int:
@@ -120,6 +126,11 @@ def _begins_with_a_row(path: Path) -> bool:
     return False
 
 
+def _header(path: Path) -> tuple[str, ...]:
+    with path.open("rb") as file:
+        return tuple(file.readline(FIRST_LINE).decode("utf-8", "replace").rstrip("\r\n").split(","))
+
+
 def _whole_rows(path: Path) -> int:
     """As `whole_lines`, of CSV: an end of a line inside of quotes is no end of a row."""
     size = 0
@@ -132,11 +143,12 @@ def _whole_rows(path: Path) -> int:
                 yield line.decode("utf-8", "surrogateescape")
 
     csv.field_size_limit(LONGEST_CELL)
+    columns = list(EARLIER if _header(path) == EARLIER else COLUMNS)
     reader = csv.reader(lines(), strict=True)
     before = end = 0
     try:
         for row in reader:
-            if len(row) != len(COLUMNS) or (not end and row != list(COLUMNS)):
+            if len(row) != len(columns) or (not end and row != columns):
                 break
             before, end = end, size
     except csv.Error:  # the quote of the last row is open

@@ -16,6 +16,7 @@ from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ImageError
 from rankiqa.image import Needs
 from rankiqa.machine import keep_freed_memory
+from rankiqa.reasons import Reason
 from rankiqa.score import percentile
 from rankiqa.scorer import Scorer
 from rankiqa.spec import ModelSpec
@@ -126,12 +127,14 @@ def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
         result = scorer.score_crops([one.crops for one in good if one.crops is not None], pad=True)
         scores = result.scores.tolist()
         spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
-        for one, score, std in zip(good, scores, spreads, strict=True):
-            rows[id(one)] = _row(one, score, std, scorer.spec)
+        reasons = result.reasons or [[]] * len(scores)
+        for one, score, std, named in zip(good, scores, spreads, reasons, strict=True):
+            rows[id(one)] = _row(one, score, std, scorer.spec, named)
     return [rows[id(one)] if id(one) in rows else Row(one.path, error=one.error) for one in group]
 
 
-def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec) -> Row:
+def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec, reasons: list[Reason]) -> Row:
     if not np.isfinite(score):
         return Row(one.path, None, None, None, one.width, one.height, "the model's score is not finite")
-    return Row(one.path, score, percentile(score, spec), std, one.width, one.height)
+    words = "; ".join(reason.words() for reason in reasons)
+    return Row(one.path, score, percentile(score, spec), std, one.width, one.height, reasons=words)

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ class Row:
         score: higher = better; None where there is an error.
         percentile: share in 0..100 of the validation scores that are lower; None where the model has none.
         std: of the distribution, in ratings; None for num_classes 1.
+        reasons: what is wrong with it, in words, the strongest first, joined by "; "; empty where nothing is,
+            or the model can't say.
         width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
     """
@@ -40,6 +42,7 @@ class Row:
     width: int | None = None
     height: int | None = None
     error: str = ""
+    reasons: str = ""
 
     def cells(self) -> list[Any]:
         """The values in the order of COLUMNS."""
@@ -65,13 +68,13 @@ class Counts:
             self.good += not row.error
 
 
-COLUMNS = tuple(item.name for item in fields(Row))
+COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error")
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
 
 
 def to_line(row: Row) -> str:
     """A line of JSON."""
-    return json.dumps(asdict(row)) + "\n"
+    return json.dumps(dict(zip(COLUMNS, row.cells(), strict=True))) + "\n"
 
 
 def from_line(line: str) -> Row:
@@ -147,7 +150,8 @@ def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
     numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
-    return Row(path=values["path"], error=values["error"], **numbers)
+    # rows of an earlier version have no reasons
+    return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 
 
 def _text(raw: Any) -> Any:
@@ -162,11 +166,11 @@ def _text(raw: Any) -> Any:
 def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     arrow = require("pyarrow", f"--output {path}")
     parquet = require("pyarrow.parquet", f"--output {path}", "pyarrow")
-    kinds = [arrow.string(), *[arrow.float64()] * 3, *[arrow.int32()] * 2, arrow.string()]
+    kinds = [arrow.string(), *[arrow.float64()] * 3, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
     schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
         for group in _groups(rows, ROW_GROUP):
-            values = [asdict(row) for row in group]
+            values = [dict(zip(COLUMNS, row.cells(), strict=True)) for row in group]
             for value in values:
                 value["path"] = as_text(value["path"])
             writer.write_table(arrow.Table.from_pylist(values, schema))

@@ -1,5 +1,6 @@
 """ONNX Runtime as an engine."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rankiqa.optional import installed, require
 from rankiqa.spec import ModelSpec
 
 SPEC_KEY = "model_spec"
+OF_REASONS = ("reasons", "severities")  # outputs of a model with a second head, (B, K) each
 
 
 class OnnxEngine:
@@ -34,12 +36,17 @@ class OnnxEngine:
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
-        return self._run(crops, ["logits"])[0]
+        found = self._run(crops, self._names)
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
-    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), both as the file gives them."""
-        score, logits = self._run(crops, ["score", "logits"])
-        return score, logits
+    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, ...]:
+        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), and what else the file gives, as it does."""
+        return tuple(self._run(crops, ["score", *self._names]))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        there = [output.name for output in self._session.get_outputs()]
+        return ["logits", *(name for name in OF_REASONS if name in there)]
 
     def _run(self, crops: np.ndarray, names: list[str]) -> list[np.ndarray]:
         return self._session.run(names, {"images": crops.astype(np.float32) / np.float32(255)})

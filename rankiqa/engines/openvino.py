@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rankiqa.engines.file_kinds import what_is
-from rankiqa.engines.onnx import stored_spec
+from rankiqa.engines.onnx import OF_REASONS, stored_spec
 from rankiqa.errors import WeightsError
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
@@ -38,17 +38,22 @@ class OpenVinoEngine:
         }
         self.streams = streams
         self._compiled = openvino.Core().compile_model(model, "CPU", options)
-        self._logits = self._compiled.output("logits")
+        there = {name for output in self._compiled.outputs for name in output.get_names()}
+        names = ["logits", *(name for name in OF_REASONS if name in there)]
+        self._found = [self._compiled.output(name) for name in names]
         self._local = threading.local()
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
-        return self._infer(crops)[self._logits].copy()
-
-    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), both as the file gives them."""
         answer = self._infer(crops)
-        return answer["score"].copy(), answer["logits"].copy()
+        if len(self._found) == 1:
+            return answer[self._found[0]].copy()
+        return np.concatenate([answer[output] for output in self._found], axis=1)
+
+    def outputs(self, crops: np.ndarray) -> tuple[np.ndarray, ...]:
+        """uint8 RGB (B, 3, H, W) -> (score (B,), logits (B, N)), and what else the file gives, as it does."""
+        answer = self._infer(crops)
+        return answer["score"].copy(), *(answer[output].copy() for output in self._found)
 
     def _infer(self, crops: np.ndarray) -> Any:
         if not hasattr(self._local, "request"):

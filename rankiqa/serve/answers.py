@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from rankiqa.reasons import Reason
 from rankiqa.scorer import Scorer
 
 
@@ -17,6 +18,27 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
 
 
+class Damage(BaseModel):
+    """A family of damage that is visible."""
+
+    family: str = Field(description="its key, as /v1/model lists them", examples=["noise"])
+    words: str = Field(description="in English", examples=["too dark"])
+    words_zh: str = Field(description="in Chinese", examples=["过暗"])
+    probability: float = Field(description="that it is visible, 0.5 to 1")
+    severity: float = Field(description="0 to 1")
+
+    @classmethod
+    def of(cls, reason: Reason) -> "Damage":
+        """What the scorer said."""
+        return cls(
+            family=reason.family,
+            words=reason.words("en"),
+            words_zh=reason.words("zh"),
+            probability=reason.probability,
+            severity=reason.severity,
+        )
+
+
 class ImageScore(BaseModel):
     """What is said of one image; `error` where it could not be read."""
 
@@ -29,6 +51,10 @@ class ImageScore(BaseModel):
     std: float | None = Field(default=None, description="standard deviation of the distribution, in ratings")
     distribution: list[float] | None = Field(
         default=None, description="share of each rating, 1 first; null for a model that gives one number"
+    )
+    reasons: list[Damage] | None = Field(
+        default=None,
+        description="what is wrong, at most three, the strongest first; null for a model that can't say",
     )
     width: int | None = Field(default=None, description="pixels, as shown: turned by EXIF")
     height: int | None = None
@@ -58,6 +84,9 @@ class Model(BaseModel):
     score_range: list[float] | None = Field(
         default=None, description="lowest and highest score in validation"
     )
+    reasons: list[str] = Field(
+        default=[], description="families of damage that it can name; none for a model of scores alone"
+    )
     licence: str | None = None
     provenance: str | None = None
 
@@ -73,6 +102,7 @@ def about(scorer: Scorer) -> Model:
         view=spec.view,
         criterion=spec.criterion,
         score_range=list(spec.score_range) if spec.score_range else None,
+        reasons=list(spec.reasons),
         licence=spec.license,
         provenance=spec.provenance,
     )

@@ -61,6 +61,4 @@ class Batcher:
                 future.set_exception(error)
             return
         for number, (_, future) in enumerate(batch):
-            part = slice(number, number + 1)
-            probs = None if result.probs is None else result.probs[part]
-            future.set_result(Scores(result.scores[part], probs))
+            future.set_result(result.part(slice(number, number + 1)))

@@ -14,7 +14,7 @@ from rankiqa.image import Needs, decode
 from rankiqa.machine import keep_freed_memory, usable_cores
 from rankiqa.score import percentile
 from rankiqa.scorer import Scorer, Scores
-from rankiqa.serve.answers import ImageScore
+from rankiqa.serve.answers import Damage, ImageScore
 from rankiqa.serve.batching import Batcher
 from rankiqa.serve.limits import Limits
 
@@ -85,6 +85,7 @@ class Service:
             percentile=self.percentile(score),
             std=None if result.deviations is None else float(result.deviations[0]),
             distribution=None if result.probs is None else result.probs[0].tolist(),
+            reasons=None if result.reasons is None else [Damage.of(one) for one in result.reasons[0]],
             width=width,
             height=height,
         )
