@@ -19,7 +19,6 @@ from rankiqa.terminal.entry import program
 from utils.errors import WeightsError
 
 
-
 @program()
 def main(argv: list[str] | None = None) -> None:
     """Serve until interrupted."""

@@ -79,9 +79,7 @@ def _described(lifespan: Any) -> FastAPI:
         make = FastAPIOffline
     summary = "How good do images look? Higher is better."
     # A redirect from a/ to a would go to whatever host the client names.
-    return make(
-        lifespan=lifespan, title="RankIQA", version="1", summary=summary, redirect_slashes=False
-    )
+    return make(lifespan=lifespan, title="RankIQA", version="1", summary=summary, redirect_slashes=False)
 
 
 async def _health() -> Health:
