@@ -1,5 +1,6 @@
 """A server of the REST API in a process of its own, and what well and badly behaved clients send to it."""
 
+import asyncio
 import http.client
 import io
 import json
@@ -11,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -132,3 +134,29 @@ def answer(
         return response.status, response.headers, response.read()
     finally:
         connection.close()
+
+
+def in_process(
+    app: Any, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
+    """Status and content of an ASGI application, without a server."""
+    sent: list[dict] = []
+    named = {"content-length": str(len(body)), **(headers or {})}
+    scope = {
+        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http"},
+        **{"method": method, "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b""},
+        **{"client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)},
+        "headers": [(name.lower().encode(), value.encode()) for name, value in named.items()],
+    }
+    waiting = [{"type": "http.request", "body": body}]
+
+    async def receive() -> dict:
+        if not waiting:
+            await asyncio.sleep(60)
+        return waiting.pop()
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)

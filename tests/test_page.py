@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 import tomllib
 
+import rankiqa
 from tests.conftest import ROOT, texture
-from tests.rest_client import KEY, answer, ask, bytes_of, send, serve_runtime
+from tests.rest_client import KEY, answer, ask, bytes_of, in_process, send, serve_runtime
 
 for _package in ("fastapi", "uvicorn", "python_multipart", "onnxruntime"):
     pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
+from rankiqa.serve.api import create_app  # noqa: E402  # needs these packages
+
 FOLDER = ROOT / "rankiqa" / "serve" / "page"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 LANGUAGES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")}
@@ -102,14 +105,12 @@ def test_the_key_guards_answers_and_not_the_page(port: int) -> None:
     assert send(port, ("a.png", bytes_of(texture(1, 0.5))))[0] == 200
 
 
-def test_the_api_alone(tmp_path: Path) -> None:
-    server = serve_runtime(tmp_path, "--api_only")
-    port = next(server)
+def test_the_api_alone() -> None:
+    app = create_app(rankiqa.load())
     for path in ("/", "/page/main.js"):
-        assert answer(port, "GET", path)[0] == 404
-    assert answer(port, "GET", "/v1/limits")[0] == 200
-    for _ in server:
-        pass
+        assert in_process(app, "GET", path)[0] == 404
+    assert in_process(app, "GET", "/v1/limits")[0] == 200
+    app.state.service.close()
 
 
 def test_weight_and_package_data() -> None:

@@ -1,9 +1,11 @@
 """The page's server against clients that are no browsers: files of it, URLs, endless and slow requests."""
 
+import http.client
 import json
 import re
 import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,11 +16,15 @@ from urllib.parse import quote
 
 import pytest
 
+import rankiqa
+from rankiqa.serve.limits import Limits
 from tests.conftest import texture
-from tests.rest_client import KEY, answer, ask, bytes_of, form, send, serve_runtime
+from tests.rest_client import KEY, answer, ask, bytes_of, form, in_process, send, serve_runtime
 
 for _package in ("fastapi", "uvicorn", "python_multipart", "onnxruntime"):
     pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
+from rankiqa.serve.api import create_app  # noqa: E402  # needs these packages
+
 GOOD = bytes_of(texture(1, 0.5))
 SECONDS = 1.0
 FILES = 600
@@ -72,7 +78,7 @@ def refusals(port: int, named: str) -> list[int]:
     heard = []
     for route in ROUTES:
         for path in (quote(f"{route}{named}", safe=""), quote(f"{route}{named}"), f"{route}{named}"):
-            with suppress(ValueError, UnicodeError):  # http.client sends no such path
+            with suppress(http.client.InvalidURL):  # http.client sends no such path
                 path = "/" + path.removeprefix("/").removeprefix("%2F")
                 heard.append(answer(port, "GET", path, headers={"X-API-Key": KEY})[0])
     kind = form()[1]
@@ -175,7 +181,7 @@ def test_an_endless_request_is_cut_off(port: int, path: str) -> None:
 
 
 def test_slow_bodies_and_heads_end(port: int) -> None:
-    slow = f"{HEAD.format('/v1/map')}X-API-Key: {KEY}\r\nContent-Length: 99\r\n\r\n{{"
+    slow = f"{HEAD.format('/v1/map')}X-API-Key: {KEY}\r\nContent-Length: 99\r\n\r\n--edge"
     begun = slow.replace("application/json", "multipart/form-data; boundary=edge").encode()
     answered = b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n"
     clients = []
@@ -210,20 +216,15 @@ def test_scores_and_maps_end_in_time_and_leave_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Uploads of more than a megabyte go to the disk while they are worked on."""
-    kept = tmp_path / "temporary"
-    kept.mkdir()
-    monkeypatch.setenv("TMPDIR", str(kept))
-    server = serve_runtime(tmp_path, "--score_seconds", "0", "--api_key", KEY)
-    port = next(server)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    app = create_app(rankiqa.load(), Limits(score_seconds=1e-4))
     noise = bytes_of(texture(1, 0.0, (600, 800)))
     assert len(noise) > 2**20
-    assert send(port, ("a.png", noise))[0] == 503
-    status, said = map_of(port, "a.png", noise)
-    assert (status, said["detail"]) == (503, "the server is too busy; try again")
-    assert ask(port, "GET", "/v1/health")[0] == 200
-    assert list(kept.rglob("*")) == []
-    for _ in server:
-        pass
+    for route, field in (("/v1/score", "files"), ("/v1/map", "file")):
+        status, content = in_process(app, "POST", route, *form(("a.png", noise), field=field))
+        assert (status, json.loads(content)["detail"]) == (503, "the server is too busy; try again")
+    assert list(tmp_path.rglob("*")) == []
+    app.state.service.close()
 
 
 def _read(client: socket.socket, end: bytes) -> bytes:

@@ -114,13 +114,18 @@ def _guarded(service: Service, mapper: Mapper, with_key: bool) -> APIRouter:
         },
     )
 
+    image = File(
+        description=f"an image of at most {limits.file_bytes} bytes and {limits.pixels} pixels",
+        json_schema_extra={"format": "binary"},
+    )
+
     @router.post("/v1/score", response_model=Answer, summary="How good do these images look?")
     async def score(files: list[UploadFile] = images) -> Any:
         """One row for each image. One that can't be read has an error in its row; when all have: 422."""
         return await _answer(service, files)
 
     @router.post("/v1/map", response_model=ImageMap, summary="Where is quality lost in this image?")
-    async def quality_map(request: Request, file: UploadFile) -> Any:
+    async def quality_map(request: Request, file: UploadFile = image) -> Any:
         """A grid of values; costs as much as some 64 scores, or one of each patch. One after the other."""
         return await _map(mapper, file, request)
 
@@ -148,6 +153,8 @@ async def _map(mapper: Mapper, upload: UploadFile, request: Request) -> Any:
         return await mapper.map(upload.file, name, request.is_disconnected)
     except ImageError as error:
         return _refusal(422, str(error))
+    except Refused as refused:
+        return JSONResponse({"detail": refused.detail}, refused.status, {"Retry-After": "3"})
     except TimeoutError:
         return _refusal(503, "the server is too busy; try again")
 

@@ -12,8 +12,10 @@ from pydantic import BaseModel, Field
 
 from rankiqa.quality_map import QualityMap, quality_map
 from rankiqa.scorer import Scorer, Scores
+from rankiqa.serve.limits import Refused
 from rankiqa.serve.service import Service
 
+MOST_AT_ONCE = 8  # maps that wait or are made: each holds one of the server's requests meanwhile
 MOST_CELLS = 48  # along the longer side; the windows of the map are larger than a cell
 MOST_PIXELS = 12_000_000  # of an image that is judged patch by patch at native resolution
 
@@ -42,6 +44,7 @@ class Mapper:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._worker = ThreadPoolExecutor(1, "map")
+        self._open = 0
 
     def close(self) -> None:
         """End the thread."""
@@ -57,13 +60,17 @@ class Mapper:
 
         Raises:
             ImageError: it can't be read, or is too large.
+            Refused: too many maps are asked for at once.
             TimeoutError: the time of a request did not suffice.
         """
+        if self._open >= MOST_AT_ONCE:
+            raise Refused(429, "too many maps at once; try again in a few seconds")
         stop = threading.Event()
         end = time.monotonic() + self._service.limits.score_seconds
         work = asyncio.get_running_loop().run_in_executor(self._worker, self._draw, file, name, stop, end)
         # What nobody waits for any more ends by an exception that nobody would hear; asyncio would log it.
         work.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._open += 1
         try:
             while not (await asyncio.wait({work}, timeout=0.5))[0]:
                 if time.monotonic() > end or await gone():
@@ -71,6 +78,7 @@ class Mapper:
             else:
                 return work.result()
         finally:
+            self._open -= 1
             stop.set()
         raise TimeoutError
 
