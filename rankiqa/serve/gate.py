@@ -78,7 +78,8 @@ class Gate:
         return self._limits.files * self._limits.file_bytes + MULTIPART_SPARE
 
     async def _watched(self, scope: Message, upload: "_Upload") -> None:
-        receive = upload.receive if _may_have_body(scope) else upload.receive_anything
+        upload.has_body = _may_have_body(scope)
+        receive = upload.receive if upload.has_body else upload.receive_anything
         try:
             await self._app(scope, receive, upload.send)
         except Exception:
@@ -96,6 +97,7 @@ class _Upload:
         self._seen = 0
         self._whole = False
         self._started = False
+        self.has_body = False
         self.refused: Refused | None = None
 
     async def receive(self) -> Message:
@@ -124,9 +126,15 @@ class _Upload:
         """Pass on what the application answers, unless the request was refused."""
         if self.refused is None:
             self._started = True
-            await self._send(message)
+            await self._send(self._closing(message))
         else:
             await self.answer_refusal()
+
+    def _closing(self, message: Message) -> Message:
+        """An answer before the body's end ends the connection too: the rest would arrive for nobody."""
+        if message["type"] != "http.response.start" or self._whole or not self.has_body:
+            return message
+        return {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
 
     async def answer_refusal(self) -> None:
         """Say once why the request was refused."""

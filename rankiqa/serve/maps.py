@@ -1,6 +1,7 @@
 """Quality maps for the API: a coarse grid of numbers, which the page draws over the image itself."""
 
 import asyncio
+import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from rankiqa.serve.limits import Refused
 from rankiqa.serve.service import Service
 
 MOST_AT_ONCE = 8  # maps that wait or are made: each holds one of the server's requests meanwhile
-MOST_CELLS = 48  # along the longer side; the windows of the map are larger than a cell
+MOST_CELLS = 32  # along the longer side; the windows of the map are larger than a cell
 MOST_PIXELS = 12_000_000  # of an image that is judged patch by patch at native resolution
 
 
@@ -93,7 +94,7 @@ class Mapper:
         result = quality_map(image, cast(Scorer, timed))
         return ImageMap(
             name=name,
-            values=np.round(_grid(result), 4).tolist(),
+            values=np.round(_grid(result), _decimals(result.ends)).tolist(),
             ends=result.ends,
             box=_box(size, scorer.spec.image_size) if scorer.spec.view == "fit" else (0.0, 0.0, 1.0, 1.0),
             meaning="score" if by_patches else "change",
@@ -114,6 +115,11 @@ def _grid(result: QualityMap) -> np.ndarray:
     share = min(1.0, MOST_CELLS / max(values.size))
     cells = (max(1, round(values.width * share)), max(1, round(values.height * share)))
     return np.asarray(values.resize(cells, Image.Resampling.BOX))
+
+
+def _decimals(ends: tuple[float, float]) -> int:
+    """As many as tell a thousand values between the ends apart."""
+    return 4 - math.floor(math.log10(max(ends[1] - ends[0], 1e-9)))
 
 
 def _box(size: tuple[int, int], seen: tuple[int, int]) -> tuple[float, float, float, float]:
