@@ -35,7 +35,6 @@ WORDS = {
         "pixels; at most",
         "MB; at most",
         "judged",
-        "can't read this file",
     ),
     "zh-CN": ("更好", "不是可识别的图片格式", "像素，超过上限", "MB，超过上限", "已评价"),
 }

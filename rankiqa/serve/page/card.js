@@ -20,7 +20,7 @@ export const place = (value, [low, high]) => (value - low) / ((high - low) || 1)
 export function card(row) {
   return h("div", { class: "card result" },
     h("div", { class: "headline" },
-      h("span", { class: `grade grade-${grade(row.score) ?? "none"}` }, gradeInWords(row.score)),
+      h("h2", { class: `grade grade-${grade(row.score) ?? "none"}` }, gradeInWords(row.score)),
       h("span", { class: "number" }, score(row.score))),
     scale([{ value: row.score }], interval(row)),
     h("ul", { class: "facts" }, ...facts(row).map((text) => h("li", {}, text))),
