@@ -2,7 +2,7 @@
 
     python benchmarks/api_load.py --photos DIR [--model FILE] [--clients 50] [--seconds 60] [--rounds 20]
 
-Starts `demos/web_app.py --api_only` on loopback. Each client sends one photo after the other over a
+Starts `demos/web_app.py` on loopback. Each client sends one photo after the other over a
 connection that stays open. Abuse: every kind of bad request, --rounds times, with a good one after each.
 Memory is the resident set of the server.
 """
@@ -38,7 +38,7 @@ def main() -> None:
     args = _options()
     photos = [path.read_bytes() for path in itertools.islice(find_images(args.photos), args.images)]
     port = free_port()
-    command = [sys.executable, str(ROOT / "demos/web_app.py"), "--api_only", "--port", str(port)]
+    command = [sys.executable, str(ROOT / "demos/web_app.py"), "--port", str(port)]
     command += ["--upload_seconds", str(UPLOAD_SECONDS)]
     command += ["--model", str(args.model)] if args.model else []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
@@ -111,6 +111,9 @@ def abuses(port: int, good: bytes) -> dict[str, Callable[[], list[int | str]]]:
     def raw(body: bytes, headers: dict[str, str]) -> Callable[[], list[int | str]]:
         return lambda: [status_of(port, "POST", "/v1/score", body, headers)]
 
+    def mapped(content: bytes) -> Callable[[], list[int | str]]:
+        return lambda: [status_of(port, "POST", "/v1/map", *form(("a.png", content), field="file"))]
+
     def asked(path: str) -> Callable[[], list[int | str]]:
         return lambda: [status_of(port, "GET", path)]
 
@@ -133,6 +136,10 @@ def abuses(port: int, good: bytes) -> dict[str, Callable[[], list[int | str]]]:
         "GET /../../etc/passwd": asked("/../../../../etc/passwd"),
         "GET /v1/%2e%2e/%2e%2e/etc/passwd": asked("/v1/%2e%2e/%2e%2e/%2e%2e/etc/passwd"),
         "GET /file=/etc/passwd": asked("/file=/etc/passwd"),
+        "GET /page/../../../etc/passwd": asked("/page/../../../../../../etc/passwd"),
+        "GET /page/%2e%2e/api.py": asked("/page/%2e%2e/api.py"),
+        "map of a PNG of 50,000 x 50,000": mapped(bomb()),
+        "map of a program": mapped(b"MZ" + bytes(99)),
         "upload aborted, 10 at once": lambda: aborted(port),
         "80 slow clients at once": lambda: slow(port),
     }

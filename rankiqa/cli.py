@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(command("score", "score images; print them or write a table, a page, or maps"))
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
     _add_info(command("info", "show what a model file says of itself"))
-    _add_serve(command("serve", "answer over HTTP; needs rankiqa[serve]"))
+    _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
     return parser
 
 
