@@ -7,7 +7,7 @@ NOT_RUN = {  # start of a command: why no test runs it
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
-    r"demos/web_app\.py|^curl": "gradio",
+    r"demos/web_app\.py|^curl": "fastapi",
     r"^ray |--cluster": "ray",
     r"--export .*int8": "nncf",
     r"run_tests\.sh": "mypy",

@@ -20,18 +20,28 @@ KEY = "s3cret"
 
 
 def serve(model: Path, *flags: str, most_files: int | None = None) -> Iterator[int]:
-    """A server on a free port, ended afterwards; fails where its log holds a stack trace.
+    """A server of demos/web_app.py on a free port; see `served`."""
+    command = [sys.executable, str(ROOT / "demos" / "web_app.py"), "--model", str(model), "--engine", "torch"]
+    yield from served([*command, *flags], model.parent, most_files)
+
+
+def serve_runtime(folder: Path, *flags: str, most_files: int | None = None) -> Iterator[int]:
+    """A server of `rankiqa serve` with the default model, which starts sooner; see `served`."""
+    yield from served([sys.executable, "-m", "rankiqa", "serve", *flags], folder, most_files)
+
+
+def served(command: list[str], folder: Path, most_files: int | None) -> Iterator[int]:
+    """A server on a free port, ended afterwards; fails where its log, in `folder`, holds a stack trace.
 
     With `most_files` it may open no more at once, its connections among them.
     """
     port = free_port()
-    command = [sys.executable, str(ROOT / "demos" / "web_app.py"), "--model", str(model), "--engine", "torch"]
-    log = model.with_name(f"{port}.log")
+    log = folder / f"{port}.log"
     with log.open("w") as file:
-        whole = [*command, "--port", str(port), *flags]
+        whole = [*command, "--port", str(port)]
         if most_files:
             whole = ["bash", "-c", f'ulimit -n {most_files}; exec "$@"', "bash", *whole]
-        run = subprocess.Popen(whole, stdout=file, stderr=file)
+        run = subprocess.Popen(whole, stdout=file, stderr=file, cwd=ROOT)
     try:
         until_up(port, run)
         assert run.poll() is None, log.read_text()
@@ -111,53 +121,14 @@ def begun(port: int, length: int = 1000) -> socket.socket:
     return client
 
 
-class PageClient:
-    """What a browser sends for the page, without the browser; after `login`."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self._sessions = port, 0
-        self._cookie = ""
-
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-        try:
-            names = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, {"Cookie": self._cookie, **names})
-            response = connection.getresponse()
-            cookies = [value.split(";")[0] for value in response.headers.get_all("set-cookie") or []]
-            self._cookie = "; ".join(cookies) or self._cookie
-            self.headers = response.headers
-            return response.status, response.read()
-        finally:
-            connection.close()
-
-    def login(self) -> None:
-        kind = "application/x-www-form-urlencoded"
-        status, _ = self.ask("POST", "/login", f"username=rankiqa&password={KEY}".encode(), Content_Type=kind)
-        assert status == 200
-        config = json.loads(self.ask("GET", "/config")[1])
-        self._functions = {item["api_name"]: item["id"] for item in config["dependencies"]}
-
-    def upload(self, name: str, content: bytes) -> str:
-        """The path of the server's copy."""
-        body, headers = form((name, content))
-        status, answer = self.ask("POST", "/gradio_api/upload", body, Content_Type=headers["Content-Type"])
-        assert status == 200, answer
-        return json.loads(answer)[0]
-
-    def event(self, name: str, *data: object, language: str = "en") -> dict:
-        """The output of the page's function for the data."""
-        self._sessions += 1
-        session = f"{id(self)}-{self._sessions}"
-        sent = {"data": data, "fn_index": self._functions[name], "session_hash": session}
-        kind = {"Content_Type": "application/json", "Accept_Language": language}
-        status, answer = self.ask("POST", "/gradio_api/queue/join", json.dumps(sent).encode(), **kind)
-        assert status == 200, answer
-        stream = self.ask("GET", f"/gradio_api/queue/data?session_hash={session}")[1].decode()
-        messages = [json.loads(line[5:]) for line in stream.splitlines() if line.startswith("data:")]
-        return next(item["output"] for item in messages if item["msg"] == "process_completed")
-
-
-def file_data(path: str) -> dict[str, object]:
-    """As Gradio's page names a file."""
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+def answer(
+    port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """Status, headers and content, whatever they are; no key is sent. The path goes out as it stands."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()

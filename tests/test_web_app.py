@@ -1,26 +1,23 @@
-"""The REST API over loopback, in a process of its own, and the page in a real browser."""
+"""The REST API over loopback, in a process of its own. The page: test_page*.py."""
 
-import re
-import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from deploy.engines import load_scorer
+from rankiqa.quality_map import quality_map
 from tests.conftest import texture
 from tests.rest_client import KEY, ask, begun, bomb, bytes_of, form, send, serve
 from tests.test_export import write_checkpoint
-from utils.checkpoint import save_checkpoint
 
 for _package in ("fastapi", "uvicorn", "python_multipart"):
     pytest.importorskip(_package, reason=f"{_package} is in requirements-deploy.txt")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LIMITS = ["--max_megabytes", "0.2", "--max_megapixels", "1", "--max_files", "3", "--upload_seconds", "1.5"]
 
 
@@ -99,6 +96,38 @@ def test_malformed_requests(port: int, body: bytes, headers: dict[str, str], sta
     assert "detail" in answer
 
 
+def test_all_bad_ones_have_rows(port: int) -> None:
+    status, answer = send(port, ("a.png", b"junk"), ("b.png", b""))
+    assert status == 422
+    assert [row["name"] for row in answer["results"]] == ["a.png", "b.png"]
+    assert answer["results"][1]["error"] == "an empty file"
+    assert answer["detail"] == "; ".join(f"{row['name']}: {row['error']}" for row in answer["results"])
+
+
+def test_limits(port: int) -> None:
+    status, limits = ask(port, "GET", "/v1/limits")
+    assert status == 200
+    assert (limits["files"], limits["file_bytes"], limits["pixels"]) == (3, int(0.2 * 2**20), 1_000_000)
+    assert limits["request_bytes"] == 3 * limits["file_bytes"]
+
+
+def test_the_map_is_the_runtimes(port: int, model: Path) -> None:
+    """Cells of 4/3 pixels: each pixel three times, then the means of 4 x 4; the box by hand."""
+    image = texture(3, 1.0, (120, 200))
+    body, headers = form(("a.png", bytes_of(image)), field="file")
+    status, answer = ask(port, "POST", "/v1/map", body, headers)
+    assert status == 200, answer
+    expected = quality_map(image, load_scorer(model))
+    assert expected.values.shape == (48, 64)
+    fine = np.kron(expected.values, np.ones((3, 3)))
+    means = fine.reshape(36, 4, 48, 4).mean(axis=(1, 3))
+    np.testing.assert_allclose(answer["values"], means, atol=2e-3 * (means.max() - means.min()) + 1e-4)
+    assert answer["ends"] == pytest.approx(expected.ends, abs=1e-4)
+    assert answer["meaning"] == "change"
+    assert answer["box"] == pytest.approx([20 / 200, 0, 160 / 200, 1])
+    assert ask(port, "POST", "/v1/map", form(("a.png", b"junk"), field="file")[0], headers)[0] == 422
+
+
 def test_keys(port: int) -> None:
     body, headers = form(("a.png", GOOD))
     for key in ("", "wrong", "s3cre\xfc"):
@@ -165,84 +194,3 @@ def test_requests_together_get_their_own_answers(port: int, model: Path) -> None
     for thread in threads:
         thread.join()
     assert got == pytest.approx(expected, abs=1e-4)
-
-
-@pytest.fixture(scope="module")
-def outspoken(model: Path) -> Path:
-    """The same network, its last layer 300 times as large around two images: their scores lie far apart."""
-    saved = torch.load(model, weights_only=True)
-    probs = load_scorer(model).score([texture(1, 0.5), texture(1, 3.0)]).probs
-    middle = probs.log().mean(dim=0)
-    weights = saved["state_dict"]
-    weights["classifier.3.bias"] = 300 * (weights["classifier.3.bias"] - middle)
-    weights["classifier.3.weight"] *= 300
-    path = model.with_name("outspoken.pth")
-    save_checkpoint(path, saved)
-    return path
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-@pytest.mark.parametrize(
-    ("language", "better", "strange_file", "too_large"),
-    [
-        ("en-US", "is better", "not an image", "pixels, at most"),
-        ("zh-CN", "更好", "不是可识别的图片格式", "像素，超过上限"),
-    ],
-    ids=["en", "zh"],
-)
-def test_the_page_in_a_browser(
-    language: str, better: str, strange_file: str, too_large: str, outspoken: Path, tmp_path: Path
-) -> None:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    pytest.importorskip(
-        "gradio", reason="gradio is in requirements-deploy.txt; too heavy for requirements-dev.txt"
-    )
-    paths = {
-        name: tmp_path / name for name in ("good.png", "soft.png", "broken.png", "large.png", "wide.png")
-    }
-    paths["good.png"].write_bytes(GOOD)
-    paths["soft.png"].write_bytes(bytes_of(texture(1, 3.0)))
-    paths["broken.png"].write_bytes(b"junk")
-    paths["large.png"].write_bytes(bytes(300_000))
-    paths["wide.png"].write_bytes(bomb())
-    scores = load_scorer(outspoken).score([texture(1, 0.5), texture(1, 3.0)]).scores.tolist()
-    assert abs(scores[0] - scores[1]) > 0.03
-    winner = "good.png" if scores[0] > scores[1] else "soft.png"
-    server = serve(outspoken, *LIMITS)
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(locale=language).new_page()
-        strange: list[str] = []
-        tab.on(
-            "request",
-            lambda r: strange.append(r.url) if re.match(r"https?://(?!127\.0\.0\.1)", r.url) else None,
-        )
-        tab.goto(f"http://127.0.0.1:{next(server)}")
-        tab.wait_for_selector("#one input[type=file]", state="attached")
-        for name, words in (("broken.png", strange_file), ("wide.png", too_large)):
-            tab.set_input_files("#one input[type=file]", paths[name])
-            tab.wait_for_selector(f"#card .problem:has-text('{words}')")
-            tab.reload()
-            tab.wait_for_selector("#one input[type=file]", state="attached")
-        tab.set_input_files("#one input[type=file]", paths["large.png"])
-        tab.wait_for_selector(".toast-body, [data-testid=toast-body]")
-        tab.reload()
-        tab.wait_for_selector("#one input[type=file]", state="attached")
-        tab.set_input_files("#one input[type=file]", paths["good.png"])
-        tab.wait_for_selector("#map img")
-        assert float(tab.inner_text("#card .number")) == pytest.approx(scores[0], abs=1e-3)
-        assert tab.locator("#card .shares i").count() == 4
-        tab.get_by_role("tab").nth(1).click()
-        tab.set_input_files("#first input[type=file]", paths["good.png"])
-        tab.set_input_files("#second input[type=file]", paths["soft.png"])
-        tab.wait_for_selector("#verdict strong")
-        assert f"{winner} {better}" in tab.inner_text("#verdict")
-        tab.get_by_role("tab").nth(2).click()
-        tab.set_input_files("#many input[type=file]", [paths[name] for name in ("good.png", "broken.png")])
-        tab.wait_for_selector("#table img:visible")
-        assert strange_file in tab.inner_text("#table")
-        assert strange == []
-        browser.close()
-    for _ in server:
-        pass

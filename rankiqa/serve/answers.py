@@ -3,12 +3,16 @@
 from pydantic import BaseModel, Field
 
 from rankiqa.scorer import Scorer
+from rankiqa.serve.limits import Limits
 
 
 class Fault(BaseModel):
     """Why a request was refused."""
 
     detail: str = Field(description="one sentence", examples=["4 files, at most 3 are taken"])
+    results: list["ImageScore"] | None = Field(
+        default=None, description="a row for each image, each with its error, where none could be read"
+    )
 
 
 class Health(BaseModel):
@@ -39,6 +43,17 @@ class Answer(BaseModel):
     """A row for each image, in the order of the request."""
 
     results: list[ImageScore]
+
+
+class RequestLimits(BaseModel):
+    """What a request may hold; the page sends images by it."""
+
+    files: int = Field(description="most images of a request")
+    file_bytes: int = Field(description="of an image's file, at most")
+    request_bytes: int = Field(description="of all files of a request, at most")
+    pixels: int = Field(description="of an image, at most")
+    concurrent: int = Field(description="most requests at once; further ones get 429")
+    upload_seconds: float = Field(description="longest arrival of a request")
 
 
 class Model(BaseModel):
@@ -75,4 +90,16 @@ def about(scorer: Scorer) -> Model:
         score_range=list(spec.score_range) if spec.score_range else None,
         licence=spec.license,
         provenance=spec.provenance,
+    )
+
+
+def limits_of(limits: Limits) -> RequestLimits:
+    """What clients need to know of the limits."""
+    return RequestLimits(
+        files=limits.files,
+        file_bytes=limits.file_bytes,
+        request_bytes=limits.files * limits.file_bytes,
+        pixels=limits.pixels,
+        concurrent=limits.concurrent,
+        upload_seconds=limits.upload_seconds,
     )

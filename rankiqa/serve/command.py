@@ -1,4 +1,4 @@
-"""`rankiqa serve`: the REST API as a command."""
+"""`rankiqa serve`: the page and the REST API as a command."""
 
 import argparse
 import os
@@ -38,6 +38,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="longest time from then to the answer",
     )
+    add("--api_only", action="store_true", help="serve the API without the page")
 
 
 def _port(text: str) -> int:
@@ -66,7 +67,7 @@ def create(arguments: argparse.Namespace, scorer: Scorer) -> Any:
         score_seconds=arguments.score_seconds,
         concurrent=arguments.max_requests,
     )
-    return create_app(scorer, limits, arguments.api_key)
+    return create_app(scorer, limits, arguments.api_key, page=not arguments.api_only)
 
 
 def serve(app: Any, arguments: argparse.Namespace) -> None:

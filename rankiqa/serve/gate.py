@@ -14,7 +14,7 @@ from rankiqa.serve.limits import Limits, Refused
 
 PREFIX = "/v1/"
 MULTIPART_SPARE = 16_384  # bytes of a form beside its files
-SMALL_BYTES = 2**18  # of a request without images; the page's longest names 16 uploads, in some 20 KB
+SMALL_BYTES = 2**18  # of a request without images
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,7 +29,6 @@ class Gate:
         limits: see there.
         key: that requests below /v1/ must carry as X-API-Key; None: none.
         unguarded: paths that everybody may ask at any time.
-        keyless: further paths that take images, but not by the key.
 
     Requests to any other path hold at most 256 KB, which must arrive in the same time; they are not counted.
     """
@@ -40,10 +39,9 @@ class Gate:
         limits: Limits,
         key: str | None,
         unguarded: tuple[str, ...] = (),
-        keyless: tuple[str, ...] = (),
     ) -> None:
         self._app, self._limits, self._key = app, limits, key
-        self._unguarded, self._keyless = unguarded, keyless
+        self._unguarded = unguarded
         self._running = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -52,12 +50,11 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with_key = path.startswith(PREFIX) and path not in self._unguarded
-        counted = with_key or path in self._keyless
+        counted = path.startswith(PREFIX) and path not in self._unguarded
         most_bytes = self._most_bytes if counted else SMALL_BYTES
         headers = dict(scope["headers"])
         try:
-            if with_key:
+            if counted:
                 self._check_key(headers)
             if counted and self._running >= self._limits.concurrent:
                 raise Refused(429, "too many requests at once; try again in a second")
@@ -147,7 +144,7 @@ def _check_length(headers: dict[bytes, bytes], most_bytes: int) -> None:
 
 
 def _may_have_body(scope: Message) -> bool:
-    """A plain GET has none. The page's streams are such, and ask for the connection's end while they run."""
+    """A plain GET has none, and whoever asks for its body while it runs asks for the connection's end."""
     headers = dict(scope["headers"])
     plain = scope["method"] in ("GET", "HEAD") and headers.get(b"content-length", b"0") == b"0"
     return not plain or b"transfer-encoding" in headers
