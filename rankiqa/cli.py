@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, info, serve."""
+"""The console script `rankiqa`: score, gate, info, serve."""
 
 import argparse
 from pathlib import Path
@@ -19,11 +19,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
     Returns:
-        0; 1 when an image could not be read; 2 after an expected error (one line on stderr); 130 after an
-        interrupt; 141 when the reader of standard output has stopped.
+        0; 1 when an image could not be read, or a gate rejects one; 2 after an expected error (one line on
+        stderr); 130 after an interrupt; 141 when the reader of standard output has stopped.
     """
     arguments = build_parser().parse_args(argv)
-    return {"score": _score, "info": _info, "serve": _serve}[arguments.command](arguments)
+    commands = {"score": _score, "gate": _gate, "info": _info, "serve": _serve}
+    return commands[arguments.command](arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
 
     _add_score(command("score", "score images; print them or write a table, a page, or maps"))
+    _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "answer over HTTP; needs rankiqa[serve]"))
     return parser
@@ -82,6 +84,12 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="images of more pixels get an error; such as 500M")  # fmt: skip
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.gating.command import add_flags
+
+    add_flags(parser, _add_model)
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +133,12 @@ def _score(arguments: argparse.Namespace) -> int:
         only_rows=True,
     )
     return score_request(request, lambda count: (_load(arguments), arguments.model))
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    from rankiqa.gating.command import run
+
+    return run(arguments, lambda: _load(arguments))
 
 
 def _info(arguments: argparse.Namespace) -> int:
