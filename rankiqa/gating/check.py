@@ -124,9 +124,8 @@ def _tell(request: CheckRequest) -> Callable[[CheckedImage], object]:
     def tell(image: CheckedImage) -> None:
         if is_alone or image.verdict != PASS:
             score = "        -" if image.score is None else f"{image.score:9.4f}"
-            line = one_line(
-                f"{image.verdict:<6} {score}  {image.path}{': ' * bool(image.reason)}{image.reason}"
-            )
+            why = f": {image.reason}" if image.reason else ""
+            line = one_line(f"{image.verdict:<6} {score}  {image.path}{why}")
             print(line, file=sys.stdout if is_alone else sys.stderr)
 
     return tell

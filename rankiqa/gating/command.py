@@ -57,7 +57,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 def _add_check(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH",
-        help="image, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL, or - for standard input")  # fmt: skip
+        help="image, folder, pattern such as 'a/**/*.jpg', .txt list, URL, or - for stdin")  # fmt: skip
     add("--gate", type=Path, required=True, metavar="FILE", help="gate of rankiqa gate fit: .json")
     add("--output", type=Path, metavar="FILE", help="table of the verdicts: .csv")
     add("--junit", type=Path, metavar="FILE", help="JUnit XML, as CI systems show it")

@@ -68,9 +68,8 @@ class JUnitFile:
             UNSURE: f"<skipped message={_attribute('unsure: ' + image.reason)}/>",
             REJECT: f"<failure type={_attribute(REJECT)} message={_attribute(image.reason)}/>",
         }[image.verdict]
-        self._cases.write(
-            f"    {head}>{inner}</testcase>\n".encode() if inner else f"    {head}/>\n".encode()
-        )
+        case = f"{head}>{inner}</testcase>" if inner else f"{head}/>"
+        self._cases.write(f"    {case}\n".encode())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
