@@ -103,6 +103,8 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
     _add_model(parser)
     add_flags(parser)
+    parser.add_argument("--gate", type=Path, metavar="FILE",
+        help="gate of rankiqa gate fit: /v1/gate gives verdicts by it")  # fmt: skip
 
 
 def _table(text: str) -> Path:
@@ -166,7 +168,16 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from rankiqa.gating.quality_gate import read_gate
     from rankiqa.serve.command import create, serve
 
-    serve(create(arguments, _load(arguments)), arguments)
+    gate = read_gate(arguments.gate) if arguments.gate else None
+    scorer = _load(arguments)
+    app = create(arguments, scorer)
+    if gate:
+        from rankiqa.serve.verdicts import add_gate
+
+        gate.require_model(arguments.model, scorer.spec, arguments.gate)
+        add_gate(app, gate, arguments.api_key is not None)
+    serve(app, arguments)
     return 0
