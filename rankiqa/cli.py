@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, clean, info, serve."""
+"""The console script `rankiqa`: score, gate, clean, info, serve."""
 
 import argparse
 from pathlib import Path
@@ -19,11 +19,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command line and return its exit status.
 
     Returns:
-        0; 1 when an image could not be read; 2 after an expected error (one line on stderr); 130 after an
-        interrupt; 141 when the reader of standard output has stopped.
+        0; 1 when an image could not be read, or a gate rejects one; 2 after an expected error (one line on
+        stderr); 130 after an interrupt; 141 when the reader of standard output has stopped.
     """
     arguments = build_parser().parse_args(argv)
-    return {"score": _score, "clean": _clean, "info": _info, "serve": _serve}[arguments.command](arguments)
+    commands = {"score": _score, "gate": _gate, "clean": _clean, "info": _info, "serve": _serve}
+    return commands[arguments.command](arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
 
     _add_score(command("score", "score images; print them or write a table, a page, or maps"))
+    _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
@@ -92,6 +94,12 @@ def _add_clean(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
 
 
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.gating.command import add_flags
+
+    add_flags(parser, _add_model)
+
+
 def _add_info(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", type=Path, nargs="?", default=DEFAULT_MODEL, metavar="MODEL", help="model file"
@@ -103,6 +111,8 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
     _add_model(parser)
     add_flags(parser)
+    parser.add_argument("--gate", type=Path, metavar="FILE",
+        help="gate of rankiqa gate fit: /v1/gate gives verdicts by it")  # fmt: skip
 
 
 def _table(text: str) -> Path:
@@ -141,6 +151,12 @@ def _clean(arguments: argparse.Namespace) -> int:
     return run(arguments, lambda: _load(arguments))
 
 
+def _gate(arguments: argparse.Namespace) -> int:
+    from rankiqa.gating.command import run
+
+    return run(arguments, lambda: _load(arguments))
+
+
 def _info(arguments: argparse.Namespace) -> int:
     from rankiqa.reasons import in_words
     from rankiqa.score import scale_in_words
@@ -168,7 +184,16 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from rankiqa.gating.quality_gate import read_gate
     from rankiqa.serve.command import create, serve
 
-    serve(create(arguments, _load(arguments)), arguments)
+    gate = read_gate(arguments.gate) if arguments.gate else None
+    scorer = _load(arguments)
+    app = create(arguments, scorer)
+    if gate:
+        from rankiqa.serve.verdicts import add_gate
+
+        gate.require_model(arguments.model, scorer.spec, arguments.gate)
+        add_gate(app, gate, arguments.api_key is not None)
+    serve(app, arguments)
     return 0

@@ -205,6 +205,7 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "distortions.md": (photos("photos", 3), photos("DIR", 2), rated_copies, waterloo_list),
     "distributed.md": (labels("data", "rank"),),
     "experiments.md": (photos("PHOTOS", 8), rated_sets),
+    "gate.md": (photos("good", 12), photos("bad", 3, 3.0), photos("photos", 3)),
     "guide.md": (environment, quick_start_photos, tid2013,
         labels("data/mos", "regress"), labels("data/ratings", "emd")),
     "performance.md": (photos("DIR"),),
