@@ -50,7 +50,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         help="share of good images that are not rejected, 0.5 up to but not 1")  # fmt: skip
     add("--confidence", type=_AT_LEAST_HALF, default=0.95, metavar="SHARE",
         help="confidence of the promise and of the intervals")  # fmt: skip
-    add("--by_reason", action="store_true", help="a threshold for each reason of damage that the model names")
+    add("--by_reason", action="store_true", help="a threshold for each reason of damage; not there yet")
     add("--out", type=Path, required=True, metavar="FILE", help="the gate: .json")
 
 
@@ -86,8 +86,8 @@ def _fit(arguments: argparse.Namespace, load: Callable[[], Scorer]) -> int:
 
     if arguments.by_reason:
         raise ConfigError(
-            f"--by_reason: {arguments.model} names no reasons for damage, as no model of this version does; "
-            "leave the flag out"
+            "--by_reason: thresholds for each reason of damage are not there yet; leave the flag out, and "
+            "take the reasons from rankiqa score"
         )
     require_writable(arguments.out.parent, "--out", arguments.out.name)
     request = FitRequest(
