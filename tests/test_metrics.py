@@ -204,14 +204,15 @@ def test_a_worse_model_never_replaces_a_better_one(task):
 
 def test_directions_of_the_metrics():
     falling = {name for name, metric in METRICS.items() if not metric.higher_is_better}
-    assert falling == {"loss", "ties", "emd_r1", "emd_r2", "rmse", "mae", "rmse_fit"}
+    assert falling == {"loss", "ties", "emd_r1", "emd_r2", "rmse", "mae", "rmse_fit", "reasons_loss"}
     rng = np.random.default_rng(0)
     pairs, probs = rng.integers(0, 9, (9, 2)), rng.dirichlet(np.ones(4), 9)
     named = rank_metrics(rng.random(9), pairs) | emd_metrics(probs, probs[::-1])
     named |= regress_metrics(rng.random(9), rng.random(9)) | fitted_metrics(
         np.arange(9.0), np.arange(9.0) ** 2
     )
-    assert set(named) | {"loss"} == set(METRICS)
+    reasons = {name for name in METRICS if name.startswith("reasons_")}  # tests/test_reasons_metrics.py
+    assert set(named) | reasons | {"loss"} == set(METRICS)
 
 
 def mean_of(values: np.ndarray) -> dict[str, float]:
