@@ -93,7 +93,8 @@ SAYS = {  # pattern: words in the output
     r"^curl.*/score": '"score"',
     r"^curl.*/model": '"arch"',
     r"--cluster": "images scored, 0 could not be read",
-    r"--skip_done": "12 of 12 images are done",
+    r"(predict|score).*--skip_done": "12 of 12 images are done",
+    r"rankiqa clean.*--skip_done": "4 of 4 images are done",
     r"run_tests\.sh": "passed",
     r"quick_start\.sh": "Done. What is where",
 }
