@@ -42,14 +42,16 @@ def make_images(
 ) -> None:
     """JPEGs of `megapixels` in turn, landscape and upright, quality 85 to 95, tiled from `photos`."""
     rng = np.random.default_rng(0)
-    tiles = [tile for tile in map(read_rgb, find_images(photos)) if min(tile.size) >= 450]
+    images = [*map(read_rgb, find_images(photos))]
+    step = min(450, max(min(image.size) for image in images))
+    tiles = [image for image in images if min(image.size) >= step]
     for number in range(count):
         pixels = megapixels[number % len(megapixels)] * 1e6
         long, short = int((pixels * 4 / 3) ** 0.5), int((pixels * 3 / 4) ** 0.5)
         size = (long, short) if number % 3 else (short, long)
         sheet = Image.new("RGB", size)
-        for top in range(0, size[1], 450):
-            for left in range(0, size[0], 450):
+        for top in range(0, size[1], step):
+            for left in range(0, size[0], step):
                 sheet.paste(tiles[rng.integers(len(tiles))], (left, top))
         sheet.save(folder / f"{number:03}.jpg", quality=int(rng.integers(85, 96)))
 
