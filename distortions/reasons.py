@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from distortions.registry import LEVELS, Distortion, find_distortion
+from distortions.registry import LEVELS, find_distortion
 from distortions.stages import Stage
 from rankiqa.reasons import FAMILIES
 
@@ -200,14 +200,7 @@ def _add(found: Damage, later: Damage) -> None:
 
 
 def _level_of(stage: Stage) -> float:
-    return level_below(find_distortion(stage.name), stage.value) if stage.exact else stage.value
-
-
-def level_below(distortion: Distortion, strength: float) -> float:
-    """`Distortion.level`, which goes on below 1 as the ladder does from level 2 to 1."""
-    first, second = distortion.ladder[:2]
-    steps = (first - strength) / (second - first)
-    return 1 - steps if steps > 0 else distortion.level(strength)
+    return find_distortion(stage.name).level(stage.value) if stage.exact else stage.value
 
 
 def size_after(stages: Sequence[Stage], size: tuple[int, int]) -> tuple[int, int]:

@@ -51,14 +51,15 @@ class Distortion:
         return float(np.interp(level, np.arange(1, LEVELS + 1), self.ladder))
 
     def level(self, strength: float) -> float:
-        """The level of `strength`: 1 of what is weaker than the ladder, above 5 of what is stronger."""
+        """The level of `strength`; the ladder is continued in a straight line below 1 and above 5."""
         first, second, *_, fourth, fifth = self.ladder
         direction = 1 if second > first else -1
+        below = (strength - first) / (second - first)
         beyond = (strength - fifth) / (fifth - fourth)
         inside = np.interp(
             direction * strength, np.multiply(direction, self.ladder), np.arange(1, LEVELS + 1)
         )
-        return float(inside) + max(0.0, beyond)
+        return float(inside) + min(0.0, below) + max(0.0, beyond)
 
 
 _TABLE: dict[str, Distortion] = {}

@@ -12,7 +12,7 @@ from dataloader.labels import load_labels
 from dataloader.reasons import reason_labels
 from dataloader.recipes import read_image
 from distortions import find_distortion
-from distortions.reasons import TRACES, level_below
+from distortions.reasons import TRACES
 from distortions.stages import check_stages, parse_stages, split_recipe
 from rankiqa.reasons import FAMILIES
 from rankiqa.views import View
@@ -93,9 +93,9 @@ def test_levels_below_the_ladder_are_strengths(kind: str) -> None:
     for level in (0.7, 1.0, 3.3):
         stage = at_level(kind, level, 5)
         assert stage.exact == (level < 1)
-        read = level_below(distortion, stage.value) if stage.exact else stage.value
+        read = distortion.level(stage.value) if stage.exact else stage.value
         first, second = distortion.ladder[:2]
-        least = level_below(distortion, first / 10) if 0 < first < second else level
+        least = distortion.level(first / 10) if 0 < first < second else level
         assert read == pytest.approx(max(level, least), abs=1e-3)
 
 

@@ -5,26 +5,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from data_tools.generate.recipe_types import LEFT_OUT, SEEN, SLOW, Stages
 from distortions import find_distortion, list_distortions
 from distortions.reasons import NEVER, TRACES, VISIBLE, Damage, Trace, damage_of
 from distortions.registry import LEVELS
 from distortions.stages import Stage
 from rankiqa.reasons import FAMILIES
 
-SEEN = 512.0 * 512  # pixels at which an image is seen: the area of the default view
 LEAST_AREA = 224.0 * 224
 # From the scene through lens, sensor and processing to the network
 ORDER = (
     *("haze", "defocus", "motion_blur", "dark", "bright", "noise", "colour_cast", "halos", "enlarged"),
     *("banding", "smear", "blocks", "transmission"),
 )
-LEFT_OUT = frozenset(("heic", "jpeg_xl"))  # their packages may be missing where the recipes are read
-SLOW = frozenset(
-    ("fastfading", "denoise", "noisy_jp2k", "colour_quantization", "dither", "kadid_quantization")
-)
+SLOWER = SLOW | {"kadid_quantization"}
 GREY = Stage("grey")
-
-Stages = tuple[Stage, ...]
 
 
 class ReasonPlanner:
@@ -64,7 +59,7 @@ class ReasonPlanner:
         """A type of `family`, mostly at levels that are seen, sometimes at lower ones."""
         rng = self._rng
         kind = str(rng.choice(self._types[family]))
-        while kind in SLOW and rng.random() < 0.7 and not SLOW.issuperset(self._types[family]):
+        while kind in SLOWER and rng.random() < 0.7 and not SLOWER.issuperset(self._types[family]):
             kind = str(rng.choice(self._types[family]))
         trace = _trace(kind, family)
         assert trace is not None
@@ -109,7 +104,7 @@ def _trace(kind: str, family: str) -> Trace | None:
 
 
 def at_level(kind: str, level: float, seed: int) -> Stage:
-    """A stage at a level of the ladder, which goes on below 1 as it does from level 2 to 1."""
+    """A stage at a level of the ladder, which is continued in a straight line below 1."""
     if level >= 1:
         return Stage(kind, round(level, 2), seed)
     first, second = find_distortion(kind).ladder[:2]

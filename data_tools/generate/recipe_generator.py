@@ -10,21 +10,19 @@ resumes.
 """
 
 import argparse
-import fnmatch
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from data_tools.generate.full_reference import parse_metrics
 from data_tools.generate.journal import read_log
 from data_tools.generate.manifest import Record
-from data_tools.generate.plan import find_references, group_look_alikes
+from data_tools.generate.photographs import Photograph, add_flags, find_photographs
 from data_tools.generate.pseudo_mos import Mapping
 from data_tools.generate.recipe_groups import GroupPlanner
 from data_tools.generate.recipe_labels import Measured, fit_recipes, labels_of, measure
@@ -32,7 +30,6 @@ from data_tools.generate.recipe_types import PlannedRow
 from data_tools.generate.tables import SCORES, is_there, make_way, recipe_of, write_tables
 from data_tools.generate.tasks import use_one_thread
 from data_tools.label_file import label_path
-from data_tools.splits import split_scenes
 from distortions import LEVELS, seed_of
 from distortions.stages import recipe_text
 from rankiqa.append_log import AppendLog
@@ -40,27 +37,10 @@ from rankiqa.machine import usable_cores
 from rankiqa.terminal.argument_types import positive_int
 from rankiqa.terminal.entry import program, program_parser
 from rankiqa.terminal.progress import progress_bar
-from utils.errors import DataError
 from utils.processes import map_in_processes
-from utils.text_lines import read_text
 
 VERSION = 4  # count up when the same options give other rows
 JOURNAL = "measured.jsonl"
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """A source of recipes.
-
-    Attributes:
-        path: of the file.
-        split: "train" or "val".
-        perfect: whether it is as clean as a reference should be.
-    """
-
-    path: Path
-    split: str
-    perfect: bool
 
 
 @program("interrupted; start it again and it resumes")
@@ -68,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     """Plan, measure and label what `argv` asks for."""
     args = _options(argv)
     metrics = parse_metrics(args.metric)
-    photographs = _photographs(args)
+    photographs = find_photographs(args.refs, args.exclude, args.imperfect, args.val)
     recipe = recipe_of({
         "version": VERSION, "groups": args.groups, "seed": args.seed, "metrics": metrics,
         "photographs": [(str(photo.path), photo.split, photo.perfect) for photo in photographs],
@@ -87,57 +67,20 @@ def main(argv: list[str] | None = None) -> None:
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = program_parser(__doc__)
+    add_flags(parser)
     add = parser.add_argument
-    add("--refs", type=Path, nargs="+", required=True, metavar="DIR", help="folders of clean photographs")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder for train/ and val/")
-    add("--exclude", nargs="*", default=[], metavar="PATTERN", help="file names that are left out")
-    add("--imperfect", type=Path, metavar="FILE",
-        help="text file that names photographs with noise of their own, which are shrunk")  # fmt: skip
     add("--groups", type=positive_int, default=4, metavar="N",
         help="groups of six images per photograph (default: %(default)s)")  # fmt: skip
-    add("--val", type=float, default=0.06, metavar="SHARE",
-        help="share of the photographs for val (default: %(default)s)")  # fmt: skip
     add("--metric", default="vsi,mdsi,haarpsi", metavar="LIST",
         help="full-reference metrics of the library piq (default: %(default)s)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="N", help="seed of the recipes (default: %(default)s)")
     add("-j", "--workers", type=positive_int, default=usable_cores(), metavar="N",
         help="number of processes (default: all cores, %(default)s)")  # fmt: skip
     return parser.parse_args(argv)
 
 
-def _photographs(args: argparse.Namespace) -> list[Photograph]:
-    """All photographs with their split, look-alikes in one."""
-    paths = [path for folder in args.refs for path in find_references(folder)]
-    paths = [path for path in paths if not any(fnmatch.fnmatch(path.name, text) for text in args.exclude)]
-    if not paths:
-        raise DataError(f"--exclude leaves out every photograph in {', '.join(map(str, args.refs))}")
-    imperfect = set(read_text(args.imperfect).splitlines()) - {""} if args.imperfect else set()
-    unknown = imperfect - {path.name for path in paths}
-    if unknown:
-        raise DataError(
-            f"{args.imperfect}: no photograph is called {min(unknown)!r} ({len(unknown)} such names)"
-        )
-    groups: dict[str, list[Path]] = {}
-    for group in group_look_alikes(paths):
-        name = group[0].name  # not the folder: the same photographs are split alike wherever they lie
-        while name in groups:
-            name += "'"
-        groups[name] = list(group)
-    # by the names alone: recipes of other seeds have the same photographs in val
-    splits = split_scenes(list(groups), (1 - args.val, args.val, 0), seed=0)
-    return [
-        Photograph(path, split, path.name not in imperfect)
-        for split, names in splits.items()
-        for name in names
-        for path in groups[name]
-    ]
-
-
 def _plan(photo: Photograph, groups: int, seed: int) -> list[list[PlannedRow]]:
-    with Image.open(photo.path) as image:
-        area = float(image.width * image.height)
     rng = np.random.default_rng(seed_of(photo.path.name, "recipes", 0, seed))
-    planner = GroupPlanner(rng, area, photo.perfect)
+    planner = GroupPlanner(rng, float(math.prod(photo.size)), photo.perfect)
     return [planner.draw() for _ in range(groups)]
 
 

@@ -17,11 +17,13 @@ from data_tools.generate.recipe_types import (
     EXPOSURE,
     FINE_NOISE,
     FIRST,
+    LEFT_OUT,
     NETWORK,
     NOISES,
     PROCESSING,
     REPAIRS,
     SAVED_SOURCES,
+    SEEN,
     SLOW,
     PlannedRow,
     Stages,
@@ -30,7 +32,6 @@ from distortions import SETS, find_distortion, list_distortions
 from distortions.stages import Stage
 
 SIZE = 6  # rows of a group
-SEEN = 512.0 * 512  # pixels at which an image is seen: the area of the default view
 LEAST_AREA = 192.0 * 192
 
 
@@ -46,8 +47,8 @@ class GroupPlanner:
     def __init__(self, rng: np.random.Generator, area: float, perfect: bool) -> None:
         self._rng, self._area, self._perfect = rng, area, perfect
         known = set(list_distortions())
-        self._types = sorted(known - {"heic", "jpeg_xl"})
-        self._camera = sorted(known & set(SETS["camera"]) - {"heic", "jpeg_xl"})
+        self._types = sorted(known - LEFT_OUT)
+        self._camera = sorted(known & set(SETS["camera"]) - LEFT_OUT)
 
     def draw(self) -> list[PlannedRow]:
         """The rows of one group, `SIZE` of them, each after those that it refers to."""
@@ -266,7 +267,7 @@ class GroupPlanner:
         made = []
         for number, share in enumerate(free):
             strength = float(f"{ends[0] * (ends[1] / ends[0]) ** (share + 0.15 * number):.3g}")
-            made.append((Stage(kind, strength, seed, True), find_distortion(kind).level(strength)))
+            made.append((Stage(kind, strength, seed, True), max(1.0, find_distortion(kind).level(strength))))
         return made
 
     def _two_levels(self, highest: float) -> tuple[float, float]:

@@ -6,6 +6,9 @@ from distortions.stages import Stage
 
 Stages = tuple[Stage, ...]
 
+SEEN = 512.0 * 512  # pixels at which an image is seen: the area of the default view
+LEFT_OUT = frozenset(("heic", "jpeg_xl"))  # their packages may be missing where the recipes are read
+
 # Full-reference metrics hardly mind these, people do: their labels fall with the level
 TONE = frozenset(
     ("overexposed", "underexposed", "low_light", "white_balance", "haze", "brighten", "darken", "mean_shift")
