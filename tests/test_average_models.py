@@ -102,6 +102,17 @@ def test_statistics_are_those_of_the_images(tmp_path):
     np.testing.assert_allclose(modules[first].running_var.numpy(), mapped.var(1, ddof=1), rtol=1e-3)
 
 
+def test_data_that_can_not_be_read_leave_no_file(tmp_path, capsys):
+    paths = [
+        write(tmp_path / name, seed, criterion="regress") for seed, name in enumerate(("a.pth", "b.pth"))
+    ]
+    out = tmp_path / "mean.pth"
+    data = ["--renew_norm", str(tmp_path / "none")]
+    assert average_models.main([*map(str, paths), *data, "--out", str(out)]) == 2
+    assert "label.txt" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_weights_of_other_shapes_are_told(tmp_path, capsys):
     first, second = write(tmp_path / "first.pth", 0), write(tmp_path / "second.pth", 1)
     file = load_checkpoint(second)

@@ -60,30 +60,29 @@ def main(argv: list[str] | None = None) -> None:
     add("--images", type=positive_int, default=640, metavar="N",
         help="with --renew_norm: number of images (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
-    write_mean(args.models, args.out, args.view_of_first, args.weights)
+    from utils.checkpoint import save_checkpoint
+
+    content = mean_of(args.models, args.view_of_first, args.weights)
     if args.renew_norm:
-        renew(args.out, args.renew_norm, args.images)
+        content = renewed(content, args.renew_norm, args.images)
+    save_checkpoint(args.out, content)
     print(f"{args.out}: the mean of {len(args.models)} models; take its percentiles by main.py --calibrate")
 
 
-def write_mean(
-    paths: Sequence[Path],
-    out: Path,
-    view_of_first: bool = False,
-    shares: Sequence[float] | None = None,
-) -> None:
-    """Write the mean of the weights and of the statistics of batch normalisation to `out`.
-
-    `shares` weights the models, None: all the same.
+def mean_of(
+    paths: Sequence[Path], view_of_first: bool = False, shares: Sequence[float] | None = None
+) -> dict[str, Any]:
+    """The content of a checkpoint: the mean of the weights and of the statistics of batch normalisation.
 
     The spec is that of the first, without its percentiles; with `view_of_first` others may have other views.
+    `shares` weights the models, None: all the same.
 
     Raises:
         ConfigError: fewer than two files, another number of shares, or two files that differ in architecture,
             task, view or preprocessing.
-        WeightsError: one that can't be read, or says nothing about itself; or `out` can't be written.
+        WeightsError: one that can't be read, or says nothing about itself.
     """
-    from utils.checkpoint import load_checkpoint, save_checkpoint
+    from utils.checkpoint import load_checkpoint
 
     if len(paths) < 2:
         raise ConfigError(f"{paths[0]}: a mean needs two models or more")
@@ -96,7 +95,7 @@ def write_mean(
         _check_alike(paths[0], files[0], path, file, ALIKE if view_of_first else ALIKE + VIEW)
     state = mean_state([file["state_dict"] for file in files], shares)
     spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None}
-    save_checkpoint(out, {"state_dict": state, "spec": spec})
+    return {"state_dict": state, "spec": spec}
 
 
 def _check_alike(
@@ -133,8 +132,8 @@ def mean_state(
     return {name: mean(name) if value.is_floating_point() else value for name, value in states[0].items()}
 
 
-def renew(path: Path, data: Path, count: int) -> None:
-    """Take the statistics of batch normalisation of the model `path` anew, from images of `data`/train.
+def renewed(content: dict[str, Any], data: Path, count: int) -> dict[str, Any]:
+    """`content` with statistics of batch normalisation from `count` images of `data`/train.
 
     Raises:
         LabelError: no label file there, or one that does not fit the model's task.
@@ -142,15 +141,14 @@ def renew(path: Path, data: Path, count: int) -> None:
     """
     from dataloader.labels import load_labels
     from models.batch_norm import renew_statistics
-    from models.load import open_model
-    from utils.checkpoint import load_checkpoint, save_checkpoint
+    from models.load import load_model
 
-    network, spec = open_model(path)
+    network, spec = load_model(content, "the mean")
     labels = load_labels(data / "train" / "label.txt", spec.criterion, spec.num_classes, root=data)
     numbers = np.linspace(0, len(labels.paths) - 1, min(len(labels.paths), count)).round().astype(int)
     names = [labels.paths[number] for number in np.unique(numbers)]
-    renew_statistics(network.float().eval(), _crops(names, spec))
-    save_checkpoint(path, {**load_checkpoint(path), "state_dict": network.state_dict()})
+    renew_statistics(network.eval(), _crops(names, spec))
+    return {**content, "state_dict": network.state_dict()}
 
 
 def _crops(names: Sequence[str], spec: "ModelSpec") -> "Iterator[Tensor]":
