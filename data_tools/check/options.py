@@ -6,7 +6,7 @@ from pathlib import Path
 from data_tools.check.problems import PROBLEMS
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.machine import usable_cores
-from rankiqa.terminal.argument_types import pixel_count, positive_int
+from rankiqa.terminal.argument_types import names_of, pixel_count, positive_int
 from rankiqa.terminal.entry import program_parser
 
 
@@ -18,14 +18,6 @@ def parse_options(argv: list[str] | None, description: str | None) -> argparse.N
         parser.error("give the folder either by --data or alone")
     args.paths = [args.data] if args.data is not None else args.paths or [Path("data")]
     return args
-
-
-def _names(text: str) -> frozenset[str]:
-    names = frozenset(name.strip() for name in text.split(",") if name.strip())
-    unknown = ", ".join(sorted(names - PROBLEMS.keys()))
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown}: not among {', '.join(PROBLEMS)}")
-    return names
 
 
 def _parser(description: str | None) -> argparse.ArgumentParser:
@@ -41,7 +33,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
         help="the table of all problems (default: %(default)s)")  # fmt: skip
     add("--fix", action="store_true", help="remove rows that name an image which is absent, empty, "
         "truncated, broken or oversized from label files; the original stays as label.txt.bak")  # fmt: skip
-    add("--ignore", type=_names, default=frozenset(), metavar="PROBLEM,...",
+    add("--ignore", type=names_of(PROBLEMS), default=frozenset(), metavar="PROBLEM,...",
         help="problems that are neither listed nor counted, such as unlabelled,duplicate")  # fmt: skip
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="most pixels of an image, such as 500M; as for main.py (default: %(default)s)")  # fmt: skip

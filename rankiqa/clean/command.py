@@ -7,7 +7,7 @@ from pathlib import Path
 from rankiqa.clean.findings import FINDINGS
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.scorer import Scorer
-from rankiqa.terminal.argument_types import pixel_count
+from rankiqa.terminal.argument_types import names_of, pixel_count
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     add("--report", type=Path, metavar="FILE",
         help="page (.html) with thumbnails by finding; needs rankiqa[report]")  # fmt: skip
-    add("--ignore", type=_findings, metavar="FINDING,...",
+    add("--ignore", type=names_of(FINDINGS), metavar="FINDING,...",
         help=f"findings that are left out, of {', '.join(FINDINGS)}")  # fmt: skip
     add("--skip_done", action="store_true",
         help="leave out images that --output has already, or a run that was cut")  # fmt: skip
@@ -36,14 +36,6 @@ def _csv(text: str) -> Path:
     if Path(text).suffix.lower() != ".csv":
         raise argparse.ArgumentTypeError(f"{text!r} does not end in .csv")
     return Path(text)
-
-
-def _findings(text: str) -> frozenset[str]:
-    names = frozenset(name.strip() for name in text.split(",") if name.strip())
-    unknown = ", ".join(sorted(names - FINDINGS.keys()))
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{unknown}: not among {', '.join(FINDINGS)}")
-    return names
 
 
 def run(arguments: argparse.Namespace, open_scorer: Callable[[], Scorer]) -> int:

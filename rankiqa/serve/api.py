@@ -1,37 +1,26 @@
 """The REST API: POST /v1/score and /v1/map, GET /v1/health, /v1/model and /v1/limits; OpenAPI at /docs."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, File, Request, UploadFile
+from fastapi import APIRouter, FastAPI, File, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import APIKeyHeader
 
 from rankiqa.errors import ImageError
 from rankiqa.optional import installed
 from rankiqa.scorer import Scorer
-from rankiqa.serve.answers import Answer, Fault, Health, Model, RequestLimits, about, limits_of
+from rankiqa.serve.answers import Answer, Health, Model, RequestLimits, about, limits_of
 from rankiqa.serve.gate import Gate
 from rankiqa.serve.limits import Limits, Refused
 from rankiqa.serve.maps import ImageMap, Mapper
 from rankiqa.serve.service import Service, plain_name
 from rankiqa.serve.static_files import SecurityHeaders, page_router
+from rankiqa.serve.uploads import guarded_router, image_files, refusal, rows_or_refusal
 
 HEALTH = "/v1/health"
-STATUSES = {
-    400: "not a form",
-    401: "the header X-API-Key is missing or wrong",
-    408: "the request did not arrive in time",
-    413: "too many bytes",
-    422: "no image at all, too many, or none that could be read",
-    429: "too many requests at once",
-    500: "an error of the server",
-    503: "not answered in time",
-}
 
 
 def create_app(
@@ -88,12 +77,8 @@ async def _health() -> Health:
 
 
 def _guarded(service: Service, mapper: Mapper, with_key: bool) -> APIRouter:
-    """What stands behind `Gate`, which checks the key; here it is only described."""
-    header = APIKeyHeader(name="X-API-Key", auto_error=False)
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"model": Fault, "description": text} for status, text in STATUSES.items()
-    }
-    router = APIRouter(responses=refusals, dependencies=[Depends(header)] if with_key else [])
+    """What stands behind `Gate`."""
+    router = guarded_router(with_key)
     limits = service.limits
 
     @router.get("/v1/model", summary="What scores, and on which scale?")
@@ -104,16 +89,7 @@ def _guarded(service: Service, mapper: Mapper, with_key: bool) -> APIRouter:
     async def request_limits() -> RequestLimits:
         return limits_of(limits)
 
-    images = File(
-        description=f"1 to {limits.files} images of at most {limits.file_bytes} bytes "
-        f"and {limits.pixels} pixels each",
-        json_schema_extra={
-            "minItems": 1,
-            "maxItems": limits.files,
-            "items": {"type": "string", "format": "binary"},  # what makers of clients know as a file
-        },
-    )
-
+    images = image_files(limits)
     image = File(
         description=f"an image of at most {limits.file_bytes} bytes and {limits.pixels} pixels",
         json_schema_extra={"format": "binary"},
@@ -133,18 +109,13 @@ def _guarded(service: Service, mapper: Mapper, with_key: bool) -> APIRouter:
 
 
 async def _answer(service: Service, files: list[UploadFile]) -> Any:
-    limits = service.limits
-    if len(files) > limits.files:
-        return _refusal(422, f"{len(files)} files, at most {limits.files} are taken")
-    work = asyncio.gather(*(service.row(upload) for upload in files))
-    try:
-        rows = await asyncio.wait_for(work, limits.score_seconds)
-    except asyncio.TimeoutError:
-        return _refusal(503, "the server is too busy; try again")
+    rows = await rows_or_refusal(service, files)
+    if isinstance(rows, JSONResponse):
+        return rows
     if all(row.error for row in rows):
         detail = "; ".join(f"{row.name}: {row.error}" for row in rows)
-        return _refusal(422, detail, results=[row.model_dump() for row in rows])
-    return Answer(results=list(rows))
+        return refusal(422, detail, results=[row.model_dump() for row in rows])
+    return Answer(results=rows)
 
 
 async def _map(mapper: Mapper, upload: UploadFile, request: Request) -> Any:
@@ -152,27 +123,23 @@ async def _map(mapper: Mapper, upload: UploadFile, request: Request) -> Any:
     try:
         return await mapper.map(upload.file, name, request.is_disconnected)
     except ImageError as error:
-        return _refusal(422, str(error))
+        return refusal(422, str(error))
     except Refused as refused:
         return JSONResponse({"detail": refused.detail}, refused.status, {"Retry-After": "3"})
     except TimeoutError:
-        return _refusal(503, "the server is too busy; try again")
-
-
-def _refusal(status: int, detail: str, **more: Any) -> JSONResponse:
-    return JSONResponse({"detail": detail, **more}, status)
+        return refusal(503, "the server is too busy; try again")
 
 
 async def _hidden(request: Request, error: Exception) -> JSONResponse:
     """A client never sees a stack trace; the log does."""
     if isinstance(error, Refused):
-        return _refusal(error.status, error.detail)
+        return refusal(error.status, error.detail)
     logging.error("%s %s", request.method, request.url.path, exc_info=error)
-    return _refusal(500, "the server failed; its log says why")
+    return refusal(500, "the server failed; its log says why")
 
 
 async def _short(request: Request, error: Exception) -> JSONResponse:
     """A request that is not as OpenAPI says, in one line."""
     assert isinstance(error, RequestValidationError)
     parts = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:3]]
-    return _refusal(422, "; ".join(parts))
+    return refusal(422, "; ".join(parts))

@@ -3,17 +3,16 @@
 What stands before all requests, with keys and limits, is `rankiqa.serve.gate`, which is something else.
 """
 
-import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, File, UploadFile
+from fastapi import FastAPI, UploadFile
 from fastapi.responses import JSONResponse
-from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
 
 from rankiqa.gating.quality_gate import QualityGate
-from rankiqa.serve.answers import Fault
+from rankiqa.serve.answers import ImageScore
 from rankiqa.serve.service import Service
+from rankiqa.serve.uploads import STATUSES, guarded_router, image_files, rows_or_refusal
 
 
 class ImageVerdict(BaseModel):
@@ -54,44 +53,26 @@ def add_gate(app: FastAPI, gate: QualityGate, with_key: bool) -> None:
         with_key: whether clients must send a key, which the middleware checks; here it is only described.
     """
     service: Service = app.state.service
-    limits = service.limits
-    key = [Depends(APIKeyHeader(name="X-API-Key", auto_error=False))] if with_key else []
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"model": Fault, "description": text} for status, text in _STATUSES.items()
-    }
-    router = APIRouter(responses=refusals, dependencies=key)
+    router = guarded_router(with_key, _STATUSES)
 
     @router.get("/v1/gate", summary="What does the gate promise?")
     async def facts() -> GateFacts:
         return GateFacts(promise=gate.promise, **{name: getattr(gate, name) for name in _FACTS})
 
-    images = File(
-        description=f"1 to {limits.files} images of at most {limits.file_bytes} bytes "
-        f"and {limits.pixels} pixels each",
-        json_schema_extra={
-            "minItems": 1,
-            "maxItems": limits.files,
-            "items": {"type": "string", "format": "binary"},
-        },
-    )
+    images = image_files(service.limits)
 
     @router.post("/v1/gate", response_model=Verdicts, summary="Are these images good enough?")
     async def verdicts(files: list[UploadFile] = images) -> Any:
         """One verdict for each image; status 200 also where all are rejected, or can't be read."""
-        if len(files) > limits.files:
-            detail = f"{len(files)} files, at most {limits.files} are taken"
-            return JSONResponse({"detail": detail}, 422)
-        work = asyncio.gather(*(_verdict(service, gate, upload) for upload in files))
-        try:
-            return Verdicts(results=list(await asyncio.wait_for(work, limits.score_seconds)))
-        except asyncio.TimeoutError:
-            return JSONResponse({"detail": "the server is too busy; try again"}, 503)
+        rows = await rows_or_refusal(service, files)
+        if isinstance(rows, JSONResponse):
+            return rows
+        return Verdicts(results=[_verdict(gate, row) for row in rows])
 
     app.include_router(router)
 
 
-async def _verdict(service: Service, gate: QualityGate, upload: UploadFile) -> ImageVerdict:
-    row = await service.row(upload)
+def _verdict(gate: QualityGate, row: ImageScore) -> ImageVerdict:
     said = gate.judge(row.score, row.error)
     return ImageVerdict(
         name=row.name,
@@ -104,13 +85,4 @@ async def _verdict(service: Service, gate: QualityGate, upload: UploadFile) -> I
 
 
 _FACTS = [name for name in GateFacts.model_fields if name != "promise"]
-_STATUSES = {
-    400: "not a form",
-    401: "the header X-API-Key is missing or wrong",
-    408: "the request did not arrive in time",
-    413: "too many bytes",
-    422: "no image at all, or too many",
-    429: "too many requests at once",
-    500: "an error of the server",
-    503: "not answered in time",
-}
+_STATUSES = {**STATUSES, 422: "no image at all, or too many"}

@@ -2,7 +2,7 @@
 
 import math
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 
 def positive_int(text: str) -> int:
@@ -48,6 +48,19 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise ArgumentTypeError(f"{text} does not lie between 0 and 1")
     return value
+
+
+def names_of(known: Collection[str]) -> Callable[[str], frozenset[str]]:
+    """A type for names out of `known`, separated by commas."""
+
+    def names(text: str) -> frozenset[str]:
+        given = frozenset(name.strip() for name in text.split(",") if name.strip())
+        unknown = ", ".join(sorted(given.difference(known)))
+        if unknown:
+            raise ArgumentTypeError(f"{unknown}: not among {', '.join(known)}")
+        return given
+
+    return names
 
 
 def byte_count(text: str) -> int:
