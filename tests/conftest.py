@@ -147,3 +147,12 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         return tmp_path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four photographs for recipes, each softer than the one before."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(4):
+        texture(number, 0.5 * number, (208, 240)).save(folder / f"photo_{number}.png")
+    return folder

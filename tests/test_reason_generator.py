@@ -16,15 +16,6 @@ from distortions.reasons import TRACES
 from distortions.stages import check_stages, parse_stages, split_recipe
 from rankiqa.reasons import FAMILIES
 from rankiqa.views import View
-from tests.conftest import texture
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for number in range(4):
-        texture(number, 0.5 * number, (208, 240)).save(folder / f"photo_{number}.png")
-    return folder
 
 
 def generate(photographs: Path, out: Path, *flags: str) -> None:

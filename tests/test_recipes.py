@@ -29,14 +29,6 @@ GROUP = 6
 
 
 @pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for number in range(4):
-        texture(number, 0.5 * number, (208, 240)).save(folder / f"photo_{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def generated(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("generated")
     generate(photographs, out)
