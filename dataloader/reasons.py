@@ -1,7 +1,6 @@
 """Labels of the second head: which damage each image of a label file shows, by its recipe or its type."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from dataloader.labels import Labels
+from dataloader.recipes import is_recipe
 from distortions.reasons import Damage, damage_of, damage_of_type, no_damage, size_after, unknown_damage
-from distortions.stages import SEPARATOR, parse_stages, split_recipe
+from distortions.stages import is_chain, parse_stages, split_recipe
 from rankiqa.views import View, whole_size
 from utils.errors import DataError
 
@@ -52,10 +52,9 @@ def reason_labels(labels: Labels, view: View, types: Sequence[tuple[str, float]]
     """
     rows, chains = [], []
     for path, (kind, level) in zip(labels.paths, types, strict=True):
-        recipe = SEPARATOR in path and not os.path.isfile(path)  # noqa: PTH113 - as dataloader.recipes
-        stages = split_recipe(path)[1] if recipe else ""
+        recipe = is_recipe(path)
         rows.append(_of_recipe(path, view) if recipe else _of_type(path, view, kind, level))
-        chains.append(recipe and sum(not stage.keeps_quality for stage in parse_stages(stages)) > 1)
+        chains.append(recipe and is_chain(parse_stages(split_recipe(path)[1])))
     presence, severity = (np.stack(column).astype(np.float32) for column in zip(*rows, strict=True))
     found = ReasonLabels(presence, severity, np.array(chains, dtype=bool))
     if not found.known.any():

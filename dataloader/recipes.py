@@ -12,6 +12,11 @@ from rankiqa.views import View
 from utils.errors import ConfigError, ImageError
 
 
+def is_recipe(path: str) -> bool:
+    """Whether an image is made, and `path` is not the name of a file."""
+    return SEPARATOR in path and not os.path.isfile(path)  # noqa: PTH113 - a Path can't ask for names of over 255 bytes
+
+
 def read_image(view: View, path: str) -> Image.Image:
     """The image that `path` names, large enough for `view`.
 
@@ -22,7 +27,7 @@ def read_image(view: View, path: str) -> Image.Image:
     Raises:
         ImageError: the file, or the photograph of the recipe, can't be read; or it is too small for a stage.
     """
-    if SEPARATOR not in path or os.path.isfile(path):  # noqa: PTH113 - a Path can't ask for names of over 255 bytes
+    if not is_recipe(path):
         return view.read(path)
     _use_one_thread()
     source, stages = split_recipe(path)

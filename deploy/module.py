@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from criterions.score import score
 from models.normalise import Normalise
 from models.reasons import split_outputs
+from rankiqa.reasons import OF_REASONS
 from rankiqa.spec import ModelSpec
 from rankiqa.views import ELONGATED, STEP, whole_size
 
@@ -17,7 +18,6 @@ SIDES = {2: "height", 3: "width"}
 
 
 OUTPUTS = ("score", "logits")
-OF_REASONS = ("reasons", "severities")
 
 
 def output_names(spec: ModelSpec) -> list[str]:

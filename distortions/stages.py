@@ -89,6 +89,11 @@ class Stage:
         return distort(image, self.name, self.value, self.seed)
 
 
+def is_chain(stages: tuple[Stage, ...]) -> bool:
+    """Whether there is more than one stage of damage."""
+    return sum(not stage.keeps_quality for stage in stages) > 1
+
+
 def recipe_text(source: str, stages: tuple[Stage, ...]) -> str:
     """`source` and its stages as one name; the inverse of `split_recipe` and `parse_stages`."""
     return SEPARATOR.join([source, *map(str, stages)])

@@ -25,6 +25,7 @@ FAMILIES = tuple(WORDS)
 LANGUAGES = ("en", "zh")
 THRESHOLD = 0.5  # the probability from which on a family is named
 MOST = 3  # reasons per image
+OF_REASONS = ("reasons", "severities")  # outputs of a file with a second head, (B, K) each
 
 
 class Reason(NamedTuple):
@@ -67,7 +68,7 @@ def strongest(
         most: reasons at the most.
 
     Returns:
-        None for an image without a family of probability THRESHOLD or more.
+        Empty for an image without a family of probability THRESHOLD or more.
     """
     named = np.flatnonzero(probabilities >= THRESHOLD)
     order = named[np.argsort(-(probabilities * severities)[named], kind="stable")][:most]

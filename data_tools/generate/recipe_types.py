@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from distortions.stages import Stage
+from distortions.stages import Stage, is_chain
 
 Stages = tuple[Stage, ...]
 
@@ -85,4 +85,4 @@ class PlannedRow:
     @property
     def distortion_type(self) -> str:
         """`kind`, or "chain" where there are several stages of damage."""
-        return "chain" if sum(not stage.keeps_quality for stage in self.stages) > 1 else self.kind
+        return "chain" if is_chain(self.stages) else self.kind

@@ -10,10 +10,10 @@ from rankiqa.chunks import GPU
 from rankiqa.engines.file_kinds import what_is
 from rankiqa.errors import ConfigError, WeightsError
 from rankiqa.optional import installed, require
+from rankiqa.reasons import OF_REASONS
 from rankiqa.spec import ModelSpec
 
 SPEC_KEY = "model_spec"
-OF_REASONS = ("reasons", "severities")  # outputs of a model with a second head, (B, K) each
 
 
 class OnnxEngine:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from rankiqa.engines.file_kinds import what_is
-from rankiqa.engines.onnx import OF_REASONS, stored_spec
+from rankiqa.engines.onnx import stored_spec
 from rankiqa.errors import WeightsError
 from rankiqa.optional import require
+from rankiqa.reasons import OF_REASONS
 from rankiqa.spec import ModelSpec
 
 SPEC_PATH = ["rankiqa", "model_spec"]
