@@ -1,13 +1,13 @@
 """The command line of main.py, every flag declared once (docs/architecture.md)."""
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config_rules import broken_values, refuse_half_updates
 from deploy.formats import FORMATS, format_name
 from deploy.names import ENGINES
-from optim.names import LOOKING_AHEAD, SCHEDULES, TORCH, optimizer_name
+from optim.names import SCHEDULES, optimizer_name
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
 from rankiqa.spec import VIEWS
@@ -258,43 +258,8 @@ def parse_config(argv: list[str]) -> Config:
     if "image_size" in values:
         values["image_size"] = tuple(values["image_size"])
     config = Config(**values, given=frozenset(values))
-    for message in (*flags.broken_rules(config), *_broken_values(config)):
+    for message in (*flags.broken_rules(config), *broken_values(config)):
         raise ConfigError(message)
     if config.continue_from is None:
         refuse_half_updates(config)
     return config
-
-
-def refuse_half_updates(config: Config) -> None:
-    """Raise ConfigError where --save_every would save between the steps of one update."""
-    if config.save_every % config.accumulate:
-        given = f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}"
-        raise ConfigError(f"{given}: half an update can't be saved")
-
-
-def _broken_values(config: Config) -> Iterator[str]:
-    """What is wrong with values that do not go together."""
-    starts = config.train and config.continue_from is None
-    few = config.num_classes < 2 and (config.train or "num_classes" in config.given)
-    if config.criterion == "emd" and few:
-        yield "--criterion emd needs --num_classes N of at least 2, the number of rating bins"
-    if starts and config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
-        yield f"--margin {config.margin:g} can never be met with --rank_activation sigmoid; give one below 1"
-    if config.continue_from is None and config.criterion == "rank" and config.group_size > 1:
-        yield "--group_size is for regress and emd: rank keeps rows that share images together by itself"
-    if starts and config.batch_size % config.group_size and not config.auto_batch:
-        given = f"-b {config.batch_size} must be a multiple of --group_size {config.group_size}"
-        yield f"{given}: a group that is cut can't be compared within its step"
-    if starts and config.train_crop != TRAIN_CROP and config.view != "whole":
-        yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
-    if config.lookahead and config.optimizer in LOOKING_AHEAD:
-        yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
-    if "momentum" in config.given and config.optimizer not in TORCH:
-        yield f"--optimizer {config.optimizer} has momentum of its own: leave --momentum out"
-    if any("int8" in name for name in config.export or ()) and config.calibration is None:
-        yield "INT8 needs --calibration DIR, a folder of a few hundred images"
-    if config.output is not None and not config.cluster and config.output.suffix.lower() not in TABLES:
-        yield f"--output {config.output}: its suffix must be one of {', '.join(TABLES)}"
-    other = config.compare or config.pairs or config.behaviour is not None
-    if config.evaluate and not (config.resume or other):
-        yield "--evaluate needs --resume FILE, the checkpoint to evaluate"

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 # From the top: a room may import those of its own layer and of all below.
 LAYERS = (
-    {"config", "applications"},
+    {"config", "config_rules", "applications"},
     {
         *("deploy", "dataloader", "models", "criterions", "metrics", "optim"),
         *("distortions", "public_datasets", "data_tools"),

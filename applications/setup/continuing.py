@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from config import Config, refuse_half_updates
+from config import Config
+from config_rules import refuse_half_updates
 from dataloader.labels import Labels
 from models import canonical_arch
 from utils.checkpoint import file_arch, load_checkpoint
