@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, gate, clean, info, serve."""
+"""The console script `rankiqa`: score, gate, clean, label, info, serve."""
 
 import argparse
 from pathlib import Path
@@ -23,7 +23,10 @@ def main(argv: list[str] | None = None) -> int:
         stderr); 130 after an interrupt; 141 when the reader of standard output has stopped.
     """
     arguments = build_parser().parse_args(argv)
-    commands = {"score": _score, "gate": _gate, "clean": _clean, "info": _info, "serve": _serve}
+    commands = {
+        **{"score": _score, "gate": _gate, "clean": _clean},
+        **{"label": _label, "info": _info, "serve": _serve},
+    }
     return commands[arguments.command](arguments)
 
 
@@ -50,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(command("score", "score images; print them or write a table, a page, or maps"))
     _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
+    _add_label(command("label", "ask which of two images is better, on a page; needs rankiqa[serve]"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
     return parser
@@ -89,6 +93,13 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     from rankiqa.clean.command import add_flags
+
+    add_flags(parser)
+    _add_model(parser)
+
+
+def _add_label(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.serve.label.command import add_flags
 
     add_flags(parser)
     _add_model(parser)
@@ -147,6 +158,12 @@ def _score(arguments: argparse.Namespace) -> int:
 
 def _clean(arguments: argparse.Namespace) -> int:
     from rankiqa.clean.command import run
+
+    return run(arguments, lambda: _load(arguments))
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from rankiqa.serve.label.command import run
 
     return run(arguments, lambda: _load(arguments))
 
