@@ -11,8 +11,8 @@ import numpy as np
 
 from rankiqa.votes.beliefs import Beliefs, expected_shrinkage
 
-MOST_PAIRS = 20_000  # that are looked at: all pairs up to 200 images, of more images some at random
-FINALISTS = 300  # those that tell most of themselves; of these the effect on all ranks is computed
+MOST_PAIRS = 10_000  # that are looked at: all pairs up to 141 images, of more images some at random
+FINALISTS = 200  # those that tell most of themselves; of these the effect on all ranks is computed
 
 Pair = tuple[int, int]
 
@@ -34,8 +34,8 @@ def best_pair(
         rng: chooses the pairs that are looked at, and among equals.
     """
     beliefs = beliefs.copy()
-    for first, second in pending:
-        beliefs.expect(first, second)
+    for pair in pending:
+        beliefs.expect(*pair)
     first, second = _free(*_candidates(images, rng), taken, len(beliefs.mean))
     if not len(first):
         return None

@@ -87,7 +87,7 @@ class Labelling:
         self._undone = 0
         numbers = {name: number for number, name in enumerate(names)}
         self.unknown = self._take_over(log.votes, numbers)
-        self._refitted()
+        self.refit()
 
     def _take_over(self, votes: list[Vote], numbers: dict[str, int]) -> int:
         unknown = 0
@@ -231,10 +231,19 @@ class Labelling:
             with self._lock:
                 self._prior = standard
 
+    @property
+    def scores(self) -> np.ndarray:
+        """(n,) what the answers, and the model, say of the images so far; higher = better."""
+        with self._lock:
+            return self._beliefs.mean.copy()
+
     def refit(self) -> None:
-        """Fit the scale to all answers, and say how settled it is. Slow; meant for a thread of its own."""
+        """Fit the scale to all answers. Slow; meant for a thread of its own."""
         while not self._refitted():
             continue
+
+    def look_ahead(self) -> None:
+        """Find out how settled the order is: `outlook`. Slow, too."""
         with self._lock:
             beliefs, images = self._beliefs.copy(), self.images
             asked = {one.shown.pair for one in self._kept}

@@ -67,6 +67,7 @@ class Worker:
             self._wake.clear()
             self._fitted = self._labelling.count
             self._labelling.refit()
+            self._labelling.look_ahead()
 
     def _score(self, scorer: Scorer) -> None:
         scores = np.full(len(self._paths), np.nan)

@@ -161,10 +161,11 @@ function write() {
   const count = turn ? turn.count + outbox.growth : 0;
   byId("answers").textContent = turn ? say("count", { count: integer(count) }) : "";
   byId("who").textContent = rater ?? "";
-  byId("who").setAttribute("aria-label", rater ? say("name.change", { name: rater }) : say("name.title"));
+  byId("who").hidden = !rater;
+  byId("who").setAttribute("aria-label", say("name.change", { name: rater ?? "" }));
   const { outlook, prior } = turn ?? {};
   byId("outlook").textContent = outlook ? say("outlook", {
-    now: number(100 * outlook.now), after: number(100 * outlook.after), clicks: integer(outlook.clicks),
+    now: number(100 * Math.max(0, outlook.now)), after: number(100 * Math.max(0, outlook.after)), clicks: integer(outlook.clicks),
   }) : "";
   byId("prior").textContent = prior && prior.done < prior.total
     ? say("prior", { done: integer(prior.done), total: integer(prior.total) }) : "";
