@@ -1,4 +1,4 @@
-"""The choice of pairs: against brute force on few images, no pair twice, repetitions, and what a prior does."""
+"""The choice of pairs: against brute force on few images, no pair twice, repetitions, what a prior does."""
 
 from pathlib import Path
 
@@ -26,12 +26,12 @@ def covariance_after(beliefs: Beliefs, first: int, second: int) -> np.ndarray:
     direction[first], direction[second] = 1, -1
     column = beliefs.covariance @ direction
     variance, mean = direction @ column, direction @ beliefs.mean
-    density = stats.norm(mean, np.sqrt(variance)).pdf
+    d = np.linspace(-15, 15, 6001)
+    density = stats.norm.pdf(d, mean, np.sqrt(variance))
     expected = np.zeros_like(beliefs.covariance)
     for sign in (1, -1):
         moments = [
-            integrate.quad(lambda d, p=p, s=sign: d**p * density(d) * stats.norm.cdf(s * d), -15, 15)[0]
-            for p in range(3)
+            integrate.simpson(d**power * density * stats.norm.cdf(sign * d), x=d) for power in range(3)
         ]
         share, first_moment, second_moment = moments
         left = second_moment / share - (first_moment / share) ** 2
@@ -98,9 +98,9 @@ def test_pairs_that_wait_count_as_answered() -> None:
 def test_the_outlook_is_what_simulated_truths_say() -> None:
     beliefs = Beliefs(np.arange(8.0), np.eye(8) * 0.5)
     seen = outlook(beliefs, np.arange(8), (), np.random.default_rng(0))
-    draws = np.random.default_rng(1).multivariate_normal(beliefs.mean, beliefs.covariance, 2000)
+    draws = np.random.default_rng(1).multivariate_normal(beliefs.mean, beliefs.covariance, 500)
     wanted = np.mean([stats.spearmanr(beliefs.mean, draw).statistic for draw in draws])
-    assert seen.now == pytest.approx(wanted, abs=0.03)
+    assert seen.now == pytest.approx(wanted, abs=0.04)
     assert seen.now < seen.after < 1
 
 
@@ -152,8 +152,8 @@ def test_undo_a_resumed_session_and_an_answer_that_is_sent_twice(log: VoteLog, t
     assert session.undo("a", 1.0, 3) is None  # the same wish again
     assert session.undo("b", 1.0, 0) is None
     session.refit()
-    again = VoteLog(tmp_path / "votes.csv") if log.close() is None else log
-    resumed = Labelling(names, again, seed=0)
+    log.close()
+    resumed = Labelling(names, VoteLog(tmp_path / "votes.csv"), seed=0)
     assert [one.shown for one in resumed.rater("a").answered] == seen[:2]
     resumed.refit()
     assert resumed.scores == pytest.approx(session.scores, abs=1e-6)
