@@ -45,6 +45,8 @@ def outlook(
     """
     later, closed, moves = beliefs.copy(), set(taken), []
     for _ in range(CLICKS):
+        if len(closed) >= len(images) * (len(images) - 1) // 2:
+            closed = set()  # then all are asked again
         pair = random_pair(images, closed, rng) if at_random else best_pair(later, images, closed, (), rng)
         if pair is None:
             break
