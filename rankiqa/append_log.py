@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from rankiqa.errors import DataError
 
@@ -49,7 +49,8 @@ class AppendLog:
         path: of the file; its folder is made if it is not there.
         resume: keep what is there; otherwise the file starts empty.
         measure: how many bytes of the file that is there can be kept; by default all whole lines.
-        durable: what is appended survives a crash of the machine, too: each record waits for the disk.
+        durable: what is appended survives a crash of the machine, too: each record waits for the disk. What
+            can't be written, as the disk is full, leaves nothing behind, so that it can be tried again.
 
     Raises:
         DataError: another run writes the file.
@@ -67,7 +68,7 @@ class AppendLog:
     ) -> None:
         self.path, self._durable = path, durable
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file: Any = path.open("ab", buffering=0 if durable else -1)
         try:
             _lock(self._file, path)
             if path.is_file():  # not a device
@@ -84,13 +85,26 @@ class AppendLog:
         Raises:
             OSError: they can't be written; it names the file.
         """
+        data = text.encode("utf-8", "surrogateescape")
         try:
-            self._file.write(text.encode("utf-8", "surrogateescape"))
-            self._file.flush()
             if self._durable:
-                os.fsync(self._file.fileno())
+                self._write_through(data)
+            else:
+                self._file.write(data)
+                self._file.flush()
         except OSError as error:
             error.filename = error.filename or str(self.path)
+            raise
+
+    def _write_through(self, data: bytes) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):  # a pipe
+                self._file.truncate(end)
             raise
 
     def close(self) -> None:

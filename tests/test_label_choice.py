@@ -11,6 +11,7 @@ from rankiqa.votes.choose import best_pair, random_pair, rank_density, rank_gain
 from rankiqa.votes.labelling import AHEAD, APART, Labelling, Shown
 from rankiqa.votes.outlook import outlook
 from rankiqa.votes.scale import fit_scale
+from rankiqa.votes.table import read_votes
 from rankiqa.votes.vote_log import VoteLog
 
 
@@ -159,6 +160,32 @@ def test_undo_a_resumed_session_and_an_answer_that_is_sent_twice(log: VoteLog, t
     assert resumed.scores == pytest.approx(session.scores, abs=1e-6)
     lines = (tmp_path / "votes.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 5 and lines[-1].split(",")[-3:] == ["undo", "1.000", seen[-1].purpose]
+
+
+def test_no_answer_is_undone_before_one_on_an_image_that_is_gone(log: VoteLog, tmp_path: Path) -> None:
+    """An undo takes the latest row back, and that one stays."""
+    for right in ("b", "gone", "c"):
+        log.append("x", "a", right, "left", 1.0, "chosen")
+    log.close()
+    session = Labelling(["a", "b", "c"], VoteLog(tmp_path / "votes.csv"), seed=0)
+    assert session.unknown == 1 and session.count == 2
+    assert session.undo("x", 1.0, 2) == Shown(0, 2, "chosen")
+    assert session.undo("x", 1.0, 1) is None
+    assert [vote.right for vote in read_votes(tmp_path / "votes.csv")] == ["b", "gone"]
+
+
+def test_a_full_disk_leaves_no_part_of_a_row(log: VoteLog, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="no such limits on this system")
+    path = tmp_path / "votes.csv"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"votes\.csv"):
+            log.append("x", "a", "b", "left", 1.0, "chosen")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.append("x", "a", "b", "left", 1.0, "chosen")
+    assert [vote.line for vote in read_votes(path)] == [2]
 
 
 def test_a_prior_orders_images_until_the_answers_do(log: VoteLog) -> None:

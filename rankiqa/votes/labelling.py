@@ -53,12 +53,14 @@ class Rater:
         answered: in order; with what was skipped.
         holding: pairs that the rater's browser has, the one in front first.
         heard: when, by the monotonic clock.
+        fixed: answers that can't be taken back: later ones in the file are on images that are gone.
     """
 
     def __init__(self) -> None:
         self.answered: list[Answered] = []
         self.holding: list[Shown] = []
         self.heard = time.monotonic()
+        self.fixed = 0
 
 
 class Labelling:
@@ -96,6 +98,8 @@ class Labelling:
                 shown = Shown(numbers[vote.left], numbers[vote.right], vote.purpose)
                 self._keep(self.rater(vote.rater), Answered(shown, vote.answer))
             else:
+                rater = self.rater(vote.rater)
+                rater.fixed = len(rater.answered)
                 unknown += 1
         return unknown
 
@@ -210,7 +214,7 @@ class Labelling:
         """
         with self._lock:
             rater = self.rater(name)
-            if not rater.answered or len(rater.answered) < before:
+            if not rater.fixed < len(rater.answered) >= before:
                 return None
             latest = rater.answered[-1]
             shown = latest.shown
