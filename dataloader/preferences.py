@@ -11,6 +11,7 @@ from utils.numerals import NUMBER_ENDS, decimal_comma, parse_number, why_no_numb
 
 FORMS = {3: "'first,second,p'", 4: "'first,second,p,votes'"}
 MOST_VOTES = 1e9
+MOST_PARSED = 10_000
 ROUNDING = 1e-6  # a p of 0.6 lies within 0.1 of 0.5, whatever the last digit says
 
 
@@ -36,15 +37,22 @@ def share_rows(
     """
     images, said, lines = array("i"), array("d"), array("i")
     known, add = interner.known.get, interner.add
+    parsed: dict[tuple[str, str], tuple[float, float]] = {}  # few raters give few shares: most rows repeat
     zeros = 0  # rows that are the halves of a decimal comma, if all are
     for line, fields in rows:
-        numbers = _numbers(fields, width)
-        if isinstance(numbers, str):
-            errors.add(line, f"{numbers}; this file's rows are {FORMS[width]}")
-            continue
-        for name in fields[:2]:
-            index = known(name)
-            images.append(add(name, line) if index is None else index)
+        numbers = parsed.get((fields[2], fields[-1])) if len(fields) == width else None
+        first, second = known(fields[0]), known(fields[1])
+        if numbers is None or second is None:
+            found = _numbers(fields, width)
+            if isinstance(found, str):
+                errors.add(line, f"{found}; this file's rows are {FORMS[width]}")
+                continue
+            numbers = found
+            if len(parsed) < MOST_PARSED:
+                parsed[fields[2], fields[-1]] = numbers
+        images.append(add(fields[0], line) if first is None else first)
+        # known by now where an image is paired with itself
+        images.append(interner(fields[1], line) if second is None else second)
         said.extend(numbers)
         lines.append(line)
         zeros += width == 4 and fields[2] == "0"
