@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataloader.label_rows import ErrorList, Interner, Rows
-from dataloader.wrong_rows import is_image
+from dataloader.wrong_rows import is_image, wrong_delimiter
 from utils.numerals import NUMBER_ENDS, decimal_comma, parse_number, why_no_number
 
 FORMS = {3: "'first,second,p'", 4: "'first,second,p,votes'"}
@@ -36,13 +36,12 @@ def share_rows(
         int32 (R, 2) images, float64 (R, 2) shares and votes (1 without that column), and the line numbers.
     """
     images, said, lines = array("i"), array("d"), array("i")
-    known, add = interner.known.get, interner.add
+    known, add = interner.known, interner.add
     parsed: dict[tuple[str, str], tuple[float, float]] = {}  # few raters give few shares: most rows repeat
     zeros = 0  # rows that are the halves of a decimal comma, if all are
     for line, fields in rows:
         numbers = parsed.get((fields[2], fields[-1])) if len(fields) == width else None
-        first, second = known(fields[0]), known(fields[1])
-        if numbers is None or second is None:
+        if numbers is None or fields[1] not in known:
             found = _numbers(fields, width)
             if isinstance(found, str):
                 errors.add(line, f"{found}; this file's rows are {FORMS[width]}")
@@ -50,9 +49,8 @@ def share_rows(
             numbers = found
             if len(parsed) < MOST_PARSED:
                 parsed[fields[2], fields[-1]] = numbers
-        images.append(add(fields[0], line) if first is None else first)
-        # known by now where an image is paired with itself
-        images.append(interner(fields[1], line) if second is None else second)
+        for name in fields[:2]:
+            images.append(known[name] if name in known else add(name, line))
         said.extend(numbers)
         lines.append(line)
         zeros += width == 4 and fields[2] == "0"
@@ -66,6 +64,8 @@ def _numbers(fields: Sequence[str], width: int) -> tuple[float, float] | str:
     """Share and votes of a row, or what is wrong with it."""
     if len(fields) != width:
         comma = decimal_comma(*fields[2:]) if len(fields) == 4 else ""
+        if cause := wrong_delimiter(fields):
+            return cause
         return f"{len(fields)} columns, but the first row has {width}" + (f": {comma}" if comma else "")
     if fields[1][-1:] in NUMBER_ENDS and parse_number(fields[1]) is not None:
         return f"the number {fields[1]} stands where the second path should"
