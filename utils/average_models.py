@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     from rankiqa.spec import ModelSpec
 
 ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "rank_loss", "reasons")
-BEFORE: dict[str, Any] = {
-    "reasons": [],
-    "rank_loss": "hinge",
-}  # what files say nothing of that have no such field
+BEFORE: dict[str, Any] = {"rank_loss": HINGE, "reasons": []}  # of files without such a field
 VIEW = ("image_size", "view")
 BATCH = 32  # crops whose statistics are taken at once
 
