@@ -12,9 +12,13 @@ from scipy import special, stats
 
 from applications.setup.fold_data import cut, gather_rows, write_fold
 from config import parse_config
+from criterions.factory import create_criterion
+from dataloader.batches import RowBatches
+from dataloader.datasets import TrainDataset
 from dataloader.labels import load_labels
 from main import main
-from rankiqa.spec import ModelSpec
+from rankiqa.spec import RANK_LOSSES, ModelSpec
+from rankiqa.views import View
 from tests import programs
 from tests.conftest import free_port, lively
 from utils.checkpoint import load_checkpoint, save_checkpoint
@@ -199,27 +203,44 @@ def test_an_unreadable_image_takes_its_rows_along(workplace: Callable[..., Path]
     assert distance(skipped, learned("without", "-b", "8")) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_plots")
-def test_two_processes_and_siamese_rows_learn_the_same(workplace: Callable[..., Path]) -> None:
+def test_two_processes_learn_what_one_does(workplace: Callable[..., Path]) -> None:
     workplace("rank", scenes=3)
     with_shares("train")
     one = learned("one", "-b", "9")
     address = ["--init_method", f"tcp://127.0.0.1:{free_port()}"]
-    both = [
-        *ARITHMETIC,
-        "-b",
-        "5",
-        "--checkpoint_dir",
-        "two",
-        "--procs_per_node",
-        "2",
-        *address,
-    ]  # 4 and 5 rows
-    done = programs.run(*both)
+    done = programs.run(*ARITHMETIC, "-b", "5", "--checkpoint_dir", "two", "--procs_per_node", "2", *address)
     assert done.returncode == 0, done.stderr
     two = load_checkpoint("two/checkpoint_timm_convnext_atto.pth")["state_dict"]
     assert distance(one, two) < 1e-6
-    assert distance(one, learned("siamese", "-b", "9", "--pairing", "siamese")) < 1e-6
+
+
+@pytest.mark.parametrize("rank_loss", RANK_LOSSES)
+def test_processes_and_siamese_rows_share_the_loss_of_the_joint_batch(
+    workplace: Callable[..., Path], rank_loss: str
+) -> None:
+    """Gradients of a linear network on pixels: weighted means over processes, and rows decoded one by one."""
+    workplace("rank", scenes=3)
+    with_shares("train")
+    labels = load_labels("data/train/label.txt", "rank")
+    criterion = create_criterion("rank", rank_loss=rank_loss)
+    view = View("fit", (32, 32))
+
+    def gradient(rank: int, world_size: int, siamese: bool = False) -> torch.Tensor:
+        weights = torch.linspace(-1, 1, 3 * 32 * 32, dtype=torch.float64).requires_grad_()
+        batches = RowBatches(labels.images, len(labels.paths), 9 // world_size + 1, 0, world_size, rank)
+        (step,) = batches
+        batch = TrainDataset(labels, view, None, siamese)[step]
+        logits = (batch.images.double().flatten(1) / 255 @ weights)[:, None]
+        (criterion(logits, batch.pair_index, batch.targets.double()) * batch.weight).backward()
+        assert weights.grad is not None
+        return weights.grad
+
+    joint = gradient(0, 1)
+    assert joint.abs().max() > 0
+    torch.testing.assert_close(gradient(0, 1, siamese=True), joint)
+    torch.testing.assert_close((gradient(0, 2) + gradient(1, 2)) / 2, joint)
 
 
 def test_folds_keep_shares_votes_and_order(workplace: Callable[..., Path]) -> None:
@@ -251,4 +272,3 @@ def test_a_pair_file_of_ties_has_nothing_to_order(
     assert "pairs are ties; there is no order to learn" in said and "hinge learns the order" in said
     metrics, _ = evaluate("out", "--resume", f"checkpoints/model_best_{ARCH.replace('/', '_')}.pth")
     assert metrics["figures"]["pair_accuracy"] is None
-    assert main([*RUN, "--find_lr", "6", "-b", "4", "--rank_loss", "logistic"]) == 0
