@@ -69,7 +69,8 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
         metrics = rank_metrics(scores, pairs[has_order])
         log_shares = _log_shares(labels, scores, criterion)
         if log_shares is not None:
-            metrics |= preference_metrics(Preferences(images, *labels.opinions[rows].T, log_shares[rows]))
+            shares, votes = labels.opinions[rows].T
+            metrics |= preference_metrics(Preferences(images, shares, votes, log_shares[rows]))
     elif labels.task == "emd":
         metrics = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:

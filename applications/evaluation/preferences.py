@@ -69,7 +69,8 @@ def _bins(labels: Labels, result: Predictions, scenes: np.ndarray) -> list[Bin]:
     votes, predicted, seen = (each.sum(axis=0).tolist() for each in by_scene)
     return [
         Bin(
-            *map(float, EDGES[place : place + 2]),
+            low=float(EDGES[place]),
+            high=float(EDGES[place + 1]),
             votes=count,
             predicted=predicted[place] / count if count else math.nan,
             observed=seen[place] / count if count else math.nan,
