@@ -10,6 +10,13 @@ from applications.evaluation.intervals import metric_intervals, with_fit
 from applications.evaluation.logits import label_outputs
 from applications.evaluation.plots import bars, calibration_plot, save, scatter
 from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.preferences import (
+    PreferenceReport,
+    evaluate_preferences,
+    preference_plot,
+    preference_rows,
+    preference_table,
+)
 from applications.evaluation.reasons import ReasonsReport, confusion_plot, evaluate_reasons, family_table
 from applications.evaluation.tables import group_table, metric_table, named_group_table
 from applications.setup.continuing import flags_of
@@ -60,10 +67,12 @@ def _report(
 ) -> None:
     origins = origins_of(labels)
     metrics = with_fit(labels, result) | ({} if reasons is None else reasons.metrics)
-    intervals = metric_intervals(labels, result, scenes_of_rows(labels, result.rows, origins))
+    scenes = scenes_of_rows(labels, result.rows, origins)
+    intervals = metric_intervals(labels, result, scenes)
+    preferences = evaluate_preferences(labels, result, scenes)
     groups = by_type_and_level(labels, result, origins)
     named = by_group(labels, result, origins)
-    content = {
+    content: dict[str, Any] = {
         "model": str(config.resume),
         "labels": str(labels.source),
         "rows": len(result.rows),
@@ -72,17 +81,23 @@ def _report(
         "intervals": intervals,
         "pair_accuracy": _nested(groups),
         "groups": named,
-    } | ({} if reasons is None else {"reasons": reasons.to_dict()})
+    }
+    content |= {} if reasons is None else {"reasons": reasons.to_dict()}
+    content |= {} if preferences is None else {"preferences": preferences.to_dict()}
     log.metrics(content)
     with atomic_write(log.folder / "predictions.csv", "w") as file:
         csv.writer(file).writerows(_prediction_rows(labels, result))
-    drawn = _draw(log, labels, result, named)
+    drawn = _draw(log, labels, result, named, preferences)
     if reasons is not None:
         save(confusion_plot(reasons), log.folder / "reasons.png")
         drawn.append("reasons.png")
     counts = f"{len(result.rows)} rows, {len(labels.paths)} images"
+    if preferences is not None:
+        counts += f"; {preferences.ties} ties are left out of pair accuracy and score gap"
     logging.info("%s on %s: %s", config.resume, labels.source, counts)
     logging.info("%s", metric_table(metrics, intervals))
+    if preferences is not None and preferences.bins:
+        logging.info("%s", preference_table(preferences))
     if reasons is not None:
         logging.info("%s", family_table(reasons))
     if groups:
@@ -94,7 +109,11 @@ def _report(
 
 
 def _draw(
-    log: RunLog, labels: Labels, result: Predictions, named: dict[str, dict[str, dict[str, float]]]
+    log: RunLog,
+    labels: Labels,
+    result: Predictions,
+    named: dict[str, dict[str, dict[str, float]]],
+    preferences: PreferenceReport | None,
 ) -> list[str]:
     """Save the plots; their file names."""
     plots = {"scatter.png": scatter(labels, result)}
@@ -103,6 +122,8 @@ def _draw(
     if labels.task == "emd":
         rated = shares(labels.opinions[result.rows])
         plots["calibration.png"] = calibration_plot(result.probs[labels.images[result.rows, 0]], rated)
+    if preferences is not None and preferences.bins:
+        plots["calibration.png"] = preference_plot(preferences)
     for name, figure in plots.items():
         save(figure, log.folder / name)
     return list(plots)
@@ -110,6 +131,9 @@ def _draw(
 
 def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]:
     """The header, then a line per row of the label file, with enough digits to give back the same float."""
+    if labels.has_shares:
+        yield from preference_rows(labels, result)
+        return
     if labels.task == "rank":
         yield ["better", "worse", "score_better", "score_worse", "right"]
     else:

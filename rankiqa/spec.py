@@ -17,6 +17,8 @@ HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 Triple = tuple[float, float, float]
 _IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
 VIEWS = ("fit", "patches", "whole")
+HINGE = "hinge"  # which gives scores an order, and no unit
+RANK_LOSSES = (HINGE, "logistic", "fidelity")
 MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
@@ -32,6 +34,8 @@ class ModelSpec:
         patches: crops per image in evaluation, for the view "patches".
         mean, std: of RGB in [0, 1].
         criterion: "rank", "emd" or "regress".
+        rank_loss: of a rank model. "logistic": sigmoid(s1 - s2) is the share of raters who prefer an image of
+            score s1 to one of score s2; "fidelity": Phi((s1 - s2) / sqrt(2)) is; "hinge": neither is.
         score_range: (lowest, highest) score seen in validation.
         score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
         reasons: K families of damage that a second head tells, see `rankiqa.reasons`; (): it has none.
@@ -47,6 +51,7 @@ class ModelSpec:
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     criterion: str = "rank"
+    rank_loss: str = HINGE
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
     reasons: tuple[str, ...] = ()

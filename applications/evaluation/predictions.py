@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from criterions.preference import predicted_log_shares
 from criterions.score import score
 from dataloader.labels import Labels
-from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from metrics.task import Preferences, emd_metrics, preference_metrics, rank_metrics, regress_metrics
 from rankiqa.spec import ModelSpec
 from utils.errors import DataError
 
@@ -24,12 +25,16 @@ class Predictions:
         scores: (M,), NaN where an image could not be read.
         rows: the rows of the label file whose images were all read.
         metrics: metric name -> value, over these rows.
+        log_shares: float64 (R, 2) of all rows, logarithms of the predicted shares of raters who prefer the
+            first and the second image; NaN where an image could not be read; None: no shares are known or
+            predicted.
     """
 
     logits: np.ndarray
     scores: np.ndarray
     rows: np.ndarray
     metrics: dict[str, float]
+    log_shares: np.ndarray | None = None
 
     @property
     def probs(self) -> np.ndarray:
@@ -53,16 +58,33 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
     if not len(rows):
         raise DataError(f"{labels.source}: of none of its {len(labels)} rows all images can be read")
     images, targets = labels.images[rows], labels.targets[rows]
+    if labels.has_shares:
+        targets[:, 1] /= targets[:, 1].mean()  # votes of the rows that are left
     with torch.inference_mode():
         pair_index, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
         loss = float(criterion(torch.from_numpy(logits), pair_index, wanted))
+    log_shares = None
     if labels.task == "rank":
-        metrics = rank_metrics(scores, images)
+        pairs, has_order = labels.ordered(rows)
+        metrics = rank_metrics(scores, pairs[has_order])
+        log_shares = _log_shares(labels, scores, criterion)
+        if log_shares is not None:
+            shares, votes = labels.opinions[rows].T
+            metrics |= preference_metrics(Preferences(images, shares, votes, log_shares[rows]))
     elif labels.task == "emd":
         metrics = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:
         metrics = regress_metrics(scores[images[:, 0]], targets)
-    return Predictions(logits, scores, rows, {"loss": loss, **metrics})
+    return Predictions(logits, scores, rows, {"loss": loss, **metrics}, log_shares)
+
+
+def _log_shares(labels: Labels, scores: np.ndarray, criterion: nn.Module) -> np.ndarray | None:
+    """See `Predictions`."""
+    if not labels.has_shares:
+        return None
+    first, second = torch.from_numpy(scores)[torch.from_numpy(labels.images).long()].unbind(dim=1)
+    found = predicted_log_shares(criterion, first.double() - second)
+    return None if found is None else found.numpy()
 
 
 def with_percentiles(spec: ModelSpec, scores: np.ndarray) -> ModelSpec:

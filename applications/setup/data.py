@@ -31,7 +31,7 @@ def split_labels(config: Config, split: str, criterion: str = "", num_classes: i
     """
     file = split_file(config.data, split)
     return load_labels(
-        file, criterion or config.criterion, num_classes or config.num_classes, root=config.data
+        file, criterion or config.criterion, num_classes or config.num_classes, config.data, config.tie
     )
 
 
