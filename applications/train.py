@@ -15,13 +15,15 @@ from typing import Any
 from torch import nn
 
 from applications.setup.auto_batch import with_auto_batch
-from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_digest
+from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_of
 from applications.setup.data import on_shared_images, split_labels, usable_workers
-from applications.setup.model import new_model, place_to_train
+from applications.setup.model import place_to_train
+from applications.setup.scales import held_scales, new_model_for
 from applications.setup.torch_errors import explain_torch_errors
 from applications.training.advice import on_averages, on_labels
 from applications.training.components import Components, build_training, swa_start
 from applications.training.epochs import train_epochs, warn
+from applications.training.scales import start_scales
 from applications.training.state import TrainState, restore_components, restore_process
 from applications.training.validation import Validator
 from config import Config
@@ -81,6 +83,8 @@ def train(process: Process, config: Config) -> int:
     checkpoint = None if config.continue_from is None else load_checkpoint(config.continue_from)
     network, spec, state = _start(config, process, labels, checkpoint)
     place_to_train(network, process.device, config)
+    if checkpoint is None:
+        spec = start_scales(config, process, network, spec, labels["train"])
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
         # around the log, whose lines may not fit on the disk
@@ -115,15 +119,16 @@ def _start(
         ConfigError: the checkpoint can't be continued with these processes or these labels.
     """
     if checkpoint is None:
-        network, spec = new_model(config, labels["train"].targets)
+        network, spec = new_model_for(config, labels["train"])
         folder = new_run_folder(config.logdir, "train", spec.arch, config.criterion)
         state = TrainState(run_folder=str(folder))
     else:
         network, spec = load_model(checkpoint, str(config.continue_from))
+        held_scales(network, labels["train"], checkpoint["state_dict"])
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world_size(state, process)
         refuse_changed_rows(state.rows_of, labels, state.in_steps)
-    state.rows_of = {split: rows_digest(rows) for split, rows in labels.items()}
+    state.rows_of = rows_of(labels)
     return network, spec, state
 
 

@@ -22,17 +22,19 @@ Rows = Iterable[tuple[int, list[str]]]
 
 @dataclass(frozen=True)
 class Labels:
-    """The rows of one label file.
+    """The rows of one label file, or of those of several data sets (`dataloader.label_sets.join`).
 
     Attributes:
         task: "rank", "emd" or "regress".
-        source: the label file.
+        source: the label file; of several sets that of the first.
         names: the distinct images as the label file spells them, M of them.
         paths: where these M images lie.
         images: int32 indices into `paths`: (R, 2) as (better, worse) for rank, (R, 1) for emd and regress.
         targets: float32: (R, N) distributions that sum to one for emd, (R,) MOS for regress, (R, 0) for rank.
         opinions: what metrics compare with: for emd (R, N) float64 counts or shares as the file gives them,
             because the mean of rounded shares is not that of the counts; else the targets.
+        set_name: of the data set, where it is one of several.
+        parts: the labels of each set, whose rows and images follow each other here; () for one set.
     """
 
     task: str
@@ -42,9 +44,21 @@ class Labels:
     images: np.ndarray
     targets: np.ndarray
     opinions: np.ndarray
+    set_name: str = ""
+    parts: tuple["Labels", ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def sets(self) -> tuple["Labels", ...]:
+        """The labels of each data set, one or several."""
+        return self.parts or (self,)
+
+    @property
+    def where(self) -> str:
+        """The label files, for messages."""
+        return ", ".join(str(part.source) for part in self.sets)
 
 
 def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | Path | None = None) -> Labels:
@@ -63,7 +77,7 @@ def load_labels(file: str | Path, task: str, num_classes: int = 1, root: str | P
     """
     file = Path(file)
     errors = ErrorList(file)
-    interner = Interner(file, root, errors)
+    interner = Interner(file, () if root is None else (root,), errors)
     rows = read_rows(file, errors)
     if task == "rank":
         images, targets = _rank_rows(rows, interner, errors)

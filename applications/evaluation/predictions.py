@@ -1,5 +1,6 @@
 """From logits to metrics: what validation and `-e` share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 from criterions.score import score
 from dataloader.labels import Labels
 from metrics.task import emd_metrics, rank_metrics, regress_metrics
+from rankiqa.scales import to_scale
 from rankiqa.spec import ModelSpec
 from utils.errors import DataError
 
@@ -21,15 +23,17 @@ class Predictions:
 
     Attributes:
         logits: (M, N).
-        scores: (M,), NaN where an image could not be read.
+        scores: (M,), NaN where an image could not be read; on the scale of the data set, where it has one.
         rows: the rows of the label file whose images were all read.
         metrics: metric name -> value, over these rows.
+        on_scale: whether the scores are on the scale of the data set.
     """
 
     logits: np.ndarray
     scores: np.ndarray
     rows: np.ndarray
     metrics: dict[str, float]
+    on_scale: bool = False
 
     @property
     def probs(self) -> np.ndarray:
@@ -42,27 +46,44 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return torch.from_numpy(logits).softmax(dim=1).numpy()
 
 
-def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) -> Predictions:
+def plain_scores(logits: np.ndarray) -> np.ndarray:
+    """(M,) scores of (M, N) logits."""
+    return score(torch.from_numpy(logits)).numpy()
+
+
+def evaluate_logits(
+    labels: Labels, logits: np.ndarray, criterion: nn.Module, scale: Mapping[str, float] | None = None
+) -> Predictions:
     """The metrics of (M, N) logits on the rows of `labels`; rows with an unread image are left out.
+
+    Args:
+        labels: of one data set.
+        logits: of its M images.
+        criterion: its loss.
+        scale: of the set, for regress: scores and metrics are on it, the loss in its standard deviations.
 
     Raises:
         DataError: no row is left.
     """
-    scores = score(torch.from_numpy(logits)).numpy()
+    scores = plain_scores(logits)
     rows = np.flatnonzero(np.isfinite(logits).all(axis=1)[labels.images].all(axis=1))
     if not len(rows):
         raise DataError(f"{labels.source}: of none of its {len(labels)} rows all images can be read")
     images, targets = labels.images[rows], labels.targets[rows]
+    judged, wanted = logits, targets
+    if scale is not None:
+        scores = to_scale(scores, scale)
+        judged, wanted = scores[:, None] / scale["deviation"], targets / scale["deviation"]
     with torch.inference_mode():
-        pair_index, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
-        loss = float(criterion(torch.from_numpy(logits), pair_index, wanted))
+        pair_index = torch.from_numpy(images).long()
+        loss = float(criterion(torch.from_numpy(judged), pair_index, torch.from_numpy(wanted)))
     if labels.task == "rank":
         metrics = rank_metrics(scores, images)
     elif labels.task == "emd":
         metrics = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:
         metrics = regress_metrics(scores[images[:, 0]], targets)
-    return Predictions(logits, scores, rows, {"loss": loss, **metrics})
+    return Predictions(logits, scores, rows, {"loss": loss, **metrics}, scale is not None)
 
 
 def with_percentiles(spec: ModelSpec, scores: np.ndarray) -> ModelSpec:

@@ -13,18 +13,21 @@ from applications.setup.second_head import ReasonsTraining, reasons_training
 from config import Config
 from dataloader.batches import RowBatches
 from dataloader.cache import ImageCache
+from dataloader.label_sets import sets_of_rows
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
 from models import head_of
 from models.normalise import Normalise
 from models.reasons import reasons_head
+from models.scales import scales_of
 from optim.averages import Averages
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process
+from utils.errors import LabelError
 from utils.run_log import RunLog
 from utils.step_profile import StepProfile
 
@@ -56,6 +59,7 @@ class Components:
         profile: of the first steps.
         num_classes: N; what the network gives behind N columns belongs to the second head.
         reasons: what the second head learns from; None: there is none.
+        sets: K data sets on whose scales the network gives K scores behind all else; 0: it has none.
         cache: of decoded images, those to validate on after those to train on; None: no cache.
     """
 
@@ -75,6 +79,7 @@ class Components:
     profile: StepProfile
     num_classes: int = 1
     reasons: ReasonsTraining | None = None
+    sets: int = 0
     cache: ImageCache | None = None
     print_freq: int = 50
     skip_bad: bool = False
@@ -109,7 +114,7 @@ def build_training(
     return Components(
         network=network,
         normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=new_criterion(config),
+        criterion=new_criterion(config, network),
         optimizer=new_optimizer(config, network),
         loader=loader,
         batches=batches,
@@ -123,6 +128,7 @@ def build_training(
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         num_classes=spec.num_classes,
         reasons=reasons_training(config, spec, labels),
+        sets=len(labels.parts) if scales_of(network) is not None else 0,
         cache=cache,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
@@ -137,6 +143,7 @@ def _batches(
 ) -> tuple[RowBatches, DataLoader]:
     """Which rows make each step, and the loader of these steps."""
     siamese = config.pairing == "siamese" and config.criterion == "rank"
+    _require_whole_groups(labels, config.group_size)
     batches = RowBatches(
         labels.images,
         len(labels.paths),
@@ -146,6 +153,8 @@ def _batches(
         process.rank,
         grouped=not siamese,
         together=config.group_size,
+        sets=sets_of_rows(labels) if labels.parts else None,
+        balanced=config.mix == "balanced",
     )
     loader = train_loader(
         labels,
@@ -159,6 +168,16 @@ def _batches(
         cache=cache,
     )
     return batches, loader
+
+
+def _require_whole_groups(labels: Labels, size: int) -> None:
+    """Raise LabelError where the rows of one of several sets are no multiple of --group_size."""
+    for part in labels.parts:
+        if len(part) % size:
+            raise LabelError(
+                f"{part.source}: its {len(part)} rows are no multiple of --group_size {size}; "
+                "of several data sets each must hold whole groups"
+            )
 
 
 def _cache(config: Config, process: Process, images: int) -> ImageCache | None:

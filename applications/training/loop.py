@@ -15,6 +15,7 @@ from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
 from models.normalise import to_unit
 from models.reasons import split_outputs
+from models.scales import split_scales
 from rankiqa.terminal.progress import progress_bar
 from utils.errors import ImageError
 
@@ -124,10 +125,11 @@ def _forward(components: Components, batch: TrainBatch) -> Tensor:
     with record_function("forward"):
         with components.precision.cast():
             outputs = components.network(components.normalise(to_unit(images)))
+        outputs, on_scales = split_scales(outputs.float(), components.sets)
         if components.reasons is None:
-            return components.criterion(outputs.float(), pair_index, targets)
-        logits, second = split_outputs(outputs.float(), components.num_classes)
-        loss = components.criterion(logits, pair_index, targets)
+            return components.criterion(on_scales if components.sets else outputs, pair_index, targets)
+        logits, second = split_outputs(outputs, components.num_classes)
+        loss = components.criterion(on_scales if components.sets else logits, pair_index, targets)
         return loss + components.reasons.loss(second, batch.numbers)
 
 
