@@ -89,9 +89,13 @@ def differ(
     rows = np.intersect1d(first.rows, second.rows)
     scenes = scenes_of_rows(labels, rows, origins_of(labels))
     intervals = difference_intervals(labels, first, second, rows, scenes)
+    intervals.pop("log_likelihood_best", None)  # of the labels, and no matter of models
     if scenes is not None and labels.task == "rank":
-        right = [scene_sums(one.scores, labels.images[rows], scenes)[0] for one in (first, second)]
-        return intervals, {"pair_accuracy": compare_scenes(*right)}
+        sums = [scene_sums(labels, one, rows, scenes) for one in (first, second)]
+        verdicts = {"pair_accuracy": compare_scenes(sums[0][0], sums[1][0])}
+        if "log_likelihood" in intervals:
+            verdicts["log_likelihood"] = compare_scenes(sums[0][3], sums[1][3])
+        return intervals, verdicts
     return intervals, _tests(labels, rows, first, second)
 
 

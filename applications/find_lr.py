@@ -20,7 +20,6 @@ from applications.setup.scales import new_model_for
 from applications.setup.torch_errors import explain_torch_errors
 from applications.training.components import Components, build_training, freeze
 from applications.training.loop import train_step
-from applications.training.scales import start_scales
 from config import Config
 from dataloader.datasets import TrainBatch
 from rankiqa.files import require_writable, write_text
@@ -50,7 +49,6 @@ def run(config: Config) -> int:
         keep_freed_memory()
     network, spec = new_model_for(config, labels)
     place_to_train(network, process.device, config)
-    start_scales(config, process, network, spec, labels)
     folder = new_run_folder(config.logdir, "find_lr", spec.arch, config.criterion)
     with (
         RunLog(folder) as log,

@@ -12,6 +12,13 @@ from applications.evaluation.label_sets import evaluate_sets, mean_metrics, scal
 from applications.evaluation.logits import label_outputs
 from applications.evaluation.plots import bars, calibration_plot, save, scatter
 from applications.evaluation.predictions import Predictions, plain_scores
+from applications.evaluation.preferences import (
+    PreferenceReport,
+    evaluate_preferences,
+    preference_plot,
+    preference_rows,
+    preference_table,
+)
 from applications.evaluation.reasons import ReasonsReport, confusion_plot, evaluate_reasons, family_table
 from applications.evaluation.tables import group_table, metric_table, named_group_table, set_table
 from applications.setup.continuing import flags_of
@@ -69,7 +76,9 @@ class _SetReport:
         self._labels, self._result, self._reasons = labels, result, reasons
         origins = origins_of(labels)
         self.metrics = with_fit(labels, result) | ({} if reasons is None else reasons.metrics)
-        self._intervals = metric_intervals(labels, result, scenes_of_rows(labels, result.rows, origins))
+        scenes = scenes_of_rows(labels, result.rows, origins)
+        self._intervals = metric_intervals(labels, result, scenes)
+        self._preferences = evaluate_preferences(labels, result, scenes)
         self._groups = by_type_and_level(labels, result, origins)
         self._named = by_group(labels, result, origins)
 
@@ -80,7 +89,7 @@ class _SetReport:
 
     def content(self) -> dict[str, Any]:
         """For metrics.json."""
-        return {
+        content: dict[str, Any] = {
             "labels": str(self._labels.source),
             "rows": self.rows,
             "rows_left_out": len(self._labels) - self.rows,
@@ -88,19 +97,25 @@ class _SetReport:
             "intervals": self._intervals,
             "pair_accuracy": _nested(self._groups),
             "groups": self._named,
-        } | ({} if self._reasons is None else {"reasons": self._reasons.to_dict()})
+        }
+        content |= {} if self._reasons is None else {"reasons": self._reasons.to_dict()}
+        return content | ({} if self._preferences is None else {"preferences": self._preferences.to_dict()})
 
     def tell(self, model: Path | None, folder: Path) -> None:
         """Print the tables; write predictions and plots into `folder`."""
         with atomic_write(folder / "predictions.csv", "w") as file:
             csv.writer(file).writerows(_prediction_rows(self._labels, self._result))
-        drawn = _draw(folder, self._labels, self._result, self._named)
+        drawn = _draw(folder, self._labels, self._result, self._named, self._preferences)
         if self._reasons is not None:
             save(confusion_plot(self._reasons), folder / "reasons.png")
             drawn.append("reasons.png")
         counts = f"{self.rows} rows, {len(self._labels.paths)} images"
+        if self._preferences is not None:
+            counts += f"; {self._preferences.ties} ties are left out of pair accuracy and score gap"
         logging.info("%s on %s: %s", model, self._labels.source, counts)
         logging.info("%s", metric_table(self.metrics, self._intervals))
+        if self._preferences is not None and self._preferences.bins:
+            logging.info("%s", preference_table(self._preferences))
         if self._reasons is not None:
             logging.info("%s", family_table(self._reasons))
         if self._groups:
@@ -138,7 +153,11 @@ def _report(config: Config, log: RunLog, labels: Labels, sets: Sequence[_SetRepo
 
 
 def _draw(
-    folder: Path, labels: Labels, result: Predictions, named: dict[str, dict[str, dict[str, float]]]
+    folder: Path,
+    labels: Labels,
+    result: Predictions,
+    named: dict[str, dict[str, dict[str, float]]],
+    preferences: PreferenceReport | None,
 ) -> list[str]:
     """Save the plots; their file names."""
     plots = {"scatter.png": scatter(labels, result)}
@@ -147,6 +166,8 @@ def _draw(
     if labels.task == "emd":
         rated = shares(labels.opinions[result.rows])
         plots["calibration.png"] = calibration_plot(result.probs[labels.images[result.rows, 0]], rated)
+    if preferences is not None and preferences.bins:
+        plots["calibration.png"] = preference_plot(preferences)
     for name, figure in plots.items():
         save(figure, folder / name)
     return list(plots)
@@ -154,12 +175,15 @@ def _draw(
 
 def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]:
     """The header, then a line per row of the label file, with enough digits to give back the same float."""
+    if labels.has_shares:
+        yield from preference_rows(labels, result)
+        return
+    plain = plain_scores(result.logits) if result.on_scale else None
     if labels.task == "rank":
         yield ["better", "worse", "score_better", "score_worse", "right"]
     else:
         bins = [f"p{number + 1}" for number in range(result.logits.shape[1])] if labels.task == "emd" else []
-        plain = ["plain_score"] if result.on_scale else []
-        yield ["path", "score", "mos", *bins, *plain]
+        yield ["path", "score", "mos", *bins, *(() if plain is None else ("plain_score",))]
     for row in result.rows:
         names = [labels.names[image] for image in labels.images[row]]
         scores = [float(result.scores[image]) for image in labels.images[row]]
@@ -169,10 +193,8 @@ def _prediction_rows(labels: Labels, result: Predictions) -> Iterator[list[Any]]
             mos = float(mean_rating(labels.opinions[row][None])[0])
             yield [*names, repr(scores[0]), mos, *result.probs[labels.images[row][0]].tolist()]
         else:
-            plain = (
-                [repr(float(plain_scores(result.logits)[labels.images[row][0]]))] if result.on_scale else []
-            )
-            yield [*names, repr(scores[0]), float(labels.opinions[row]), *plain]
+            also = [] if plain is None else [repr(float(plain[labels.images[row][0]]))]
+            yield [*names, repr(scores[0]), float(labels.opinions[row]), *also]
 
 
 def _nested(groups: dict[tuple[str, int], PairAccuracy]) -> dict[str, dict[str, Any]]:

@@ -18,18 +18,18 @@ from applications.setup.auto_batch import with_auto_batch
 from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_of
 from applications.setup.data import on_shared_images, split_labels, usable_workers
 from applications.setup.model import place_to_train
-from applications.setup.scales import held_scales, new_model_for
+from applications.setup.scales import held_scales, new_model_for, scales_by_name
 from applications.setup.torch_errors import explain_torch_errors
 from applications.training.advice import on_averages, on_labels
 from applications.training.components import Components, build_training, swa_start
 from applications.training.epochs import train_epochs, warn
-from applications.training.scales import start_scales
 from applications.training.state import TrainState, restore_components, restore_process
 from applications.training.validation import Validator
 from config import Config
 from dataloader.labels import Labels
 from dataloader.loaders import end_workers
 from models import load_model
+from models.scales import scales_of
 from rankiqa.files import require_writable
 from rankiqa.machine import keep_freed_memory
 from rankiqa.spec import ModelSpec
@@ -83,8 +83,6 @@ def train(process: Process, config: Config) -> int:
     checkpoint = None if config.continue_from is None else load_checkpoint(config.continue_from)
     network, spec, state = _start(config, process, labels, checkpoint)
     place_to_train(network, process.device, config)
-    if checkpoint is None:
-        spec = start_scales(config, process, network, spec, labels["train"])
     seed_everything(config.seed + process.rank, config.deterministic)
     with (
         # around the log, whose lines may not fit on the disk
@@ -94,6 +92,7 @@ def train(process: Process, config: Config) -> int:
     ):
         log.config(flags_of(config))
         components = build_training(config, process, network, spec, labels["train"], log, stop, labels["val"])
+        spec = spec.with_(scales=scales_by_name(scales_of(network), labels["train"]) or spec.scales)
         if process.is_main:
             warn(_notices(config, components, **labels))
         if checkpoint is not None:

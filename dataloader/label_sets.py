@@ -7,8 +7,8 @@ from itertools import chain
 import numpy as np
 
 from dataloader.labels import Labels
+from dataloader.preferences import share_targets
 from dataloader.string_table import StringTable
-from utils.errors import LabelError
 
 
 def join(parts: Sequence[Labels], names: Sequence[str]) -> Labels:
@@ -22,12 +22,12 @@ def join(parts: Sequence[Labels], names: Sequence[str]) -> Labels:
 
     Returns:
         Labels whose `parts` have the names. Targets of regress are (R, 2): the MOS on the scale of its set,
-        and the number of that set, 0..K-1.
-
-    Raises:
-        LabelError: rows of the rank task with and without a third column.
+        and the number of that set, 0..K-1. Where pairs of one set have shares, those of the others get the
+        share 1.
     """
     named = [replace(part, set_name=name) for part, name in zip(parts, names, strict=True)]
+    if any(part.has_shares for part in named):
+        named = [part if part.has_shares else with_shares(part) for part in named]
     starts = _starts([len(part.paths) for part in named])
     return Labels(
         task=named[0].task,
@@ -38,28 +38,23 @@ def join(parts: Sequence[Labels], names: Sequence[str]) -> Labels:
             [part.images + start for part, start in zip(named, starts, strict=True)], dtype=np.int32
         ),
         targets=_targets(named),
-        opinions=np.concatenate([part.opinions for part in _alike(named)]),
+        opinions=np.concatenate([part.opinions for part in named]),
         parts=tuple(named),
     )
 
 
+def with_shares(labels: Labels) -> Labels:
+    """Pairs (better, worse) as pairs of which all raters prefer the first."""
+    said = np.ones((len(labels), 2))
+    return replace(labels, targets=share_targets(said), opinions=said)
+
+
 def _targets(parts: Sequence[Labels]) -> np.ndarray:
-    targets = np.concatenate([part.targets for part in _alike(parts)])
+    targets = np.concatenate([part.targets for part in parts])
     if parts[0].task != "regress":
         return targets
     numbers = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return np.stack([targets, numbers.astype(np.float32)], axis=1)
-
-
-def _alike(parts: Sequence[Labels]) -> Sequence[Labels]:
-    first = parts[0]
-    for part in parts[1:]:
-        if part.targets.shape[1:] != first.targets.shape[1:]:
-            raise LabelError(
-                f"{part.source}: its rows have other columns than those of {first.source}; "
-                "sets that are trained on together need rows of one form"
-            )
-    return parts
 
 
 def sets_of_rows(labels: Labels) -> np.ndarray:

@@ -18,6 +18,7 @@ HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 Triple = tuple[float, float, float]
 _IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
 VIEWS = ("fit", "patches", "whole")
+RANK_LOSSES = ("hinge", "logistic", "fidelity")  # the first one gives scores an order, and no unit
 MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
@@ -33,6 +34,8 @@ class ModelSpec:
         patches: crops per image in evaluation, for the view "patches".
         mean, std: of RGB in [0, 1].
         criterion: "rank", "emd" or "regress".
+        rank_loss: of a rank model. "logistic": sigmoid(s1 - s2) is the share of raters who prefer an image of
+            score s1 to one of score s2; "fidelity": Phi((s1 - s2) / sqrt(2)) is; "hinge": neither is.
         score_range: (lowest, highest) score seen in validation.
         score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
         scales: data set -> map from the score to the scale of its ratings, see `rankiqa.scales`; {}: there is
@@ -51,6 +54,7 @@ class ModelSpec:
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     criterion: str = "rank"
+    rank_loss: str = RANK_LOSSES[0]
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
     scales: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -32,15 +32,16 @@ def split_labels(config: Config, split: str, criterion: str = "", num_classes: i
         ConfigError: two sets of one name.
         LabelError: see `load_labels`.
     """
-    return _labels_of(config.data, split, criterion or config.criterion, num_classes or config.num_classes)
+    task, bins = criterion or config.criterion, num_classes or config.num_classes
+    return _labels_of(config.data, split, task, bins, config.tie)
 
 
-def _labels_of(folders: Sequence[Path], split: str, task: str, num_classes: int) -> Labels:
+def _labels_of(folders: Sequence[Path], split: str, task: str, num_classes: int, tie: float = 0.0) -> Labels:
     if len(folders) == 1:
-        return load_labels(split_file(folders[0], split), task, num_classes, root=folders[0])
+        return load_labels(split_file(folders[0], split), task, num_classes, folders[0], tie)
     names = set_names(folders)
     bins = 1 if task == "regress" else num_classes  # a MOS may have the scale of its set
-    parts = [load_labels(split_file(folder, split), task, bins, root=folder) for folder in folders]
+    parts = [load_labels(split_file(folder, split), task, bins, folder, tie) for folder in folders]
     return join(parts, names)
 
 

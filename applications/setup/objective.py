@@ -34,14 +34,14 @@ def trained_criterion(config: Config, spec: ModelSpec, flags: dict[str, Any]) ->
 
     Args:
         config: whose `given` flags win.
-        spec: of the model.
+        spec: of the model, which says the loss of a rank model.
         flags: that it was trained with; empty where its file has none.
     """
     values = {
         name: getattr(config, name) if name in config.given else flags.get(name, getattr(config, name))
         for name in objective_flags()
     }
-    return create_criterion(spec.criterion, **values)
+    return create_criterion(spec.criterion, **{**values, "rank_loss": spec.rank_loss})
 
 
 def new_optimizer(config: Config, network: nn.Module, lr: float | None = None) -> torch.optim.Optimizer:

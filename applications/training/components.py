@@ -11,6 +11,7 @@ from applications.setup.data import pin_memory
 from applications.setup.objective import new_criterion, new_optimizer
 from applications.setup.second_head import ReasonsTraining, reasons_training
 from applications.training.inputs import Inputs, training_inputs
+from applications.training.scales import start_scales
 from config import Config
 from dataloader.batches import RowBatches
 from dataloader.label_sets import sets_of_rows
@@ -108,6 +109,7 @@ def build_training(
         validation: labels to validate on.
     """
     inputs = training_inputs(config, process, network, spec, labels, validation)
+    start_scales(config, process, network, spec, labels, inputs)
     batches, loader = _batches(config, process, labels, inputs)
     return Components(
         network=inputs.part(network),
