@@ -32,8 +32,8 @@ class RowBatches:
     shorter than the others comes last in every epoch, so that no other group is cut. A process that the last
     step leaves without a row gets one with weight 0, because every process must take part in the step.
 
-    Rows of several data sets are mixed: each set is shuffled by itself, and they are dealt out so that any
-    stretch of an epoch, so any step, holds rows of the sets in proportion, to within a group of each.
+    Rows of several data sets are mixed: each set is shuffled by itself, and they are dealt out so that every
+    step holds rows of the sets in proportion, as nearly as whole groups allow.
 
     Args:
         images: (R, 2) or (R, 1) image indices of the rows.

@@ -22,12 +22,13 @@ def join(parts: Sequence[Labels], names: Sequence[str]) -> Labels:
 
     Returns:
         Labels whose `parts` have the names. Targets of regress are (R, 2): the MOS on the scale of its set,
-        and the number of that set, 0..K-1. Where pairs of one set have shares, those of the others get the
-        share 1.
+        and the number of that set, 0..K-1. Where pairs of one set have shares, those of the others are joined
+        to them with the share 1.
     """
     named = [replace(part, set_name=name) for part, name in zip(parts, names, strict=True)]
+    learned = named
     if any(part.has_shares for part in named):
-        named = [part if part.has_shares else with_shares(part) for part in named]
+        learned = [part if part.has_shares else _with_shares(part) for part in named]
     starts = _starts([len(part.paths) for part in named])
     return Labels(
         task=named[0].task,
@@ -37,13 +38,13 @@ def join(parts: Sequence[Labels], names: Sequence[str]) -> Labels:
         images=np.concatenate(
             [part.images + start for part, start in zip(named, starts, strict=True)], dtype=np.int32
         ),
-        targets=_targets(named),
-        opinions=np.concatenate([part.opinions for part in named]),
+        targets=_targets(learned),
+        opinions=np.concatenate([part.opinions for part in learned]),
         parts=tuple(named),
     )
 
 
-def with_shares(labels: Labels) -> Labels:
+def _with_shares(labels: Labels) -> Labels:
     """Pairs (better, worse) as pairs of which all raters prefer the first."""
     said = np.ones((len(labels), 2))
     return replace(labels, targets=share_targets(said), opinions=said)

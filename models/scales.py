@@ -55,7 +55,7 @@ class SetScales(nn.Module):
 
 
 def add_scales(network: nn.Module, scales: SetScales) -> None:
-    """Let `network`, in place, give K more columns while its last layer is in training mode: `scales` of it.
+    """Let `network`, in place, give K more columns while `scales` are in training mode: what they make of it.
 
     They are a child "scales" of the layer that gives the score. In evaluation mode the network gives what it
     gave before. Add a second head (`models.reasons`) first.
@@ -66,9 +66,10 @@ def add_scales(network: nn.Module, scales: SetScales) -> None:
 
 
 def _append(head: nn.Module, _inputs: tuple[Any, ...], outputs: Tensor) -> Tensor:
-    if not head.training:
+    scales = getattr(head, SCALES)
+    if not scales.training:
         return outputs
-    found = getattr(head, SCALES)(score(outputs[:, : head.out_features]))  # type: ignore[misc]
+    found = scales(score(outputs[:, : head.out_features]))  # type: ignore[misc]
     return torch.cat([outputs, found.to(outputs.dtype)], dim=-1)
 
 

@@ -30,7 +30,7 @@ def mos_moments(labels: Labels) -> tuple[Tensor, Tensor]:
                 "nothing of the scale of this set; leave the set out"
             )
     means, deviations = zip(*((part.targets.mean(), part.targets.std()) for part in labels.sets), strict=True)
-    return torch.tensor(means), torch.tensor(deviations)
+    return torch.tensor(means, dtype=torch.float32), torch.tensor(deviations, dtype=torch.float32)
 
 
 def new_model_for(config: Config, labels: Labels) -> tuple[nn.Module, ModelSpec]:

@@ -185,7 +185,7 @@ def swa_start(config: Config) -> int | None:
 
 
 def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> None:
-    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too.
+    """Only the head, and scales of data sets, learn while `frozen`; batch statistics of the backbone stay, too.
 
     Args:
         reasons_alone: of both heads only that of the reasons.
@@ -194,6 +194,9 @@ def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> Non
     second = reasons_head(network)
     learning = second if reasons_alone and second is not None else head
     network.requires_grad_(not frozen)
-    learning.requires_grad_(True)
+    scales = scales_of(network)
     network.train(not frozen)
-    learning.train()
+    for part in (learning, scales):
+        if part is not None:
+            part.requires_grad_(True)
+            part.train()
