@@ -10,7 +10,7 @@ from deploy.names import ENGINES
 from optim.names import SCHEDULES, optimizer_name
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
-from rankiqa.spec import RANK_LOSSES, VIEWS
+from rankiqa.spec import HINGE, RANK_LOSSES, VIEWS
 from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
@@ -134,7 +134,7 @@ class Config:
         "regress: mean opinion scores; also spelled ranking_loss, emd_loss, regress_loss")
     margin: float = OBJECTIVE.flag("--margin", type=positive_float, default=1.0,
         help="rank: score gap at which a pair costs nothing")
-    rank_loss: str = OBJECTIVE.flag("--rank_loss", choices=RANK_LOSSES, default=RANK_LOSSES[0],
+    rank_loss: str = OBJECTIVE.flag("--rank_loss", choices=RANK_LOSSES, default=HINGE,
         help="rank: hinge learns the order of a pair; logistic (Bradley-Terry) and fidelity (Thurstone) the "
         "share p of raters who prefer the first image, so that a score gap stands for a share")
     tie: float = OBJECTIVE.flag("--tie", type=bounded_float(0, 0.5), default=0.0, metavar="T",

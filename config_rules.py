@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optim.names import LOOKING_AHEAD, TORCH
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import TRAIN_CROP
-from rankiqa.spec import RANK_LOSSES
+from rankiqa.spec import HINGE
 from utils.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def broken_values(config: Config) -> Iterator[str]:
     few = config.num_classes < 2 and (config.train or "num_classes" in config.given)
     if config.criterion == "emd" and few:
         yield "--criterion emd needs --num_classes N of at least 2, the number of rating bins"
-    hinge = config.rank_loss == RANK_LOSSES[0]
+    hinge = config.rank_loss == HINGE
     if starts and config.criterion == "rank" and not hinge:
         for name in sorted({"margin", "rank_activation"} & config.given):
             yield f"--{name} is for --rank_loss hinge: {config.rank_loss} compares shares of raters"

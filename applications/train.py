@@ -32,7 +32,7 @@ from models import load_model
 from models.scales import scales_of
 from rankiqa.files import require_writable
 from rankiqa.machine import keep_freed_memory
-from rankiqa.spec import ModelSpec
+from rankiqa.spec import HINGE, ModelSpec
 from rankiqa.terminal.log import setup_console
 from rankiqa.terminal.signals import StopSignals
 from utils.checkpoint import load_checkpoint
@@ -144,6 +144,8 @@ def _notices(config: Config, components: Components, train: Labels, val: Labels)
     yield from on_labels(train)
     yield from on_labels(val)
     yield from on_shared_images(train, val)
+    if train.has_shares and config.rank_loss == HINGE:
+        yield f"{train.source}: --rank_loss hinge learns the order of its pairs alone; logistic learns p"
     updates = -(-len(components.batches) // config.accumulate) * config.epochs
     swa_from = swa_start(config)
     yield from on_averages(config.ema, swa_from and config.epochs - swa_from, updates)

@@ -2,10 +2,10 @@
 
     python benchmarks/label_loading.py [--index Waterloo_Exploration.txt] [--repeats 5]
 
-Two lists: Waterloo Exploration's 94,880 files as within-type pairs, and 1.4 million pairs over 100,000 paths.
-Every image is there, as an empty file in a temporary folder, so that the check for it is on. Each
-measurement is a process of its own; the readers take turns. Memory is the peak of the process less what
-Python with NumPy takes before the reader is imported.
+Lists: Waterloo Exploration's 94,880 files as within-type pairs, and 1.4 million pairs over 100,000 paths,
+alone, with shares of raters, and with their votes. Every image is there, as an empty file in a temporary
+folder, so that the check for it is on. Each measurement is a process of its own; the readers take turns.
+Memory is the peak of the process less what Python with NumPy takes before the reader is imported.
 """
 
 import argparse

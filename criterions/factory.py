@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from torch import nn
 
-from rankiqa.spec import RANK_LOSSES
+from rankiqa.spec import HINGE
 
 Loss = TypeVar("Loss", bound=type[nn.Module])
 
@@ -48,7 +48,7 @@ def objective_flags() -> list[str]:
     return sorted({"rank_loss"}.union(*(entry.flags for entry in LOSSES.values())))
 
 
-def create_criterion(task: str, rank_loss: str = RANK_LOSSES[0], **options: Any) -> nn.Module:
+def create_criterion(task: str, rank_loss: str = HINGE, **options: Any) -> nn.Module:
     """The loss of `task`; see `register`.
 
     Args:
@@ -56,6 +56,6 @@ def create_criterion(task: str, rank_loss: str = RANK_LOSSES[0], **options: Any)
         rank_loss: which of those of rank.
         options: values of `objective_flags`; those of other losses are ignored.
     """
-    own = task if task != "rank" or rank_loss == RANK_LOSSES[0] else f"{task}/{rank_loss}"
+    own = task if task != "rank" or rank_loss == HINGE else f"{task}/{rank_loss}"
     loss, flags = LOSSES[own]
     return loss(**{name: value for name, value in options.items() if name in flags})

@@ -23,9 +23,9 @@ class TrainBatch(NamedTuple):
 
     Attributes:
         images: uint8 (M, 3, H, W), each distinct image of the rows once; or features, float32 (M, F).
-        pair_index: int64 indices into `images` of each row's images: (R, 2) as (better, worse) for rank,
-            (R, 1) for emd and regress.
-        targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
+        pair_index: int64 indices into `images` of each row's images: (R, 2) for rank, (R, 1) for emd and
+            regress.
+        targets: of these rows, see `Labels`.
         weight: see `StepRows`.
         errors: a message for every image that could not be read; its rows are left out.
         numbers: int64 (M,), which images of the label file these are.

@@ -162,8 +162,9 @@ def self_pairs(pairs: np.ndarray, lines: array, interner: Interner, errors: Erro
         errors.add(lines[row], f"an image paired with itself: {interner.names[pairs[row, 0]]!r}")
 
 
-def contradictions(pairs: np.ndarray, lines: array, interner: Interner, errors: ErrorList) -> None:
-    """Note pairs that stand in both orders; `pairs` is (R, 2)."""
+def pair_errors(pairs: np.ndarray, lines: array, interner: Interner, errors: ErrorList) -> None:
+    """Note images paired with themselves and pairs that stand in both orders; `pairs` is (R, 2)."""
+    self_pairs(pairs, lines, interner, errors)
     better, worse = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
     count = len(interner.names)
     keys, reverse = better * count + worse, worse * count + better

@@ -13,8 +13,8 @@ from dataloader.label_rows import (
     ErrorList,
     Interner,
     Rows,
-    contradictions,
     count_distinct,
+    pair_errors,
     read_rows,
     self_pairs,
 )
@@ -163,8 +163,7 @@ def _ordered_rows(rows: Rows, interner: Interner, errors: ErrorList) -> np.ndarr
         pairs.append(add(fields[1], line) if worse is None else worse)
         lines.append(line)
     images = np.array(pairs, dtype=np.int32).reshape(-1, 2)
-    self_pairs(images, lines, interner, errors)
-    contradictions(images, lines, interner, errors)
+    pair_errors(images, lines, interner, errors)
     return images
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from dataloader.label_rows import ErrorList, Interner, Rows
-from dataloader.wrong_rows import is_image
+from dataloader.wrong_rows import is_image, wrong_delimiter
 from utils.numerals import NUMBER_ENDS, decimal_comma, parse_number, why_no_number
 
 FORMS = {3: "'first,second,p'", 4: "'first,second,p,votes'"}
 MOST_VOTES = 1e9
+MOST_PARSED = 10_000
 ROUNDING = 1e-6  # a p of 0.6 lies within 0.1 of 0.5, whatever the last digit says
 
 
@@ -35,16 +36,21 @@ def share_rows(
         int32 (R, 2) images, float64 (R, 2) shares and votes (1 without that column), and the line numbers.
     """
     images, said, lines = array("i"), array("d"), array("i")
-    known, add = interner.known.get, interner.add
+    known, add = interner.known, interner.add
+    parsed: dict[tuple[str, str], tuple[float, float]] = {}  # few raters give few shares: most rows repeat
     zeros = 0  # rows that are the halves of a decimal comma, if all are
     for line, fields in rows:
-        numbers = _numbers(fields, width)
-        if isinstance(numbers, str):
-            errors.add(line, f"{numbers}; this file's rows are {FORMS[width]}")
-            continue
+        numbers = parsed.get((fields[2], fields[-1])) if len(fields) == width else None
+        if numbers is None or fields[1] not in known:
+            found = _numbers(fields, width)
+            if isinstance(found, str):
+                errors.add(line, f"{found}; this file's rows are {FORMS[width]}")
+                continue
+            numbers = found
+            if len(parsed) < MOST_PARSED:
+                parsed[fields[2], fields[-1]] = numbers
         for name in fields[:2]:
-            index = known(name)
-            images.append(add(name, line) if index is None else index)
+            images.append(known[name] if name in known else add(name, line))
         said.extend(numbers)
         lines.append(line)
         zeros += width == 4 and fields[2] == "0"
@@ -58,6 +64,8 @@ def _numbers(fields: Sequence[str], width: int) -> tuple[float, float] | str:
     """Share and votes of a row, or what is wrong with it."""
     if len(fields) != width:
         comma = decimal_comma(*fields[2:]) if len(fields) == 4 else ""
+        if cause := wrong_delimiter(fields):
+            return cause
         return f"{len(fields)} columns, but the first row has {width}" + (f": {comma}" if comma else "")
     if fields[1][-1:] in NUMBER_ENDS and parse_number(fields[1]) is not None:
         return f"the number {fields[1]} stands where the second path should"

@@ -31,8 +31,8 @@ def best_log_likelihood(pairs: np.ndarray, shares: np.ndarray, votes: np.ndarray
         shares, votes: (R,).
     """
     turned = pairs[:, 0] > pairs[:, 1]
-    _, which = np.unique(np.sort(pairs, axis=1), axis=0, return_inverse=True)
-    which = which.reshape(-1)  # NumPy 2.0 gives it another shape
+    low, high = np.sort(pairs.astype(np.int64), axis=1).T
+    _, which = np.unique(low * (high.max(initial=0) + 1) + high, return_inverse=True)
     of_lower = np.where(turned, 1 - shares, shares)
     together = np.bincount(which, votes * of_lower) / np.bincount(which, votes)
     pooled = together[which]

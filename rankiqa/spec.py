@@ -18,7 +18,8 @@ HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 Triple = tuple[float, float, float]
 _IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
 VIEWS = ("fit", "patches", "whole")
-RANK_LOSSES = ("hinge", "logistic", "fidelity")  # the first one gives scores an order, and no unit
+HINGE = "hinge"  # which gives scores an order, and no unit
+RANK_LOSSES = (HINGE, "logistic", "fidelity")
 MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
 
 
@@ -54,7 +55,7 @@ class ModelSpec:
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     criterion: str = "rank"
-    rank_loss: str = RANK_LOSSES[0]
+    rank_loss: str = HINGE
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
     scales: dict[str, dict[str, float]] = field(default_factory=dict)

@@ -95,6 +95,17 @@ def own_ratings(place: Path, _: list[str]) -> None:
     write_csv(place / "data/rated/ratings.csv", rows)
 
 
+def judged_pairs(place: Path, _: list[str]) -> None:
+    """Pairs with the share of some raters, and how many these are."""
+    for split, scenes in SPLITS.items():
+        rows = [
+            [*row, 0.9 - 0.2 * k, 10 + k]
+            for n in scenes
+            for k, row in enumerate(_rows(scene(place, n), "rank"))
+        ]
+        write_csv(place / "data/judged" / split / "label.txt", rows)
+
+
 def scene(place: Path, number: int) -> list[str]:
     """Names of three images of one scene, the best first; outside data/, of which all must be labelled."""
     names = [f"scenes/{number}_{level}.png" for level in range(3)]
@@ -211,5 +222,5 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "performance.md": (photos("DIR"),),
     "reasons.md": (photos("photos", 4),),
     "tasks.md": (labels("data/tid2013", "regress"), labels("data/koniq", "regress"), photos("photos", 3)),
-    "your_own_data.md": (photos("data/photos"), own_ratings),
+    "your_own_data.md": (photos("data/photos"), own_ratings, judged_pairs),
 }  # fmt: skip

@@ -23,6 +23,7 @@ if __package__ in (None, ""):
 import numpy as np
 
 from rankiqa.machine import usable_cores
+from rankiqa.spec import HINGE
 from rankiqa.terminal.argument_types import positive_float, positive_int
 from rankiqa.terminal.entry import program, program_parser
 from rankiqa.terminal.progress import progress_bar
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from rankiqa.spec import ModelSpec
 
-ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "reasons")
+ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "rank_loss", "reasons")
+BEFORE: dict[str, Any] = {"rank_loss": HINGE, "reasons": []}  # of files without such a field
 VIEW = ("image_size", "view")
 BATCH = 32  # crops whose statistics are taken at once
 
@@ -119,7 +121,7 @@ def _check_alike(
     from utils.checkpoint import arch_of_today
 
     for name in names:
-        wanted, found = (file["spec"].get(name, [] if name == "reasons" else None) for file in (first, other))
+        wanted, found = (file["spec"].get(name, BEFORE.get(name)) for file in (first, other))
         if name == "arch":
             differ = arch_of_today(found) != arch_of_today(wanted)
         else:

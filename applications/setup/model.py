@@ -15,7 +15,7 @@ from models.factory import takes_any_size
 from models.normalise import place
 from models.state import without_reasons
 from optim.names import CONTIGUOUS
-from rankiqa.spec import RANK_LOSSES, ModelSpec
+from rankiqa.spec import HINGE, ModelSpec
 from utils.checkpoint import find_file, load_checkpoint
 from utils.errors import ConfigError
 from utils.versions import package_versions
@@ -110,7 +110,7 @@ def _spec_of_flags(config: Config, pretrained: bool) -> ModelSpec:
         mean=mean,
         std=std,
         criterion=config.criterion,
-        rank_loss=config.rank_loss if config.criterion == "rank" else RANK_LOSSES[0],
+        rank_loss=config.rank_loss if config.criterion == "rank" else HINGE,
         versions=package_versions(),
     )
 
