@@ -337,5 +337,6 @@ def test_probabilities_need_deviations(
     # Elo's own probability of a gap of 200
     assert rows["a.png", "b.png"] == pytest.approx(1 / (1 + 10 ** (-200 / 400)), abs=0.01)
     with_orders = [flag for flag in run if flag != "--probabilities"]
-    assert prepare_dataset.main([*with_orders, "--deviation", "209"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        prepare_dataset.main([*with_orders, "--deviation", "209"])
     assert "--deviation belongs to --probabilities" in capsys.readouterr().err

@@ -185,7 +185,7 @@ def swa_start(config: Config) -> int | None:
 
 
 def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> None:
-    """Only the head, and scales of data sets, learn while `frozen`; the backbone's batch statistics stay, too.
+    """Only the head and scales of data sets learn while `frozen`; the backbone's batch statistics stay, too.
 
     Args:
         reasons_alone: of both heads only that of the reasons.
