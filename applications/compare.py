@@ -56,10 +56,11 @@ def run(config: Config) -> int:
         results.append(evaluate_sets(labels, logits, criterion, scales))
     assert labels is not None
     logging.info("A: %s\nB: %s", *files)
-    sets = {
-        part.set_name: _compare_on(part, first, second)
-        for part, first, second in zip(labels.sets, *results, strict=True)
-    }
+    sets = {}
+    for part, first, second in zip(labels.sets, *results, strict=True):
+        if labels.parts:
+            logging.info("on %s", part.source)
+        sets[part.set_name] = _compare_on(part, first, second)
     found = {"sets": sets} if labels.parts else next(iter(sets.values()))
     with RunLog(new_run_folder(config.logdir, "compare", "two", labels.task)) as log:
         log.config(flags_of(config))
@@ -72,7 +73,6 @@ def _compare_on(labels: Labels, first: Predictions, second: Predictions) -> dict
     """Print the table of two models on one data set; what metrics.json holds of it."""
     differences, verdicts = differ(labels, first, second)
     metrics = [with_fit(labels, result) for result in (first, second)]
-    logging.info("on %s", labels.source)
     logging.info("%s", comparison_table(metrics[0], metrics[1], differences, verdicts))
     return {
         "labels": str(labels.source),

@@ -113,7 +113,7 @@ def remembered(features: dict[str, np.ndarray]) -> Iterator[None]:
     def look_up(_network: Any, _normalise: Any, loader: Any, *_: Any, **__: Any) -> np.ndarray:
         return np.stack([features[Path(path).name] for path in loader.dataset._paths])  # noqa: SLF001
 
-    computed, inputs.predict_crops = inputs.predict_crops, look_up
+    computed, inputs.predict_crops = inputs.predict_crops, look_up  # type: ignore[assignment]
     try:
         yield
     finally:

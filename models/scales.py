@@ -69,7 +69,7 @@ def _append(head: nn.Module, _inputs: tuple[Any, ...], outputs: Tensor) -> Tenso
     scales = getattr(head, SCALES)
     if not scales.training:
         return outputs
-    found = scales(score(outputs[:, : head.out_features]))  # type: ignore[misc]
+    found = scales(score(outputs[:, : head.out_features]))
     return torch.cat([outputs, found.to(outputs.dtype)], dim=-1)
 
 

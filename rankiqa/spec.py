@@ -99,15 +99,12 @@ class ModelSpec:
             ConfigError: the model has no such scale.
         """
         if name not in self.scales:
-            there = (
-                f"those of {', '.join(self.scales)}" if self.scales else "none: it was not trained on several"
-            )
+            there = f"those of {', '.join(self.scales)}" if self.scales else "none: it learned from one set"
             raise ConfigError(f"--scale {name}: no such scale in the model, which has {there}")
-        turned = replace(self, scale=name)
-        values = {key: getattr(self, key) for key in MEASURED}
+        scaled = replace(self, scale=name)
+        values: dict[str, Any] = {key: getattr(self, key) for key in MEASURED}
         return replace(
-            turned,
-            **{key: value and tuple(map(turned.scaled, value)) for key, value in values.items()},
+            scaled, **{key: value and tuple(map(scaled.scaled, value)) for key, value in values.items()}
         )
 
     def scaled(self, score: Scores) -> Scores:
