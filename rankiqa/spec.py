@@ -103,9 +103,8 @@ class ModelSpec:
             raise ConfigError(f"--scale {name}: no such scale in the model, which has {there}")
         scaled = replace(self, scale=name)
         values: dict[str, Any] = {key: getattr(self, key) for key in MEASURED}
-        return replace(
-            scaled, **{key: value and tuple(map(scaled.scaled, value)) for key, value in values.items()}
-        )
+        values = {key: value and tuple(map(scaled.scaled, value)) for key, value in values.items()}
+        return replace(scaled, **values)
 
     def scaled(self, score: Scores) -> Scores:
         """Plain scores, or one, as this spec gives them: on the scale of a data set if it names one."""

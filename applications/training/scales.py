@@ -32,7 +32,7 @@ def start_scales(
 
     Weights of --resume score one set higher than another, as its images are better. Each map then starts as
     the line through scores and MOS of images of its set, by least squares; else the first hundreds of steps
-    would go into what few scores tell. A set whose scores are all alike keeps its map.
+    would go into what few scores tell. Where the scores of a set are all alike, they tell no slope.
 
     Args:
         network: on the device of `process`; its modes stay.
@@ -65,13 +65,13 @@ def _spread(count: int, most: int | None) -> np.ndarray:
 
 def _fit(scales: SetScales, number: int, scores: np.ndarray, mos: np.ndarray) -> None:
     """Let the map of set `number` begin as the line through scores (S,) and MOS (S,)."""
-    if len(scores) < 2 or scores.std() < TELLS_NOTHING or not mos.std() > 0:
+    if not len(scores):
         return
     mean, deviation = float(scales.mean[number]), float(scales.deviation[number])
-    correlation = max(float(np.corrcoef(scores, mos)[0, 1]), LEAST)
-    unit = scores.std() * deviation / (mos.std() * correlation)
-    scales.unit[number] = unit
-    scales.centre[number] = scores.mean() - unit * (mos.mean() - mean) / deviation
+    if scores.std() >= TELLS_NOTHING and mos.std() > 0:
+        correlation = max(float(np.corrcoef(scores, mos)[0, 1]), LEAST)
+        scales.unit[number] = scores.std() * deviation / (mos.std() * correlation)
+    scales.centre[number] = scores.mean() - float(scales.unit[number]) * (mos.mean() - mean) / deviation
 
 
 def _scores(
