@@ -79,8 +79,12 @@ class Config:
         help="print the names that --arch takes, such as those that match 'timm/*'")
     list_optimizers: bool = ACTION.switch("--list_optimizers", help="print the names that --optimizer takes")
 
-    data: Path = DATA.flag("--data", type=Path, default=Path("data"), metavar="DIR", may_change=True,
-        help="folder with train, val and test, each with a label.txt")
+    data: tuple[Path, ...] = DATA.flag("--data", type=Path, nargs="+", default=(Path("data"),), metavar="DIR",
+        may_change=True, help="folder with train, val and test, each with a label.txt; "
+        "several: data sets of one task, each on a scale of its own, see docs/tasks.md")
+    mix: str = DATA.flag("--mix", choices=("proportional", "balanced"), default="proportional",
+        help="with several --data: a step holds rows of the sets in proportion, each row once per epoch; "
+        "balanced: as many of each set, those of smaller sets several times per epoch")
     image_size: tuple[int, int] = DATA.flag("--image_size", type=positive_int, nargs=2, default=(224, 224),
         metavar=("H", "W"), excludes=_VIEW, help="input height and width in pixels, each at least 32")
     view: str = DATA.flag("--view", choices=VIEWS, default="fit", excludes=_VIEW,
@@ -236,6 +240,9 @@ class Config:
         excludes=_LOCAL, help="folder for a PNG per image that shows where quality is lost")
     engine: str = PREDICT.flag("--engine", choices=ENGINES, default="auto",
         help="library that computes: auto takes OpenVINO on a CPU where it is installed, else the file's own")
+    scale: str | None = PREDICT.flag("--scale", metavar="NAME",
+        excludes={"cluster": "the workers give the plain score; leave it out"},
+        help="with --predict or -e: give scores on the scale of this data set, of a model trained on several")
     skip_done: bool = PREDICT.switch("--skip_done", only_with="predict",
         needs={"output": "whose rows say what is done"},
         help="continue where --output ends: images in it are left out; name the same model again")
@@ -262,8 +269,8 @@ def parse_config(argv: list[str]) -> Config:
         ConfigError: an unknown flag, a wrong value, or flags that exclude each other.
     """
     values = flags.parse_flags(argv, build_parser())
-    if "image_size" in values:
-        values["image_size"] = tuple(values["image_size"])
+    for name in {"image_size", "data"} & set(values):
+        values[name] = tuple(values[name])
     config = Config(**values, given=frozenset(values))
     for message in (*flags.broken_rules(config), *broken_values(config)):
         raise ConfigError(message)

@@ -46,6 +46,9 @@ def broken_values(config: Config) -> Iterator[str]:
         yield f"{given}: a group that is cut can't be compared within its step"
     if starts and config.train_crop != TRAIN_CROP and config.view != "whole":
         yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
+    reasons_alone = config.reasons and config.resume is not None and config.freeze_backbone >= config.epochs
+    if starts and reasons_alone and len(config.data) > 1 and config.criterion == "regress":
+        yield "--reasons on a model that stays as it is learns no MOS: join the label files to one --data"
     if config.cache == "features" and config.auto_batch:
         yield "--cache features: the last layer takes any batch; give -b instead of --auto_batch"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
@@ -56,6 +59,9 @@ def broken_values(config: Config) -> Iterator[str]:
         yield "INT8 needs --calibration DIR, a folder of a few hundred images"
     if config.output is not None and not config.cluster and config.output.suffix.lower() not in TABLES:
         yield f"--output {config.output}: its suffix must be one of {', '.join(TABLES)}"
+    one_set = config.evaluate and len(config.data) == 1 and not config.compare
+    if config.scale is not None and not (config.predict or one_set):
+        yield "--scale belongs to --predict, or to -e with one --data: of several each has its own scale"
     other = config.compare or config.pairs or config.behaviour is not None
     if config.evaluate and not (config.resume or other):
         yield "--evaluate needs --resume FILE, the checkpoint to evaluate"

@@ -92,13 +92,12 @@ def _quoted_fields(text: str, number: int, errors: ErrorList) -> list[str] | Non
 class Interner:
     """Gives every distinct image one index, and finds its file once."""
 
-    def __init__(self, file: Path, root: str | Path | None, errors: ErrorList) -> None:
+    def __init__(self, file: Path, roots: Iterable[str | Path], errors: ErrorList) -> None:
         self.names: list[str] = []
         self.paths: list[str] = []
         self.known: dict[str, int] = {}  # a loop over millions of rows looks here first, and saves a call
         self._errors = errors
-        folders = [file.parent] + ([Path(root)] if root is not None else [])
-        self._folders = [str(folder) for folder in folders]
+        self._folders = [str(Path(folder)) for folder in (file.parent, *roots)]
 
     def __call__(self, name: str, line: int) -> int:
         """The index of image `name`; a file that is not there is noted as an error at `line`, once."""

@@ -29,11 +29,11 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Labels:
-    """The rows of one label file.
+    """The rows of one label file, or of those of several data sets (`dataloader.label_sets.join`).
 
     Attributes:
         task: "rank", "emd" or "regress".
-        source: the label file.
+        source: the label file; of several sets that of the first.
         names: the distinct images as the label file spells them, M of them.
         paths: where these M images lie.
         images: int32 indices into `paths`: (R, 2) for rank, (better, worse) where there are no shares, (R, 1)
@@ -43,6 +43,8 @@ class Labels:
         opinions: what metrics compare with: for emd (R, N) float64 counts or shares as the file gives them,
             because the mean of rounded shares is not that of the counts; for rank with shares (R, 2) float64
             shares and votes; else the targets.
+        set_name: of the data set, where it is one of several.
+        parts: the labels of each set, whose rows and images follow each other here; () for one set.
     """
 
     task: str
@@ -52,9 +54,21 @@ class Labels:
     images: np.ndarray
     targets: np.ndarray
     opinions: np.ndarray
+    set_name: str = ""
+    parts: tuple["Labels", ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def sets(self) -> tuple["Labels", ...]:
+        """The labels of each data set, one or several."""
+        return self.parts or (self,)
+
+    @property
+    def where(self) -> str:
+        """The label files, for messages."""
+        return ", ".join(str(part.source) for part in self.sets)
 
     @property
     def has_shares(self) -> bool:
@@ -93,7 +107,7 @@ def load_labels(
     """
     file = Path(file)
     errors = ErrorList(file)
-    interner = Interner(file, root, errors)
+    interner = Interner(file, () if root is None else (root,), errors)
     rows = read_rows(file, errors)
     opinions = None
     if task == "rank":

@@ -86,6 +86,8 @@ SAYS = {  # pattern: words in the output
     r"--gpus [14]\b": "CPU",
     r"main\.py -e .*--criterion[ =]rank|-e --resume checkpoints/(mine/)?model_best": "pair accuracy",
     r"-e --resume checkpoints/(mos|own)/": "SRCC",
+    r"-e --resume checkpoints/both/": "mean over sets",
+    r"--predict .*--scale koniq": "on the scale of koniq",
     r"-e --pairs": "95% interval",
     r"--continue": "epoch 2/2",
     r"--jit|--export torchscript": "largest difference",

@@ -221,5 +221,6 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
         labels("data/mos", "regress"), labels("data/ratings", "emd")),
     "performance.md": (photos("DIR"),),
     "reasons.md": (photos("photos", 4),),
+    "tasks.md": (labels("data/tid2013", "regress"), labels("data/koniq", "regress"), photos("photos", 3)),
     "your_own_data.md": (photos("data/photos"), own_ratings, judged_pairs),
 }  # fmt: skip

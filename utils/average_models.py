@@ -97,7 +97,22 @@ def mean_of(
         _check_alike(paths[0], files[0], path, file, ALIKE if view_of_first else ALIKE + VIEW)
     state = mean_state([file["state_dict"] for file in files], shares)
     spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None}
+    spec["scales"] = mean_scales([file["spec"].get("scales", {}) for file in files], shares)
     return {"state_dict": state, "spec": spec}
+
+
+def mean_scales(
+    scales: Sequence[dict[str, dict[str, float]]], shares: Sequence[float] | None = None
+) -> dict[str, dict[str, float]]:
+    """The means of the maps to the scales of data sets, of those sets that all models know."""
+    names = [name for name in scales[0] if all(name in one for one in scales)]
+    return {
+        name: {
+            key: float(np.average([one[name][key] for one in scales], weights=shares))
+            for key in scales[0][name]
+        }
+        for name in names
+    }
 
 
 def _check_alike(

@@ -46,6 +46,10 @@ class Outputs(NamedTuple):
     logits: np.ndarray
     reasons: np.ndarray
 
+    def part(self, place: slice) -> "Outputs":
+        """Those of some images."""
+        return Outputs(self.logits[place], self.reasons[place])
+
 
 def label_logits(
     config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Labels

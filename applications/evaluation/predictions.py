@@ -1,5 +1,6 @@
 """From logits to metrics: what validation and `-e` share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from criterions.preference import predicted_log_shares
 from criterions.score import score
 from dataloader.labels import Labels
 from metrics.task import Preferences, emd_metrics, preference_metrics, rank_metrics, regress_metrics
+from rankiqa.scales import to_scale
 from rankiqa.spec import ModelSpec
 from utils.errors import DataError
 
@@ -22,12 +24,13 @@ class Predictions:
 
     Attributes:
         logits: (M, N).
-        scores: (M,), NaN where an image could not be read.
+        scores: (M,), NaN where an image could not be read; on the scale of the data set, where it has one.
         rows: the rows of the label file whose images were all read.
         metrics: metric name -> value, over these rows.
         log_shares: float64 (R, 2) of all rows, logarithms of the predicted shares of raters who prefer the
             first and the second image; NaN where an image could not be read; None: no shares are known or
             predicted.
+        on_scale: whether the scores are on the scale of the data set.
     """
 
     logits: np.ndarray
@@ -35,6 +38,7 @@ class Predictions:
     rows: np.ndarray
     metrics: dict[str, float]
     log_shares: np.ndarray | None = None
+    on_scale: bool = False
 
     @property
     def probs(self) -> np.ndarray:
@@ -47,22 +51,39 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return torch.from_numpy(logits).softmax(dim=1).numpy()
 
 
-def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) -> Predictions:
+def plain_scores(logits: np.ndarray) -> np.ndarray:
+    """(M,) scores of (M, N) logits."""
+    return score(torch.from_numpy(logits)).numpy()
+
+
+def evaluate_logits(
+    labels: Labels, logits: np.ndarray, criterion: nn.Module, scale: Mapping[str, float] | None = None
+) -> Predictions:
     """The metrics of (M, N) logits on the rows of `labels`; rows with an unread image are left out.
+
+    Args:
+        labels: of one data set.
+        logits: of its M images.
+        criterion: its loss.
+        scale: of the set, for regress: scores and metrics are on it, the loss in its standard deviations.
 
     Raises:
         DataError: no row is left.
     """
-    scores = score(torch.from_numpy(logits)).numpy()
+    scores = plain_scores(logits)
     rows = np.flatnonzero(np.isfinite(logits).all(axis=1)[labels.images].all(axis=1))
     if not len(rows):
         raise DataError(f"{labels.source}: of none of its {len(labels)} rows all images can be read")
     images, targets = labels.images[rows], labels.targets[rows]
     if labels.has_shares:
         targets[:, 1] /= targets[:, 1].mean()  # votes of the rows that are left
+    judged, wanted = logits, targets
+    if scale is not None:
+        scores = to_scale(scores, scale)
+        judged, wanted = scores[:, None] / scale["deviation"], targets / scale["deviation"]
     with torch.inference_mode():
-        pair_index, wanted = torch.from_numpy(images).long(), torch.from_numpy(targets)
-        loss = float(criterion(torch.from_numpy(logits), pair_index, wanted))
+        pair_index = torch.from_numpy(images).long()
+        loss = float(criterion(torch.from_numpy(judged), pair_index, torch.from_numpy(wanted)))
     log_shares = None
     if labels.task == "rank":
         pairs, has_order = labels.ordered(rows)
@@ -75,7 +96,7 @@ def evaluate_logits(labels: Labels, logits: np.ndarray, criterion: nn.Module) ->
         metrics = emd_metrics(softmax(logits[images[:, 0]]), labels.opinions[rows])
     else:
         metrics = regress_metrics(scores[images[:, 0]], targets)
-    return Predictions(logits, scores, rows, {"loss": loss, **metrics}, log_shares)
+    return Predictions(logits, scores, rows, {"loss": loss, **metrics}, log_shares, scale is not None)
 
 
 def _log_shares(labels: Labels, scores: np.ndarray, criterion: nn.Module) -> np.ndarray | None:

@@ -15,10 +15,11 @@ BY_CHANCE = 2.326  # standard deviations below chance; a model that guesses fall
 
 def on_labels(labels: Labels) -> Iterator[str]:
     """What makes labels useless to learn from."""
-    if labels.has_shares and not labels.order.any():
-        yield f"{labels.source}: all {len(labels)} pairs are ties; there is no order to learn"
-    if labels.task != "rank" and len(labels) > 1 and not np.ptp(labels.targets, axis=0).any():
-        yield f"{labels.source}: all {len(labels)} rows have the same label; there is nothing to learn"
+    for part in labels.sets:
+        if part.has_shares and not part.order.any():
+            yield f"{part.source}: all {len(part)} pairs are ties; there is no order to learn"
+        if part.task != "rank" and len(part) > 1 and not np.ptp(part.targets, axis=0).any():
+            yield f"{part.source}: all {len(part)} rows have the same label; there is nothing to learn"
 
 
 def on_averages(ema: float | None, swa_epochs: int | None, updates: int) -> Iterator[str]:

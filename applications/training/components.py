@@ -11,19 +11,23 @@ from applications.setup.data import pin_memory
 from applications.setup.objective import new_criterion, new_optimizer
 from applications.setup.second_head import ReasonsTraining, reasons_training
 from applications.training.inputs import Inputs, training_inputs
+from applications.training.scales import start_scales
 from config import Config
 from dataloader.batches import RowBatches
+from dataloader.label_sets import sets_of_rows
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
 from models import head_of
 from models.reasons import reasons_head
+from models.scales import scales_of
 from optim.averages import Averages
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process
+from utils.errors import LabelError
 from utils.run_log import RunLog
 from utils.step_profile import StepProfile
 
@@ -56,6 +60,7 @@ class Components:
         profile: of the first steps.
         num_classes: N; what the network gives behind N columns belongs to the second head.
         reasons: what the second head learns from; None: there is none.
+        sets: K data sets on whose scales the network gives K scores behind all else; 0: it has none.
     """
 
     network: nn.Module
@@ -74,6 +79,7 @@ class Components:
     profile: StepProfile
     num_classes: int = 1
     reasons: ReasonsTraining | None = None
+    sets: int = 0
     print_freq: int = 50
     skip_bad: bool = False
     accumulate: int = 1
@@ -103,11 +109,12 @@ def build_training(
         validation: labels to validate on.
     """
     inputs = training_inputs(config, process, network, spec, labels, validation)
+    start_scales(config, process, network, spec, labels, inputs)
     batches, loader = _batches(config, process, labels, inputs)
     return Components(
         network=inputs.part(network),
         inputs=inputs,
-        criterion=new_criterion(config),
+        criterion=new_criterion(config, network),
         optimizer=new_optimizer(config, network),
         loader=loader,
         batches=batches,
@@ -121,6 +128,7 @@ def build_training(
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         num_classes=spec.num_classes,
         reasons=reasons_training(config, spec, labels),
+        sets=len(labels.parts) if scales_of(network) is not None else 0,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
         accumulate=config.accumulate,
@@ -134,6 +142,7 @@ def _batches(
 ) -> tuple[RowBatches, DataLoader]:
     """Which rows make each step, and the loader of these steps."""
     siamese = config.pairing == "siamese" and config.criterion == "rank"
+    _require_whole_groups(labels, config.group_size)
     batches = RowBatches(
         labels.images,
         len(labels.paths),
@@ -143,6 +152,8 @@ def _batches(
         process.rank,
         grouped=not siamese,
         together=config.group_size,
+        sets=sets_of_rows(labels) if labels.parts else None,
+        balanced=config.mix == "balanced",
     )
     loader = train_loader(
         labels,
@@ -158,13 +169,23 @@ def _batches(
     return batches, loader
 
 
+def _require_whole_groups(labels: Labels, size: int) -> None:
+    """Raise LabelError where the rows of one of several sets are no multiple of --group_size."""
+    for part in labels.parts:
+        if len(part) % size:
+            raise LabelError(
+                f"{part.source}: its {len(part)} rows are no multiple of --group_size {size}; "
+                "of several data sets each must hold whole groups"
+            )
+
+
 def swa_start(config: Config) -> int | None:
     """The first epoch whose end is averaged; the last one always is."""
     return None if config.swa is None else min(int(config.swa * config.epochs), config.epochs - 1)
 
 
 def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> None:
-    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too.
+    """Only the head and scales of data sets learn while `frozen`; the backbone's batch statistics stay, too.
 
     Args:
         reasons_alone: of both heads only that of the reasons.
@@ -173,6 +194,9 @@ def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> Non
     second = reasons_head(network)
     learning = second if reasons_alone and second is not None else head
     network.requires_grad_(not frozen)
-    learning.requires_grad_(True)
+    scales = scales_of(network)
     network.train(not frozen)
-    learning.train()
+    for part in (learning, scales):
+        if part is not None:
+            part.requires_grad_(True)
+            part.train()

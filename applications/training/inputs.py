@@ -80,7 +80,7 @@ def _features(
     )
     logging.info(
         "%d features per image of %s, computed once: %.0f MB",
-        *(features.shape[2], labels.source, features.nbytes / 1e6),
+        *(features.shape[2], labels.where, features.nbytes / 1e6),
     )
     return FeatureView(features, labels.paths)
 

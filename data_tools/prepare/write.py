@@ -30,6 +30,7 @@ class Prepared:
         targets: (R, N) histograms or (R,) MOS for label.txt, None for rank.
         made: whether the histograms were synthesised.
         task: "rank", "emd" or "regress".
+        shares: (P,) the probability that the first image of each pair is preferred; None: rows better,worse.
     """
 
     table: RatingTable
@@ -38,6 +39,7 @@ class Prepared:
     targets: np.ndarray | None
     made: bool
     task: str
+    shares: np.ndarray | None = None
 
 
 def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict[str, object]) -> list[Path]:
@@ -97,8 +99,10 @@ def count_by_reason(table: RatingTable) -> dict[str, int]:
 def _label_rows(prepared: Prepared, paths: Sequence[str], split: str) -> Iterator[list[str]]:
     inside = prepared.splits == split
     if prepared.pairs is not None:
-        for better, worse in prepared.pairs[inside[prepared.pairs[:, 0]]].tolist():
-            yield [paths[better], paths[worse]]
+        chosen = np.flatnonzero(inside[prepared.pairs[:, 0]])
+        for row, (better, worse) in zip(chosen, prepared.pairs[chosen].tolist(), strict=True):
+            share = [] if prepared.shares is None else [f"{prepared.shares[row]:.6g}"]
+            yield [paths[better], paths[worse], *share]
         return
     rows = np.flatnonzero(inside)
     targets = np.empty(0) if prepared.targets is None else prepared.targets[rows]
