@@ -6,6 +6,7 @@ Where each image is a scene of its own both are the same, and the promise is the
 (2018), Distribution-free predictive inference for regression, theorem 2.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -20,7 +21,7 @@ COVERAGES = tuple(round(percent / 100, 2) for percent in range(50, 100))
 NARROWER = 0.98  # of the width: what a spread must bring to be taken
 KNOTS = 9
 FOLDS = 5  # of scenes, in which a spread is judged by errors it has not seen
-LEAST = 20  # scenes for a spread
+CERTAIN = 2.0  # standard errors over scenes by which a spread must explain unseen errors better than none
 FLOOR = 0.1  # of the mean error, below which no spread falls
 
 Signals = Mapping[str, np.ndarray]
@@ -76,12 +77,17 @@ def calibrate(
     _require_scenes(groups, scene, coverage)
     errors = np.abs(labels - scores)
     ends = float(labels.min()), float(labels.max())
-    folds = np.random.default_rng(0).permutation(scene.max() + 1)[scene] % FOLDS
+    scene_count = int(scene.max()) + 1
+    folds = np.random.default_rng(0).permutation(scene_count)[scene] % FOLDS
     place, found, widths = COVERAGES.index(_stored(coverage)), {}, {}
+    even = _unseen_means(groups, errors, folds)
+    allowed = [NO_SPREAD]
     for spread in SPREADS:
         units = _unseen_units(spread, signals, errors, folds)
         if units is None:
             continue
+        if spread != NO_SPREAD and _explains(units, even, errors, scene):
+            allowed.append(spread)
         rows = [_quantiles(errors[own] / units[own], scene[own]) for own in _members(groups)]
         most = min(map(len, rows))
         if place >= most:
@@ -89,11 +95,11 @@ def calibrate(
         knots = _knots(signals[spread], errors) if spread != NO_SPREAD else ()
         table = tuple(row[:most] for row in rows)
         found[spread] = Intervals(
-            spread, knots, bounds, COVERAGES[:most], table, ends, len(scores), int(scene.max()) + 1
+            spread, knots, bounds, COVERAGES[:most], table, ends, len(scores), scene_count
         )
         half = np.array([row[place] for row in table])[groups] * units
         widths[spread] = _mean_width(scores, half, ends)
-    best = min(widths, key=lambda name: widths[name] * (1 if name != NO_SPREAD else NARROWER))
+    best = min(allowed, key=lambda name: widths[name] * (NARROWER if name == NO_SPREAD else 1))
     plain = _quantiles(errors, scene)[place]
     return Calibration(found[best], widths, _mean_width(scores, np.full(len(scores), plain), ends))
 
@@ -144,13 +150,34 @@ def _unseen_units(spread: str, signals: Signals, errors: np.ndarray, folds: np.n
     if spread == NO_SPREAD:
         return np.ones(len(errors))
     values = signals.get(spread)
-    if values is None or len(np.unique(folds)) < FOLDS or np.ptp(values) == 0 or len(errors) < LEAST:
+    if values is None or np.ptp(values) == 0 or folds.max() < FOLDS - 1:
         return None
     units = np.empty(len(errors))
     for fold in range(FOLDS):
         own = folds == fold
         units[own] = np.interp(values[own], *np.array(_knots(values[~own], errors[~own])).T)
     return units
+
+
+def _unseen_means(groups: np.ndarray, errors: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """(n,) the mean error of each image's group in the other folds: the spread of no spread."""
+    means = np.full(len(errors), np.finfo(np.float64).tiny)
+    for own, fold in itertools.product(_members(groups), np.unique(folds)):
+        others = own & (folds != fold)
+        means[own & (folds == fold)] += errors[others if others.any() else own].mean()
+    return means
+
+
+def _explains(units: np.ndarray, even: np.ndarray, errors: np.ndarray, scene: np.ndarray) -> bool:
+    """Whether units describe unseen errors better than even ones do, beyond chance.
+
+    By the log-likelihood of an exponential distribution of each mean, averaged over each scene. Widths alone
+    would let the spread win that chance has made the narrowest, and its coverage would be lower than told.
+    """
+    gains = np.log(even / units) + errors / even - errors / units
+    of_scene = np.bincount(scene, weights=gains) / np.bincount(scene)
+    error = of_scene.std(ddof=1) / math.sqrt(len(of_scene))
+    return bool(of_scene.mean() > CERTAIN * error)
 
 
 def _knots(values: np.ndarray, errors: np.ndarray) -> tuple[tuple[float, float], ...]:

@@ -69,6 +69,14 @@ class Scores:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
 
+    @property
+    def strengths(self) -> np.ndarray | None:
+        """float32 (M, K), of each family of damage: its probability times its severity; None without any."""
+        if self.damage is None:
+            return None
+        probabilities, severities = np.split(self.damage, 2, axis=1)
+        return probabilities * severities
+
     @classmethod
     def joined(cls, parts: Sequence["Scores"]) -> "Scores":
         """Those of the images of all parts, at least one."""

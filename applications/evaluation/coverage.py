@@ -62,7 +62,7 @@ def describe(calibration: Calibration, coverage: float) -> str:
     others = "".join(f", scaled by the {name} {width:.3f}" for name, width in tried.items() if name != "none")
     return (
         f"intervals of {coverage:.0%} from {intervals.images} images of {intervals.scenes} scenes: "
-        f"mean width {tried['none']:.3f} by thirds of the score (one width for all: {calibration.plain:.3f}){others}; "
+        f"mean width {calibration.plain:.3f}, by thirds of the score {tried['none']:.3f}{others}; "
         f"taken: {'thirds' if intervals.spread == 'none' else intervals.spread}; "
         f"up to {intervals.coverages[-1]:.0%} can be asked for"
     )
@@ -118,8 +118,9 @@ def _span(
     low: np.ndarray, high: np.ndarray, opinions: np.ndarray, scenes: np.ndarray, own: np.ndarray
 ) -> Interval:
     """Of the coverage of some rows, drawing whole scenes."""
-    inside = ((low <= opinions) & (opinions <= high))[own]
-    return bootstrap_intervals(lambda values: {"inside": float(values.mean())}, inside, groups=scenes[own])[
+    inside, names = ((low <= opinions) & (opinions <= high))[own], scenes[own]
+    groups = names if len(np.unique(names)) < len(names) else None
+    return bootstrap_intervals(lambda values: {"inside": float(values.mean())}, inside, groups=groups)[
         "inside"
     ]
 

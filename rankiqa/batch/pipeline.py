@@ -126,7 +126,7 @@ def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
     if good:
         result = scorer.score_crops([one.crops for one in good if one.crops is not None], pad=True)
         reasons = result.reasons or [[]] * len(good)
-        columns = result.scores, result.deviations, result.low, result.high
+        columns = result.scores, result.deviations, result.low, result.high, result.strengths
         numbers = zip(*(_listed(column, len(good)) for column in columns), strict=True)
         for one, values, named in zip(good, numbers, reasons, strict=True):
             rows[id(one)] = _row(one, values, named, scorer.spec)
@@ -138,10 +138,11 @@ def _listed(column: np.ndarray | None, count: int) -> list[Any]:
 
 
 def _row(one: Decoded, values: tuple[Any, ...], named: list[Reason], spec: ModelSpec) -> Row:
-    """The row of an image; `values` are score, standard deviation, low and high."""
-    score, std, low, high = values
+    """The row of an image; `values`: score, standard deviation, low, high, strengths of the families."""
+    score, std, low, high, strengths = values
     size = {"width": one.width, "height": one.height}
     if not np.isfinite(score):
         return Row(one.path, error="the model's score is not finite", **size)
     words = "; ".join(reason.words() for reason in named)
-    return Row(one.path, score, percentile(score, spec), std, low=low, high=high, reasons=words, **size)
+    known = {"low": low, "high": high, "reasons": words, "strengths": strengths or ()}
+    return Row(one.path, score, percentile(score, spec), std, **known, **size)

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Row:
             or the model can't say.
         width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
+        strengths: of all families of damage, see `rankiqa.scorer.Scores`; in memory alone.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Row:
     reasons: str = ""
     low: float | None = None
     high: float | None = None
+    strengths: Sequence[float] = field(default=(), compare=False, repr=False)
 
     def cells(self) -> list[Any]:
         """The values in the order of COLUMNS."""

@@ -1,6 +1,6 @@
 """What the REST API answers, as OpenAPI describes it."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from rankiqa.reasons import Reason
 from rankiqa.scorer import Scorer
@@ -69,6 +69,7 @@ class ImageScore(BaseModel):
     width: int | None = Field(default=None, description="pixels, as shown: turned by EXIF")
     height: int | None = None
     error: str | None = Field(default=None, description="why there is no score")
+    _strengths: list[float] = PrivateAttr(default_factory=list)  # of all families, for the gate
 
 
 class Answer(BaseModel):

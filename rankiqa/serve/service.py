@@ -79,7 +79,7 @@ class Service:
             return ImageScore(name=name, error=str(error).removeprefix(f"{name}: "))
         result = await asyncio.wrap_future(future)
         score = float(result.scores[0])
-        return ImageScore(
+        row = ImageScore(
             name=name,
             score=score,
             percentile=self.percentile(score),
@@ -91,6 +91,8 @@ class Service:
             width=width,
             height=height,
         )
+        row._strengths = [] if result.strengths is None else result.strengths[0].tolist()
+        return row
 
 
 def plain_name(name: str | None) -> str:
