@@ -33,12 +33,14 @@ class Calibration(NamedTuple):
     Attributes:
         intervals: with the spread of the narrowest ones.
         widths: spread -> mean width over the images, cut at the ends of the labels.
-        plain: the mean width without groups and spread.
+        plain: one width for all, without groups and spread, to compare with.
+        plain_width: its mean, cut at the ends.
     """
 
     intervals: Intervals
     widths: dict[str, float]
-    plain: float
+    plain: Intervals
+    plain_width: float
 
 
 class Reached(NamedTuple):
@@ -100,8 +102,10 @@ def calibrate(
         half = np.array([row[place] for row in table])[groups] * units
         widths[spread] = _mean_width(scores, half, ends)
     best = min(allowed, key=lambda name: widths[name] * (NARROWER if name == NO_SPREAD else 1))
-    plain = _quantiles(errors, scene)[place]
-    return Calibration(found[best], widths, _mean_width(scores, np.full(len(scores), plain), ends))
+    row = _quantiles(errors, scene)
+    plain = Intervals(NO_SPREAD, (), (), COVERAGES[: len(row)], (row,), ends, len(scores), scene_count)
+    half = np.full(len(scores), row[place])
+    return Calibration(found[best], widths, plain, _mean_width(scores, half, ends))
 
 
 def reached(low: np.ndarray, high: np.ndarray, labels: np.ndarray) -> Reached:

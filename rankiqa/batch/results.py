@@ -156,7 +156,9 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, suffix: str | No
 def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
-    numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
+    numbers: dict[str, Any] = {
+        key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()
+    }
     numbers |= {key: kind(values[key]) if values.get(key) else None for key, kind in _LATER.items()}
     return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 

@@ -15,6 +15,7 @@ from rankiqa.gating.binomial import examples_needed, threshold_ranks
 from rankiqa.gating.quality_gate import ReasonLimit
 
 UNITS = 4  # one of so many good examples gives the units
+LEAST_FOR_UNITS = 5
 SPREAD = 0.9  # quantile whose distance from the median is the unit
 LEAST_UNIT = 0.5  # in logits, of a family that good images never show
 TINY = 1e-6  # strengths below count as that
@@ -31,10 +32,15 @@ class Limits(NamedTuple):
 
 def examples_needed_by_reason(refused: float, confidence: float) -> int:
     """Fewest good examples of which enough are left when those for the units are taken out."""
-    count = examples_needed(refused, confidence)
-    while count - count // UNITS < examples_needed(refused, confidence):
+    needed = count = examples_needed(refused, confidence)
+    while left_for_threshold(count) < needed:
         count += 1
     return count
+
+
+def left_for_threshold(count: int) -> int:
+    """Good examples that are left for the order statistic, of `count`."""
+    return max(0, count - max(LEAST_FOR_UNITS, count // UNITS))
 
 
 def limits_by_reason(
@@ -50,7 +56,8 @@ def limits_by_reason(
     """
     badness = np.column_stack([-scores.astype(np.float64), _logit(strengths)])
     order = np.random.default_rng(0).permutation(len(badness))
-    of_units, others = badness[order[: len(order) // UNITS]], badness[order[len(order) // UNITS :]]
+    left = left_for_threshold(len(badness))
+    others, of_units = badness[order[:left]], badness[order[left:]]
     middle = np.median(of_units, axis=0)
     least = np.append(max(1e-3 * float(np.ptp(of_units[:, 0])), 1e-9), np.full(len(families), LEAST_UNIT))
     unit = np.maximum(np.quantile(of_units, SPREAD, axis=0) - middle, least)

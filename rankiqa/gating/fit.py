@@ -17,7 +17,7 @@ from rankiqa.batch.results import Row
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ConfigError, DataError
 from rankiqa.gating.binomial import exact_interval, examples_needed, threshold_ranks
-from rankiqa.gating.by_reason import UNITS, examples_needed_by_reason, limits_by_reason
+from rankiqa.gating.by_reason import examples_needed_by_reason, left_for_threshold, limits_by_reason
 from rankiqa.gating.quality_gate import PASS, REJECT, UNSURE, VERDICTS, ModelId, QualityGate, Share
 from rankiqa.machine import usable_cores
 from rankiqa.reasons import in_words
@@ -195,7 +195,7 @@ def require_enough(count: int, keep_good: float, confidence: float, by_reason: b
     needed = (examples_needed_by_reason if by_reason else examples_needed)(1 - keep_good, confidence)
     if count >= needed:
         return
-    used = count - count // UNITS if by_reason else count
+    used = left_for_threshold(count) if by_reason else count
     possible = math.floor(1000 * (1 - confidence) ** (1 / used)) / 1000 if used else 0
     instead = f", or take --keep_good {possible:g}" if possible >= 0.5 else ""
     raise DataError(
