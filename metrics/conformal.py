@@ -88,12 +88,14 @@ def calibrate(
         units = _unseen_units(spread, signals, errors, folds)
         if units is None:
             continue
-        if spread != NO_SPREAD and _explains(units, even, errors, scene):
-            allowed.append(spread)
         rows = [_quantiles(errors[own] / units[own], scene[own]) for own in _members(groups)]
         most = min(map(len, rows))
-        if place >= most:
+        if place >= most and spread == NO_SPREAD:
             raise DataError(_too_few(groups, scene, coverage))
+        if place >= most:
+            continue
+        if spread != NO_SPREAD and _explains(units, even, errors, scene):
+            allowed.append(spread)
         knots = _knots(signals[spread], errors) if spread != NO_SPREAD else ()
         table = tuple(row[:most] for row in rows)
         found[spread] = Intervals(
@@ -104,7 +106,7 @@ def calibrate(
     best = min(allowed, key=lambda name: widths[name] * (NARROWER if name == NO_SPREAD else 1))
     row = _quantiles(errors, scene)
     plain = Intervals(NO_SPREAD, (), (), COVERAGES[: len(row)], (row,), ends, len(scores), scene_count)
-    half = np.full(len(scores), row[place])
+    half = np.full(len(scores), row[min(place, len(row) - 1)])
     return Calibration(found[best], widths, plain, _mean_width(scores, half, ends))
 
 

@@ -126,6 +126,7 @@ class Intervals:
             and all(0 < share < 1 for share in self.coverages)
             and list(self.coverages) == sorted(set(self.coverages)) != []
             and all(len(row) == len(self.coverages) and min(row) >= 0 for row in self.quantiles)
+            and len(self.ends) == 2
             and self.ends[0] <= self.ends[1]
             and all(map(math.isfinite, numbers))
         )
