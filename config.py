@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from config_rules import broken_values, refuse_half_updates
+from config_rules import broken_values, refuse_broken_run
 from deploy.formats import FORMATS, format_name
 from deploy.names import ENGINES
 from optim.names import SCHEDULES, optimizer_name
@@ -105,8 +105,9 @@ class Config:
     augment: bool = DATA.switch("--no_augment", help="train without horizontal flips and random crops")
     bad_images: str = DATA.flag("--bad_images", choices=("error", "skip"), default="error",
         help="whether an unreadable image ends the run, or its rows are left out with a notice")
-    cache: str = DATA.flag("--cache", choices=("no", "ram", "disk"), default="ram", may_change=True,
-        help="keep decoded images between epochs: in memory, or in a nameless file in TMPDIR")
+    cache: str = DATA.flag("--cache", choices=("no", "ram", "disk", "features"), default="ram",
+        may_change=True, help="keep decoded images between epochs, in memory or in a nameless file in "
+        "TMPDIR; or the features of layers that stay frozen, of images as validation sees them")
     cache_size: int | None = DATA.flag("--cache_size", type=byte_count, metavar="BYTES", shown="8G",
         may_change=True, help="room for --cache, such as 500M; in memory at most a quarter of what is free")
     full_decode: bool = DATA.switch("--full_decode",
@@ -267,5 +268,5 @@ def parse_config(argv: list[str]) -> Config:
     for message in (*flags.broken_rules(config), *broken_values(config)):
         raise ConfigError(message)
     if config.continue_from is None:
-        refuse_half_updates(config)
+        refuse_broken_run(config)
     return config

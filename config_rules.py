@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from config import Config
 
 
-def refuse_half_updates(config: Config) -> None:
-    """Raise ConfigError where --save_every would save between the steps of one update."""
+def refuse_broken_run(config: Config) -> None:
+    """Raise ConfigError where a run, new or continued, can't be what its flags say together."""
     if config.save_every % config.accumulate:
         given = f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}"
         raise ConfigError(f"{given}: half an update can't be saved")
+    if config.train and config.cache == "features" and config.freeze_backbone < config.epochs:
+        raise ConfigError(
+            "--cache features needs layers that stay what they are: --freeze_backbone must cover all epochs, "
+            f"{config.epochs}, and is {config.freeze_backbone}"
+        )
 
 
 def broken_values(config: Config) -> Iterator[str]:
@@ -36,6 +41,8 @@ def broken_values(config: Config) -> Iterator[str]:
         yield f"{given}: a group that is cut can't be compared within its step"
     if starts and config.train_crop != TRAIN_CROP and config.view != "whole":
         yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
+    if config.cache == "features" and config.auto_batch:
+        yield "--cache features: the last layer takes any batch; give -b instead of --auto_batch"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
     if "momentum" in config.given and config.optimizer not in TORCH:

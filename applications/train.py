@@ -89,8 +89,7 @@ def train(process: Process, config: Config) -> int:
         StopSignals() as stop,
     ):
         log.config(flags_of(config))
-        validated = len(labels["val"].paths)
-        components = build_training(config, process, network, spec, labels["train"], log, stop, validated)
+        components = build_training(config, process, network, spec, labels["train"], log, stop, labels["val"])
         if process.is_main:
             warn(_notices(config, components, **labels))
         if checkpoint is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config import Config
-from config_rules import refuse_half_updates
+from config_rules import refuse_broken_run
 from dataloader.labels import Labels
 from models import canonical_arch
 from utils.checkpoint import file_arch, load_checkpoint
@@ -51,11 +51,16 @@ def continued(config: Config) -> Config:
             raise ConfigError(
                 f"--{name} {asked}: the run in {path} was started with {held}; leave the flag out"
             )
+    caches = {stored.cache, config.cache if "cache" in config.given else stored.cache}
+    if len(caches) > 1 and "features" in caches:  # which are of other crops than the images of a run
+        raise ConfigError(
+            f"--cache {config.cache}: the run in {path} was started with {stored.cache}; leave it out"
+        )
     kept = {name: getattr(config, name) for name in config.given & FREE}
     kept |= {"train": True, "continue_from": str(path), "given": config.given}
     logging.info("continuing the run of %s", path)
     resumed = replace(stored, **kept)
-    refuse_half_updates(resumed)
+    refuse_broken_run(resumed)
     return resumed
 
 

@@ -7,17 +7,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from applications.setup.data import cache_size, pin_memory, view_of
+from applications.setup.data import pin_memory
 from applications.setup.objective import new_criterion, new_optimizer
 from applications.setup.second_head import ReasonsTraining, reasons_training
+from applications.training.inputs import Inputs, training_inputs
 from config import Config
 from dataloader.batches import RowBatches
-from dataloader.cache import ImageCache
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
 from models import head_of
-from models.normalise import Normalise
 from models.reasons import reasons_head
 from optim.averages import Averages
 from optim.precision import Precision, make_precision
@@ -42,6 +41,7 @@ class Components:
 
     Attributes:
         network: what the steps call, wrapped for distribution where there are several processes.
+        inputs: what it is fed with.
         lr: learning rate at a progress, in epochs with a fraction.
         log: takes (global step, metrics) every `print_freq` steps.
         stopped: whether the user asked to stop.
@@ -56,11 +56,10 @@ class Components:
         profile: of the first steps.
         num_classes: N; what the network gives behind N columns belongs to the second head.
         reasons: what the second head learns from; None: there is none.
-        cache: of decoded images, those to validate on after those to train on; None: no cache.
     """
 
     network: nn.Module
-    normalise: Normalise
+    inputs: Inputs
     criterion: nn.Module
     optimizer: torch.optim.Optimizer
     loader: DataLoader
@@ -75,7 +74,6 @@ class Components:
     profile: StepProfile
     num_classes: int = 1
     reasons: ReasonsTraining | None = None
-    cache: ImageCache | None = None
     print_freq: int = 50
     skip_bad: bool = False
     accumulate: int = 1
@@ -92,7 +90,7 @@ def build_training(
     labels: Labels,
     log: RunLog,
     stop: StopSignals,
-    validated: int = 0,
+    validation: Labels | None = None,
 ) -> Components:
     """Components of the run that the flags ask for.
 
@@ -102,13 +100,13 @@ def build_training(
         labels: to train on.
         log: gets the metrics of the steps.
         stop: the user's wish to stop.
-        validated: further images that the cache keeps, to validate on.
+        validation: labels to validate on.
     """
-    cache = _cache(config, process, len(labels.paths) + validated)
-    batches, loader = _batches(config, process, spec, labels, cache)
+    inputs = training_inputs(config, process, network, spec, labels, validation)
+    batches, loader = _batches(config, process, labels, inputs)
     return Components(
-        network=network,
-        normalise=Normalise(spec.mean, spec.std).to(process.device),
+        network=inputs.part(network),
+        inputs=inputs,
         criterion=new_criterion(config),
         optimizer=new_optimizer(config, network),
         loader=loader,
@@ -123,7 +121,6 @@ def build_training(
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         num_classes=spec.num_classes,
         reasons=reasons_training(config, spec, labels),
-        cache=cache,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
         accumulate=config.accumulate,
@@ -133,7 +130,7 @@ def build_training(
 
 
 def _batches(
-    config: Config, process: Process, spec: ModelSpec, labels: Labels, cache: ImageCache | None
+    config: Config, process: Process, labels: Labels, inputs: Inputs
 ) -> tuple[RowBatches, DataLoader]:
     """Which rows make each step, and the loader of these steps."""
     siamese = config.pairing == "siamese" and config.criterion == "rank"
@@ -149,25 +146,16 @@ def _batches(
     )
     loader = train_loader(
         labels,
-        view_of(config, spec),
+        inputs.views[0],
         batches,
         seed=config.seed,
         augment=config.augment,
         siamese=siamese,
-        workers=config.workers,
+        workers=inputs.workers,
         pin_memory=pin_memory(process),
-        cache=cache,
+        cache=inputs.cache,
     )
     return batches, loader
-
-
-def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
-    """The cache of --cache, whose size the processes of this machine share."""
-    size = cache_size(config)
-    if not size:
-        return None
-    capacity = size * config.nodes // process.world_size
-    return ImageCache(images, capacity, in_memory=config.cache == "ram")
 
 
 def swa_start(config: Config) -> int | None:

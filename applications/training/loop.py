@@ -13,7 +13,6 @@ from applications.training.row_weights import mean_over_read_rows, weigh
 from applications.training.state import TrainState
 from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
-from models.normalise import to_unit
 from models.reasons import split_outputs
 from rankiqa.terminal.progress import progress_bar
 from utils.errors import ImageError
@@ -123,7 +122,7 @@ def _forward(components: Components, batch: TrainBatch) -> Tensor:
     targets = batch.targets.to(device, non_blocking=True)
     with record_function("forward"):
         with components.precision.cast():
-            outputs = components.network(components.normalise(to_unit(images)))
+            outputs = components.network(components.inputs.normalise(images))
         if components.reasons is None:
             return components.criterion(outputs.float(), pair_index, targets)
         logits, second = split_outputs(outputs.float(), components.num_classes)

@@ -47,7 +47,9 @@ class Validator:
         self._components, self._labels, self._log = components, labels, log
         self._reasons = labels_of_reasons(config, spec, labels) if spec.reasons else None
         self._keep_scale = learns_reasons_alone(config)
-        self.loader = evaluation_loader(config, components.process, spec, labels, components.cache, first)
+        self.loader = evaluation_loader(
+            config, components.process, components.inputs.views[1], labels, components.inputs.cache, first
+        )
 
     def __call__(
         self, network: nn.Module, epoch: int, before_batch: Callable[[], None] = lambda: None
@@ -55,8 +57,8 @@ class Validator:
         """The metrics of `network`, left in evaluation mode; `before_batch`: see `predict_outputs`."""
         network.eval()
         outputs = predict_outputs(
-            network,
-            self._components.normalise,
+            self._components.inputs.part(network),
+            self._components.inputs.normalise,
             self.loader,
             len(self._labels.paths),
             self._components.process,
