@@ -97,7 +97,7 @@ class Engine:
         pixels = crops.reshape(len(crops), 3, -1) / 255
         features = np.hstack([pixels.mean(axis=2), 4 * pixels.std(axis=2)])
         mixes = np.random.default_rng(0).normal(size=(6, 2 * len(FAMILIES)))
-        damage = 1 / (1 + np.exp(-features @ mixes))
+        damage = 1 / (1 + np.exp(4 - 6 * (features - 0.6) @ mixes))
         return np.hstack([features.sum(axis=1, keepdims=True), damage]).astype(np.float32)
 
 
@@ -131,9 +131,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     return folder
 
 
-def test_a_check_judges_by_the_strengths(
-    place: Path, model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_check_judges_by_the_strengths(place: Path, model: Path) -> None:
     gate = read_gate(place / "gate.json")
     assert json.loads(json.dumps(gate.to_dict())) == json.loads((place / "gate.json").read_text())
     assert tuple(limit.family for limit in gate.reasons) == FAMILIES and gate.bad == 7
@@ -154,9 +152,7 @@ def test_a_check_judges_by_the_strengths(
     assert any(above[len(read) - 6 :].any(axis=1))
     bad = [limit.bad for limit in gate.reasons]
     assert bad == above[len(read) - 6 :].sum(axis=0).tolist()
-    # of 24 examples the lowest for the thresholds, and some of the 8 for the units
-    assert 1 <= wanted[:32].sum() <= 9
-    capsys.readouterr()
+    assert wanted[:32].sum() <= 8  # none of the 24 examples that gave the thresholds
 
 
 def test_the_server_gives_the_same_verdicts(place: Path) -> None:

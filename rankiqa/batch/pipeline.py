@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,9 +140,16 @@ def _listed(column: np.ndarray | None, count: int) -> list[Any]:
 def _row(one: Decoded, values: tuple[Any, ...], named: list[Reason], spec: ModelSpec) -> Row:
     """The row of an image; `values`: score, standard deviation, low, high, strengths of the families."""
     score, std, low, high, strengths = values
-    size = {"width": one.width, "height": one.height}
+    bare = Row(one.path, width=one.width, height=one.height)
     if not np.isfinite(score):
-        return Row(one.path, error="the model's score is not finite", **size)
-    words = "; ".join(reason.words() for reason in named)
-    known = {"low": low, "high": high, "reasons": words, "strengths": strengths or ()}
-    return Row(one.path, score, percentile(score, spec), std, **known, **size)
+        return replace(bare, error="the model's score is not finite")
+    return replace(
+        bare,
+        score=score,
+        percentile=percentile(score, spec),
+        low=low,
+        high=high,
+        std=std,
+        reasons="; ".join(reason.words() for reason in named),
+        strengths=strengths or (),
+    )
