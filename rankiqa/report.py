@@ -12,6 +12,7 @@ import numpy as np
 
 from rankiqa.batch.results import Row
 from rankiqa.files import write_text
+from rankiqa.intervals import COVERAGE
 from rankiqa.optional import require
 from rankiqa.page_parts import link_to, open_template, thumbnail
 from rankiqa.spec import ModelSpec
@@ -86,13 +87,14 @@ class Summary:
         return np.histogram(scores, np.linspace(low, high if high > low else low + 1, BINS + 1))
 
 
-def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
+def write_report(path: Path, summary: Summary, spec: ModelSpec, coverage: float = COVERAGE) -> None:
     """Write the page.
 
     Args:
         path: of the HTML file.
         summary: of all rows.
         spec: of the model that scored.
+        coverage: of its intervals, if it has any.
 
     Raises:
         ConfigError: jinja2 or plotly is not installed.
@@ -108,7 +110,7 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
     }
     text = template.render(
         spec=spec,
-        meaning=_meaning(spec),
+        meaning=_meaning(spec) + _about_intervals(spec, coverage),
         summary=summary,
         total=summary.good + summary.bad,
         ends=[("Best", _cards(summary.best, parent)), ("Worst", _cards(summary.worst, parent))],
@@ -125,6 +127,12 @@ def _meaning(spec: ModelSpec) -> str:
         low, high = spec.score_range
         return f"Higher is better; the validation scores of this model went from {low:.3f} to {high:.3f}."
     return "Higher is better; the scale of this model has no fixed ends."
+
+
+def _about_intervals(spec: ModelSpec, coverage: float) -> str:
+    if spec.interval is None:
+        return ""
+    return f" Labels of such images lie from low to high in {coverage:.0%} of the cases."
 
 
 def _script_safe(value: Any) -> str:

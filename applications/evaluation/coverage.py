@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from applications.evaluation.logits import Outputs
 from applications.evaluation.predictions import Predictions, softmax
@@ -120,9 +121,8 @@ def _span(
     """Of the coverage of some rows, drawing whole scenes."""
     inside, names = ((low <= opinions) & (opinions <= high))[own], scenes[own]
     groups = names if len(np.unique(names)) < len(names) else None
-    return bootstrap_intervals(lambda values: {"inside": float(values.mean())}, inside, groups=groups)[
-        "inside"
-    ]
+    found = bootstrap_intervals(lambda values: {"inside": float(values.mean())}, inside, groups=groups)
+    return found["inside"]
 
 
 def _scenes(labels: Labels, rows: np.ndarray) -> np.ndarray:
@@ -141,8 +141,6 @@ def _signals(
     labels: Labels, logits: np.ndarray, deviations: np.ndarray, rows: np.ndarray
 ) -> dict[str, np.ndarray]:
     """What `rankiqa.intervals.Intervals` knows of each row."""
-    import torch
-
     images = labels.images[rows, 0]
     found = {"score": score(torch.from_numpy(logits[images])).numpy(), "crops": deviations[images]}
     return found | ({"ratings": deviation(softmax(logits[images]))} if logits.shape[1] > 1 else {})
