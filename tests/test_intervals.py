@@ -6,6 +6,7 @@ Oracles: ranks by hand, SciPy's Beta-binomial, shares counted one by one, simula
 import csv
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import rankiqa
 from deploy.engines import load_scorer
 from deploy.export import export
 from main import main
@@ -253,20 +253,21 @@ def test_evaluation_reports_the_coverage(
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ONNX file with intervals that depend on the crops."""
-    pytest.importorskip("onnx", reason="onnx is in requirements-deploy.txt")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A converted file with intervals that depend on the crops; `rankiqa` opens it, too."""
     interval = replace(SPREAD, spread="crops", knots=((0.0, 0.1), (1.0, 2.0)), bounds=(0.0,))
-    path = tmp_path_factory.mktemp("model") / "m.onnx"
+    path = tmp_path_factory.mktemp("model") / "m.pt"
     spec = ModelSpec("x", image_size=SIZE, view="patches", patches=3, interval=interval)
-    export(small_network(1, SIZE), spec, "onnx", path)
-    return path
+    export(small_network(1, SIZE), spec, "torchscript", path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "load", lambda model, **_: load_scorer(model, threads=1))  # of ONNX takes seconds
+        yield path
 
 
 def test_an_exported_file_has_them_in_every_answer(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scorer = rankiqa.load(exported, threads=1)
+    scorer = load_scorer(exported, threads=1)
     images = [texture(seed, 0.5 * seed) for seed in range(4)]
     crops = scorer.outputs([scorer.view.evaluate(image) for image in images])[:, :, 0].astype(np.float64)
     scores = crops.mean(axis=1)
@@ -310,7 +311,7 @@ def test_the_api_answers_with_them(exported: Path, tmp_path: Path) -> None:
     from rankiqa.serve.api import create_app
 
     texture(1, 0.5).save(tmp_path / "a.png")
-    scorer = rankiqa.load(exported, threads=1)
+    scorer = load_scorer(exported, threads=1)
     with TestClient(create_app(scorer)) as client, (tmp_path / "a.png").open("rb") as file:
         answer = client.post("/v1/score", files={"files": file}).json()["results"][0]
         assert client.get("/v1/model").json()["coverage"] == 0.9
