@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from applications.evaluation.coverage import CoverageReport, coverage_table, evaluate_coverage
 from applications.evaluation.groups import by_group, by_type_and_level
 from applications.evaluation.intervals import metric_intervals, with_fit
 from applications.evaluation.label_sets import evaluate_sets, mean_metrics, scales_to_judge
@@ -33,6 +34,8 @@ from dataloader.labels import Labels
 from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
 from rankiqa.files import atomic_write
+from rankiqa.intervals import require_coverage
+from rankiqa.spec import ModelSpec
 from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
 from utils.run_log import RunLog, new_run_folder
@@ -48,6 +51,7 @@ def evaluate(process: Process, config: Config) -> int:
     """One process of an evaluation: all score their share, the first reports."""
     setup_console(quiet=not process.is_main)
     network, spec, flags = trained_model(config)
+    coverage = _coverage(config, spec)
     labels = evaluation_labels(config, spec)
     folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
     with (
@@ -62,18 +66,41 @@ def evaluate(process: Process, config: Config) -> int:
             criterion = trained_criterion(config, spec, flags)
             results = evaluate_sets(labels, outputs.logits, criterion, scales_to_judge(config, spec, labels))
             sets = [
-                _SetReport(part, result, evaluate_reasons(config, spec, part, outputs.part(place)))
+                _SetReport(
+                    part,
+                    result,
+                    evaluate_reasons(config, spec, part, outputs.part(place)),
+                    evaluate_coverage(part, result, outputs.deviations[place], spec.interval, coverage),
+                )
                 for (part, place), result in zip(image_places(labels), results, strict=True)
             ]
             _report(config, log, labels, sets)
     return 0
 
 
+def _coverage(config: Config, spec: ModelSpec) -> float:
+    """--coverage, or what the model can promise up to it.
+
+    Raises:
+        ConfigError: the flag was given, and the model has no such intervals.
+    """
+    if "coverage" in config.given:
+        require_coverage(spec.interval, config.coverage)
+    return min(config.coverage, spec.interval.coverages[-1]) if spec.interval else config.coverage
+
+
 class _SetReport:
     """What is found on one data set."""
 
-    def __init__(self, labels: Labels, result: Predictions, reasons: ReasonsReport | None) -> None:
-        self._labels, self._result, self._reasons = labels, result, reasons
+    def __init__(
+        self,
+        labels: Labels,
+        result: Predictions,
+        reasons: ReasonsReport | None,
+        coverage: CoverageReport | None,
+    ) -> None:
+        self._labels, self._result = labels, result
+        self._reasons, self._coverage = reasons, coverage
         origins = origins_of(labels)
         self.metrics = with_fit(labels, result) | ({} if reasons is None else reasons.metrics)
         scenes = scenes_of_rows(labels, result.rows, origins)
@@ -99,6 +126,7 @@ class _SetReport:
             "groups": self._named,
         }
         content |= {} if self._reasons is None else {"reasons": self._reasons.to_dict()}
+        content |= {} if self._coverage is None else {"interval_coverage": self._coverage.to_dict()}
         return content | ({} if self._preferences is None else {"preferences": self._preferences.to_dict()})
 
     def tell(self, model: Path | None, folder: Path) -> None:
@@ -118,6 +146,8 @@ class _SetReport:
             logging.info("%s", preference_table(self._preferences))
         if self._reasons is not None:
             logging.info("%s", family_table(self._reasons))
+        if self._coverage is not None:
+            logging.info("%s", coverage_table(self._coverage))
         if self._groups:
             logging.info("%s", group_table(self._groups))
         for title, metrics_of in self._named.items():

@@ -5,6 +5,9 @@ import re
 NOT_RUN = {  # start of a command: why no test runs it
     "pip install": "installs packages, over the network",
     "python benchmarks/gate_against_cleanvision.py": "needs an environment of cleanvision's own",
+    "python benchmarks/interval_coverage.py": "needs labelled images of two dozen scenes",
+    "python main.py -e --resume pretrained/default.pth --data recipes/val": "makes its predictions",
+    "rankiqa gate fit --good good/ --bad bad/ --by_reason": "needs a model with reasons",
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out

@@ -219,6 +219,7 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "gate.md": (photos("good", 12), photos("bad", 3, 3.0), photos("photos", 3)),
     "guide.md": (environment, quick_start_photos, tid2013,
         labels("data/mos", "regress"), labels("data/ratings", "emd")),
+    "intervals.md": (labels("data", "rank"), model("model.pth")),
     "performance.md": (photos("DIR"),),
     "reasons.md": (photos("photos", 4),),
     "tasks.md": (labels("data/tid2013", "regress"), labels("data/koniq", "regress"), photos("photos", 3)),

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from applications.setup.data import pin_memory, usable_workers, view_of
 from config import Config
-from criterions.score import average_patches
+from criterions.score import average_patches, score
 from dataloader.cache import ImageCache
 from dataloader.datasets import EvalBatch
 from dataloader.features import FeatureView
@@ -41,14 +41,16 @@ class Outputs(NamedTuple):
     Attributes:
         logits: float32 (M, N).
         reasons: float32 (M, 2 K), probabilities of K families and their severities; K = 0 without a head.
+        deviations: float32 (M,), of the scores of an image's crops.
     """
 
     logits: np.ndarray
     reasons: np.ndarray
+    deviations: np.ndarray
 
     def part(self, place: slice) -> "Outputs":
         """Those of some images."""
-        return Outputs(self.logits[place], self.reasons[place])
+        return Outputs(self.logits[place], self.reasons[place], self.deviations[place])
 
 
 def label_logits(
@@ -124,12 +126,19 @@ def predict_outputs(
 
     def of_crops(rows: Tensor) -> Tensor:
         logits, second = rows.split([num_classes, rows.shape[2] - num_classes], dim=2)
-        return torch.cat([average_patches(logits), second.sigmoid().mean(dim=1)], dim=1)
+        means = average_patches(logits), second.sigmoid().mean(dim=1)
+        return torch.cat([*means, crop_deviation(logits)[:, None]], dim=1)
 
     outputs = predict_crops(
         network, normalise, loader, count, process, of_crops, skip_bad, desc, before_batch
     )
-    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:])
+    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:-1], outputs[:, -1])
+
+
+def crop_deviation(logits: Tensor) -> Tensor:
+    """(M,), finite: as `rankiqa.score.crop_deviation`; `logits` is (M, P, N)."""
+    scores = score(logits.flatten(0, 1)).unflatten(0, logits.shape[:2])
+    return scores.std(dim=1, correction=0).nan_to_num()
 
 
 def predict_crops(

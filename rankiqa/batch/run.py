@@ -110,7 +110,10 @@ def _goes_to_stdout(output: Path | None) -> bool:
 def describe(scorer: Scorer, model: Path) -> str:
     """One line on the model, its engine, and what its scores mean."""
     spec = scorer.spec
-    return f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale_in_words(spec)}"
+    ends = f"; from low to high: {scorer.coverage:.0%} of labels" if spec.interval else ""
+    return (
+        f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale_in_words(spec)}{ends}"
+    )
 
 
 class _Run:
@@ -181,8 +184,9 @@ class _Run:
             elif self._request.output is None:
                 share = "" if row.percentile is None else f"  better than {row.percentile:3.0f}%"
                 spread = "" if row.std is None else f"  +- {row.std:.3f}"
+                ends = "" if row.low is None else f"  {row.low:.4f} to {row.high:.4f}"
                 reasons = f"  ({row.reasons})" if row.reasons else ""
-                print(f"{row.score:9.4f}{spread}{share}  {one_line(row.path)}{reasons}")
+                print(f"{row.score:9.4f}{ends}{spread}{share}  {one_line(row.path)}{reasons}")
 
     def _draw_maps(self, group: Sequence[Row], folder: Path) -> None:
         from rankiqa.quality_map import draw_map_of_file
@@ -196,7 +200,7 @@ class _Run:
         request = self._request
         if self._summary and request.report is not None:
             with writing(request.report):
-                write_report(request.report, self._summary, self._scorer.spec)
+                write_report(request.report, self._summary, self._scorer.spec, self._scorer.coverage)
             print(f"{request.report}: the page")
         if self._journal and request.output is not None:
             with writing(request.output):
