@@ -33,6 +33,7 @@ def prepare_votes(argv: list[str]) -> None:
     args = parse_options(argv, __doc__)
     pairs = holds_pairs(args.votes)
     _settle_options(args, pairs)
+    args.whole_folder = args.images is not None  # then it is told which of its images were not voted on
     if args.images is None:
         args.images = args.votes.parent
     elif not args.images.is_dir():

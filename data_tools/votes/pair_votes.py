@@ -203,7 +203,7 @@ def _report(
     ):
         if apart.any():
             print(f"{apart.sum()} images {text}: {some([ballots.images[i] for i in np.flatnonzero(apart)])}")
-    if args.images != args.votes.parent:
+    if args.whole_folder:
         unseen = [path.relative_to(args.images).as_posix() for path in find_images(args.images, told=False)]
         unseen = sorted({*unseen} - {*ballots.images})
         if unseen:

@@ -105,15 +105,25 @@ def _judge(args: argparse.Namespace, rated: RatedImages) -> Judged:
             raise DataError(
                 f"{args.votes}: no rater rated both an image and its reference, so there is no DMOS"
             )
-        dmos = _estimate(differential, args.screening)
+        dmos = _estimate(differential, args.screening, notes)
         if missing:
             notes.append(f"DMOS: {missing} votes are left out, as their raters did not rate the reference")
-    opinions = dmos if args.dmos and dmos is not None else _estimate(kept, args.screening)
+    opinions = dmos if args.dmos and dmos is not None else _estimate(kept, args.screening, notes)
     return Judged(kept, opinions, dmos, rejection, subject_model(kept), left_out, notes)
 
 
-def _estimate(ratings: Ratings, screening: str) -> MeanOpinions:
-    return subject_model(ratings).opinions if "p910" in screening else mean_opinions(ratings)
+def _estimate(ratings: Ratings, screening: str, notes: list[str]) -> MeanOpinions:
+    if "p910" not in screening:
+        return mean_opinions(ratings)
+    model = subject_model(ratings)
+    rater = model.collapsed(float(ratings.score.std()))
+    if rater is None:
+        return model.opinions
+    notes.append(
+        f"plain means in place of P.910's model, which would believe {ratings.raters[rater]} alone: there "
+        "are too few votes per rater to tell their inconsistencies"
+    )
+    return mean_opinions(ratings)
 
 
 def _table(args: argparse.Namespace, rated: RatedImages, judged: Judged) -> RatingTable:

@@ -107,8 +107,8 @@ def find_missing(folder: Path, images: Sequence[str], votes: Path) -> list[LeftO
     missing = [path for path in images if not (folder / path).is_file()]
     if len(missing) == len(images):
         raise DataError(
-            f"--images {folder}: none of the {len(images)} images of {votes} is there, such as {images[0]!r}; it "
-            "should be the folder that their paths are relative to"
+            f"--images {folder}: none of {len(images)} images of {votes} is there, such as {images[0]!r}: "
+            "it should be the folder that their paths are relative to"
         )
     return [LeftOut("", path, "image is not there") for path in missing]
 

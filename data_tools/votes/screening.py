@@ -9,6 +9,7 @@ from data_tools.votes.ratings import MeanOpinions, Ratings, mean_opinions
 OFTEN, ONE_SIDED = 0.05, 0.3  # limits of BT.500
 NORMAL = (2.0, 4.0)  # kurtosis of ratings that count as normally distributed
 FAR, VERY_FAR = 2.0, np.sqrt(20.0)  # standard deviations from the mean, for these and for others
+COLLAPSED = 0.01  # times the standard deviation of all votes
 STEPS = 1000
 CONVERGED = 1e-8  # norm of the change of all scores per step
 TINY = 1e-8  # variance that keeps a rater without any residual from having infinite weight
@@ -75,6 +76,18 @@ class SubjectModel:
     opinions: MeanOpinions
     bias: np.ndarray
     inconsistency: np.ndarray
+
+    def collapsed(self, spread: float) -> int | None:
+        """A rater whose noise the likelihood has taken to nothing, so that his votes alone are the scores.
+
+        The likelihood has no upper limit there; few votes per rater, or one rater who is always near the
+        mean, are enough.
+
+        Args:
+            spread: standard deviation of all votes.
+        """
+        least = int(np.nanargmin(self.inconsistency))
+        return least if self.inconsistency[least] < COLLAPSED * spread else None
 
 
 def subject_model(ratings: Ratings) -> SubjectModel:
