@@ -39,9 +39,7 @@ def run(config: Config) -> int:
     scores = score(torch.from_numpy(logits)).numpy()
     scores = scores[np.isfinite(scores)]
     if not len(scores):
-        raise DataError(
-            f"{labels.source}: none of its images could be read; there is nothing to calibrate by"
-        )
+        raise DataError(f"{labels.where}: none of its images could be read; there is nothing to calibrate by")
     spec = with_percentiles(spec, scores)
     path = config.checkpoint_dir / f"calibrated_{file_arch(spec.arch)}.pth"
     state = {"state_dict": network.state_dict(), "spec": spec.to_dict()}

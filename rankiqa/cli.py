@@ -82,6 +82,8 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out images that --output has already, or a run that was cut",
     )
+    add("--scale", metavar="NAME",
+        help="scores on the scale of this data set, of a model that was trained on several")  # fmt: skip
     add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="images of more pixels get an error; such as 500M")  # fmt: skip
@@ -123,8 +125,8 @@ def _table(text: str) -> Path:
     return path
 
 
-def _load(arguments: argparse.Namespace) -> Scorer:
-    return load(arguments.model, engine=arguments.engine, threads=arguments.threads)
+def _load(arguments: argparse.Namespace, scale: str | None = None) -> Scorer:
+    return load(arguments.model, engine=arguments.engine, threads=arguments.threads, scale=scale)
 
 
 def _score(arguments: argparse.Namespace) -> int:
@@ -142,7 +144,7 @@ def _score(arguments: argparse.Namespace) -> int:
         arguments.threads,
         only_rows=True,
     )
-    return score_request(request, lambda count: (_load(arguments), arguments.model))
+    return score_request(request, lambda count: (_load(arguments, arguments.scale), arguments.model))
 
 
 def _clean(arguments: argparse.Namespace) -> int:
@@ -173,6 +175,7 @@ def _info(arguments: argparse.Namespace) -> int:
         "trained as": spec.criterion,
         "score": f"higher is better, {scale_in_words(spec)}",
         "view": f"{spec.view}, {size}, {scorer.view.crops} per image",
+        "scales": ", ".join(spec.scales) or "none",
         "reasons": "; ".join(map(in_words, spec.reasons)) or "none",
         "license": spec.license or "not stated",
         "provenance": spec.provenance or "not stated",

@@ -14,6 +14,7 @@ from rankiqa.batch.results import Row
 from rankiqa.files import write_text
 from rankiqa.optional import require
 from rankiqa.page_parts import link_to, open_template, thumbnail
+from rankiqa.score import scale_in_words
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.printable import one_line
 
@@ -119,6 +120,8 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
 
 
 def _meaning(spec: ModelSpec) -> str:
+    if spec.scale:
+        return f"Scores are {scale_in_words(spec)}; higher is better."
     if spec.num_classes > 1:
         return f"Scores are expected ratings in 1..{spec.num_classes}, higher is better."
     if spec.score_range:

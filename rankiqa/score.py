@@ -65,12 +65,18 @@ def percentile(value: float, spec: ModelSpec) -> float | None:
 
 def score_ends(spec: ModelSpec) -> tuple[float, float] | None:
     """(worst, best): the ratings 1..N, or for N = 1 what validation has shown; None where it has not."""
-    return (1.0, float(spec.num_classes)) if spec.num_classes > 1 else spec.score_range
+    if spec.num_classes == 1:
+        return spec.score_range
+    return spec.scaled(1.0), spec.scaled(float(spec.num_classes))
 
 
 def scale_in_words(spec: ModelSpec) -> str:
     """The scale of the model's scores, for people."""
     ends = score_ends(spec)
+    if spec.scale:
+        of_set = f"on the scale of {spec.scale}"
+        span = f", {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+        return of_set + span + (" in validation" if span and spec.num_classes == 1 else "")
     if spec.num_classes > 1:
         return f"in 1..{spec.num_classes}"
     return f"{ends[0]:.3f} to {ends[1]:.3f} in validation" if ends else "no fixed scale"

@@ -169,9 +169,12 @@ class Scorer:
         """What the outputs (M, P, N + 2 K) of images say, as means over their crops."""
         families = self.spec.reasons
         if not families:
-            return Scores(*_of(average_crops(outputs)))
+            return Scores(*self._of(average_crops(outputs)))
         logits, damage = np.split(outputs, [outputs.shape[2] - 2 * len(families)], axis=2)
-        return Scores(*_of(average_crops(logits)), damage.mean(axis=1), families)
+        return Scores(*self._of(average_crops(logits)), damage.mean(axis=1), families)
+
+    def _of(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        return self.spec.scaled(score(logits)), distribution(logits)
 
     def outputs(self, crops: np.ndarray | Sequence[np.ndarray], pad: bool = False) -> np.ndarray:
         """float32 (M, P, N + 2 K), see `Engine`, `score_crops`. Each forward holds crops of one size."""
@@ -244,7 +247,3 @@ def by_size(crops: np.ndarray | Sequence[np.ndarray]) -> list[SizeGroup]:
         SizeGroup(np.array(numbers), np.concatenate([crops[number] for number in numbers]))
         for numbers in places.values()
     ]
-
-
-def _of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    return score(logits), distribution(logits)

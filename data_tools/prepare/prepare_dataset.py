@@ -87,7 +87,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
     table, provenance = prepared.table, prepared.table.provenance
     rated = not np.isnan(table.mos).all()
     counts = {split: int((prepared.splits == split).sum()) for split in SPLIT_NAMES}
-    rule = gap_rule(table, args.min_gap) if prepared.task == "rank" else None
+    rule = gap_rule(table, args.min_gap, args.probabilities) if prepared.task == "rank" else None
     return {
         "name": table.name,
         "task": prepared.task,
@@ -108,6 +108,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "pair_rule": rule,
         "random_pairs": args.random_pairs,
+        **({"deviation": args.deviation} if args.deviation else {}),
         "split": "official" if args.official_split else list(args.split),
         "split_shares": list(args.split),
         "seed": args.seed,

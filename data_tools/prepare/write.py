@@ -30,8 +30,8 @@ class Prepared:
         targets: (R, N) histograms or (R,) MOS for label.txt, None for rank.
         made: whether the histograms were synthesised.
         task: "rank", "emd" or "regress".
-        shares: (P, 2) share of raters who prefer the first image of each pair, and their number; None where
-            pairs are (better, worse).
+        shares: (P, 1) the probability that the first image of each pair is preferred, or (P, 2) with the number
+            of raters; None: rows better,worse.
     """
 
     table: RatingTable
@@ -121,7 +121,7 @@ def _label_rows(prepared: Prepared, paths: Sequence[str], split: str) -> Iterato
         pairs = prepared.pairs[own].tolist()
         said = [[]] * len(pairs) if prepared.shares is None else prepared.shares[own].tolist()
         for (first, second), numbers in zip(pairs, said, strict=True):
-            yield [paths[first], paths[second], *(f"{number:.9g}" for number in numbers)]
+            yield [paths[first], paths[second], *(f"{number:.6g}" for number in numbers)]
         return
     rows = np.flatnonzero(inside)
     targets = np.empty(0) if prepared.targets is None else prepared.targets[rows]

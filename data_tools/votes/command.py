@@ -20,7 +20,13 @@ from utils.errors import ConfigError
 
 # options that go with one kind of votes alone, and what they are unless they are given
 OF_PAIRS = {"model": LINKS[0], "error_rate": 0.05}
-OF_RATINGS = {"screening": SCREENINGS[0], "dmos": False, "min_gap": None, "random_pairs": None}
+OF_RATINGS = {
+    "screening": SCREENINGS[0],
+    "dmos": False,
+    "min_gap": None,
+    "random_pairs": None,
+    "probabilities": False,
+}
 
 
 def prepare_votes(argv: list[str]) -> None:

@@ -19,7 +19,7 @@ def parse_options(argv: list[str] | None, description: str | None) -> argparse.N
     _add_source(parser)
     _add_judgement(parser)
     _add_labels(parser)
-    parser.set_defaults(synthesize_histogram=False)  # `prepare_task` asks; votes need none
+    parser.set_defaults(synthesize_histogram=False, deviation=None)  # `prepare_task` asks; votes need none
     args = parser.parse_args(argv)
     if args.rescale is not None and not args.rescale[0] < args.rescale[1]:
         parser.error("--rescale LOW HIGH: LOW must lie below HIGH")
@@ -75,5 +75,8 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         help="regress: map the range of the scores onto this one")  # fmt: skip
     add("--min_gap", "--min-gap", type=bounded_float(0), metavar="G",
         help="rank from ratings: least difference of MOS in a pair")  # fmt: skip
+    add("--probabilities", action="store_true",
+        help="rank from ratings: rows first,second,p: the probability that a rating of the first image lies "
+        "above one of the second")  # fmt: skip
     add("--random_pairs", "--random-pairs", type=positive_int, metavar="K",
         help="rank from ratings without scenes: compare each image with K drawn at random")  # fmt: skip
