@@ -1,7 +1,7 @@
 """Simulated raters of pairs: are random clickers found, honest ones kept, and do the intervals hold?
 
     python benchmarks/raters.py
-    python benchmarks/raters.py --rated /path/to/rated --runs 200
+    python benchmarks/raters.py --rated DIR
 
 Each run draws the votes of five raters, one of whom clicks at random, and treats them as
 `prepare_dataset.py votes` does. An honest rater has noise of his own size (standard deviation
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     """Print a line per set of true scores and number of votes."""
     parser = program_parser(__doc__)
     parser.add_argument(
-        "--rated", type=Path, metavar="DIR", help="folder with LIVE_sample, TUI_HEVC, mucped23"
+        "--rated", type=Path, metavar="DIR", help="folder with LIVE_sample, TUI_HEVC or mucped23"
     )
     parser.add_argument("--runs", type=positive_int, default=200, metavar="N", help="default: %(default)s")
     parser.add_argument("--votes", type=float, nargs="+", default=[2.0], metavar="V",
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.rated is None:
         sets = {"normal": normal_scores()}
     else:
-        sets = {name: read(args.rated) for name, read in RATED.items()}
+        sets = {name: read(args.rated) for name, read in RATED.items() if (args.rated / name).is_dir()}
     print("| true scores | images | votes per rater | clickers found | honest left out | coverage | SRCC |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for (name, true), density in itertools.product(sets.items(), args.votes):

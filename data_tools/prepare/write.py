@@ -30,7 +30,7 @@ class Prepared:
         targets: (R, N) histograms or (R,) MOS for label.txt, None for rank.
         made: whether the histograms were synthesised.
         task: "rank", "emd" or "regress".
-        shares: (P, 1) the probability that the first image of each pair is preferred, or (P, 2) with the number
+        shares: (P, 1) the probability that the first image of a pair is preferred, or (P, 2) with the number
             of raters; None: rows better,worse.
     """
 
