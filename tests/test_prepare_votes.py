@@ -198,6 +198,7 @@ def test_scenes_are_never_cut(place: Path, capsys) -> None:
     assert len(splits) == 10 and all(len(names) == 1 for names in splits.values())
     assert prepare("--scenes", "own/scenes.csv", "--split", "0.5", "0.2", "0.3") == 0
     assert Path("data/train/label.txt").read_bytes() == first
+    write(HONEST[:60])
     assert prepare("--scenes", "folder", "--split", "1", "0", "0") == 0
     assert {row["scene"] for row in table("table.csv").values()} == {"im"}
     assert prepare("--scenes", "none.csv") == 2
@@ -229,7 +230,7 @@ def test_one_rater_is_enough_and_coins_are_not(place: Path, capsys) -> None:
     write(HONEST[:90])
     assert prepare("--split", "1", "0", "0") == 0
     assert "LEFT OUT" not in capsys.readouterr().out
-    write(drawn("zed", 400, 3, coins=True))
+    write(drawn("zed", 300, 3, coins=True))
     assert prepare(out="none") == 2
     said = capsys.readouterr().err
     assert "no rater is left: answers as if at random" in said and not Path("none").exists()
@@ -247,7 +248,7 @@ def test_one_who_turns_the_answers_round_is_told_apart_from_coins(place: Path, c
 
 
 def test_two_raters_of_whom_one_throws_coins(place: Path, capsys) -> None:
-    write([*drawn("anna", 200, 4), *drawn("zed", 200, 5, coins=True)])
+    write([*drawn("anna", 120, 4), *drawn("zed", 120, 5, coins=True)])
     assert prepare() == 0
     out = capsys.readouterr().out
     assert re.search("^zed: .*LEFT OUT", out, re.M) and not re.search("^anna: .*LEFT OUT", out, re.M)
@@ -267,6 +268,7 @@ def test_votes_that_can_not_be_used_are_one_line(place: Path, capsys) -> None:
         assert prepare(*flags) == 2
         said = capsys.readouterr().err
         assert words in said and said.count("\n") == 1 and not Path("data").exists(), said
+    write(HONEST[:40])
     assert prepare("--images", "data_of_others", "--no_image_check", "--split", "1", "0", "0") == 0
     write([], "left,right,answer")
     assert prepare() == 2

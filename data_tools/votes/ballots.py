@@ -1,7 +1,7 @@
 """Votes on pairs as arrays: who preferred which of two numbered images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,8 +38,8 @@ class Ballots:
     def of_raters(self, raters: Sequence[int]) -> "Ballots":
         """The votes of these raters; images and raters keep their numbers."""
         own = np.isin(self.rater, raters)
-        columns = (self.left, self.right, self.wins, self.rater, self.seconds)
-        return Ballots(self.images, self.raters, *(column[own] for column in columns), self.skips)
+        names = ("left", "right", "wins", "rater", "seconds")
+        return replace(self, **{name: getattr(self, name)[own] for name in names})
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def prepare_pairs(args: argparse.Namespace) -> None:
     ballots = to_ballots(read_votes(args.votes))
     if not len(ballots):
         raise DataError(f"{args.votes}: holds no vote, or nothing but skips")
+    missing = [] if args.no_image_check else find_missing(args.images, ballots.images, args.votes)
     raters = _raters(args, ballots)
     kept = [number for number, rater in enumerate(raters) if rater.votes and not rater.reason]
     if not kept:
@@ -45,7 +46,7 @@ def prepare_pairs(args: argparse.Namespace) -> None:
         raise DataError(f"{args.votes}: no rater is left: {reason}; --keep NAME counts one nevertheless")
     opinions = to_opinions(ballots.of_raters(kept))
     scaled = scale_images(len(ballots.images), opinions, args.model)
-    table, rows = _table(args, ballots, scaled)
+    table, rows = _table(args, ballots, scaled, missing)
     splits = draw_splits(table, args.split, args.seed)
     prepared, cut = _prepared(args, table, splits, rows, opinions)
     paths = image_paths(table, splits, args.out, args.copy)
@@ -68,13 +69,15 @@ def _raters(args: argparse.Namespace, ballots: Ballots) -> list[Rater]:
     return judge_raters(ballots, args.model, args.error_rate, frozenset(args.keep))
 
 
-def _table(args: argparse.Namespace, ballots: Ballots, scaled: Scaled) -> tuple[RatingTable, np.ndarray]:
+def _table(
+    args: argparse.Namespace, ballots: Ballots, scaled: Scaled, missing: list[LeftOut]
+) -> tuple[RatingTable, np.ndarray]:
     """The images that labels may name, and (n,) their rows in the table, -1 for others."""
-    left_out = [] if args.no_image_check else find_missing(args.images, ballots.images, args.votes)
-    missing = {row.path for row in left_out}
+    left_out = list(missing)
+    absent = {row.path for row in missing}
     kept = []
     for image, (path, component) in enumerate(zip(ballots.images, scaled.component, strict=True)):
-        if path in missing:
+        if path in absent:
             continue
         if component < 0:
             left_out.append(LeftOut("", path, "no vote that counts"))

@@ -59,8 +59,9 @@ def prepare_ratings(args: argparse.Namespace) -> None:
             f"--dmos needs a column reference in {args.votes}: the path of each image's reference"
         )
     _require_range(args, rated.ratings)
+    missing = [] if args.no_image_check else find_missing(args.images, rated.ratings.images, args.votes)
     judged = _judge(args, rated)
-    table = _table(args, rated, judged)
+    table = _table(args, rated, judged, missing)
     splits = draw_splits(table, args.split, args.seed)
     prepared = prepare_task(args, table, splits)
     paths = image_paths(prepared.table, prepared.splits, args.out, args.copy)
@@ -126,20 +127,21 @@ def _estimate(ratings: Ratings, screening: str, notes: list[str]) -> MeanOpinion
     return mean_opinions(ratings)
 
 
-def _table(args: argparse.Namespace, rated: RatedImages, judged: Judged) -> RatingTable:
+def _table(
+    args: argparse.Namespace, rated: RatedImages, judged: Judged, missing: list[LeftOut]
+) -> RatingTable:
     votes = judged.votes
     low, high = float(rated.ratings.score.min()), float(rated.ratings.score.max())
     if args.num_classes:
         low, high = 1.0, float(args.num_classes)
-    left_out = [] if args.no_image_check else find_missing(args.images, votes.images, args.votes)
-    missing = {row.path for row in left_out}
+    absent = {row.path for row in missing}
     known = np.isfinite(judged.opinions.mos)
-    left_out += [
+    left_out = missing + [
         LeftOut("", votes.images[image], f"no {'DMOS' if args.dmos else 'vote that counts'}")
         for image in np.flatnonzero(~known).tolist()
-        if votes.images[image] not in missing
+        if votes.images[image] not in absent
     ]
-    known &= ~np.isin(votes.images, [*missing])
+    known &= ~np.isin(votes.images, [*absent])
     if not known.any():
         raise DataError(f"{args.votes}: no image is left that is there and has votes that count")
     mos = judged.opinions.mos[known]
