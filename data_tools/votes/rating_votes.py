@@ -98,7 +98,8 @@ def _judge(args: argparse.Namespace, rated: RatedImages) -> Judged:
     if "bt500" in args.screening:
         left_out = rejection.rejected & ~np.isin(votes.raters, args.keep)
     kept = votes.where(~left_out[votes.rater])
-    notes, dmos = [], None
+    notes: list[str] = []
+    dmos = None
     if rated.reference is not None:
         best = args.num_classes or float(votes.score.max())
         differential, missing = differences(kept, rated.reference, best)
@@ -159,7 +160,7 @@ def _table(
         args.votes.stem,
         args.images,
         Provenance("higher", low, high, "ratings of your raters", "", "as you say"),
-        [votes.images[image] for image in np.flatnonzero(known)],
+        [votes.images[image] for image in np.flatnonzero(known).tolist()],
         left_out=left_out,
         mos=np.clip(mos, low, high),
         std=judged.opinions.std[known],
