@@ -76,6 +76,7 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "parity.py": "--archs mobilenet_v3_small --int8 --images 12",
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
+    "raters.py": "--runs 1",
 }
 
 ANSWERS, PEER = "answers", "--rank 1"  # the server answers; the command that another one waits for
