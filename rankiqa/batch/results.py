@@ -14,6 +14,7 @@ from rankiqa.batch.csv_rows import write_csv
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 from rankiqa.optional import require
+from rankiqa.terminal.printable import one_line
 
 TABLES = (".csv", ".jsonl", ".parquet")
 LONGEST_CELL = 2**31 - 1  # characters: what a list gives as a name may be anything
@@ -33,6 +34,7 @@ class Row:
             or the model can't say.
         width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
+        time: of a frame of a video, seconds from the first one; None for an image.
     """
 
     path: str
@@ -43,10 +45,16 @@ class Row:
     height: int | None = None
     error: str = ""
     reasons: str = ""
+    time: float | None = None
 
     def cells(self) -> list[Any]:
         """The values in the order of COLUMNS."""
         return [getattr(self, name) for name in COLUMNS]
+
+
+def name_of(row: Row) -> str:
+    """The path of an image on one line; of a frame of a video with its time."""
+    return one_line(row.path) + ("" if row.time is None else f" at {row.time:g} s")
 
 
 class Counts:
@@ -68,8 +76,8 @@ class Counts:
             self.good += not row.error
 
 
-COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error")
-_NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
+COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error", "time")
+_NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int, "time": float}
 
 
 def to_line(row: Row) -> str:
@@ -149,8 +157,8 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, suffix: str | No
 def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
-    numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
-    # rows of an earlier version have no reasons
+    # rows of an earlier version have no reasons and no time
+    numbers = {key: kind(values[key]) if values.get(key) else None for key, kind in _NUMBERS.items()}
     return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 
 
@@ -167,6 +175,7 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     arrow = require("pyarrow", f"--output {path}")
     parquet = require("pyarrow.parquet", f"--output {path}", "pyarrow")
     kinds = [arrow.string(), *[arrow.float64()] * 3, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
+    kinds.append(arrow.float64())
     schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
         for group in _groups(rows, ROW_GROUP):

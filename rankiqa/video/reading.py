@@ -1,0 +1,249 @@
+"""Video files: opened within limits, decoded frame by frame by FFmpeg (PyAV), one image per step."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import chain
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+from PIL import Image
+
+from rankiqa.batch.storage import open_stream
+from rankiqa.decoding.content import content_name
+from rankiqa.decoding.limits import MAX_PIXELS, refuse_oversized
+from rankiqa.errors import ImageError
+from rankiqa.optional import require
+from rankiqa.video.colors import to_image
+from rankiqa.video.sampling import ROUNDING, Sampler, Step
+
+# FFmpeg's demuxers of files that hold their own pixels. Playlists (HLS, DASH, concat) name other files and
+# addresses, and are not opened.
+FORMATS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "mxf", "ivf", "obu", "dv",
+    "h264", "hevc", "m4v", "mjpeg", "nut", "rm", "wtv", "yuv4mpegpipe",
+)  # fmt: skip
+COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the picture of a song
+SHORT = (1.0, 0.02)  # seconds, and share of the length, that a header may promise too much
+
+
+class Sampled(NamedTuple):
+    """A frame that is to be scored.
+
+    Attributes:
+        time: seconds from the first frame to it, to the millisecond.
+        image: upright 8-bit sRGB.
+    """
+
+    time: float
+    image: Image.Image
+
+
+class Video:
+    """A video that is open.
+
+    Args:
+        file: seekable, at its beginning; the caller closes it.
+        name: opens the messages.
+        max_pixels: larger frames are refused before they are decoded.
+        threads: of the decoder; 0: all cores.
+        check: called for each packet; what it raises ends the reading.
+
+    Attributes:
+        size: (width, height) of its frames as they are stored.
+        duration: seconds that its header states; None where it states none.
+        damaged: packets so far that could not be decoded.
+        end: seconds from the first to the last frame so far.
+
+    Raises:
+        ConfigError: PyAV is not installed.
+        ImageError: no video, one without a video stream or a decoder, or too large.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        name: str,
+        max_pixels: int = MAX_PIXELS,
+        threads: int = 0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._av = open_library(name)
+        self._file, self._name, self._check = file, name, check
+        self._max_pixels, self._threads = max_pixels, threads
+        self._open()
+        context = self._stream.codec_context
+        self.size, self.duration = (context.width, context.height), _duration(self._stream)
+        self.damaged, self.end = 0, 0.0
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the decoder."""
+        self._container.close()
+
+    def _open(self) -> None:
+        """Open the container at the beginning of the file, and choose the stream."""
+        name, errors = self._name, self._av.error
+        try:
+            options = {"format_whitelist": ",".join(FORMATS)}
+            self._container = self._av.open(self._file, options=options, metadata_errors="replace")
+        except (errors.FFmpegError, ValueError) as error:
+            content = content_name(self._file)
+            if content and not content.startswith("a video"):
+                raise ImageError(f"{name}: not a video, but {content}") from error
+            text = "not a video that can be read: damaged, cut off, or of an unknown format"
+            raise ImageError(f"{name}: {text}") from error
+        try:
+            self._stream = _video_stream(self._container, name)
+            context = self._stream.codec_context
+            refuse_oversized(name, (context.width, context.height), "", "", 0, self._max_pixels)
+        except ImageError:
+            self.close()
+            raise
+        context.options = {"max_pixels": str(self._max_pixels)}  # for frames larger than the header says
+        context.thread_type, context.thread_count = "FRAME", self._threads
+
+    def frames(self, every: Step, after: float = -math.inf) -> Iterator[Sampled]:
+        """One image per step, in their order; frames between are decoded and not converted.
+
+        Args:
+            every: the step.
+            after: seconds; what an earlier run has scored up to there is left out.
+
+        Raises:
+            ImageError: none of its frames can be decoded, or they end before the header says.
+        """
+        sampler = Sampler(every, after)
+        count = 0
+        can_jump = after > 0 and not every.frames
+        for index, (time, frame) in enumerate(self._from(after) if can_jump else self._timed()):
+            count = index + 1
+            if sampler.takes(index, time):
+                yield Sampled(round(time, 3), to_image(frame))
+        if not count:
+            raise ImageError(f"{self._name}: no frame of the video can be decoded")
+        promised = self.duration or 0.0
+        if self.end + max(SHORT[0], SHORT[1] * promised) < promised:
+            text = f"its frames end at {self.end:.1f} s, its header promises {promised:.1f} s"
+            raise ImageError(f"{self._name}: cut off or damaged: {text}")
+
+    def frame_at(self, time: float) -> Image.Image:
+        """The image that `frames` gave at that time.
+
+        Raises:
+            ImageError: there is none.
+        """
+        for shown, frame in self._from(time):
+            if shown >= time - ROUNDING:
+                if shown <= time + ROUNDING:
+                    return to_image(frame)
+                break
+        raise ImageError(f"{self._name}: no frame at {time:g} s")
+
+    def _from(self, time: float) -> Iterator[tuple[float, Any]]:
+        """As `_timed`, from a key frame at or before `time` on; from the first one where there is no index."""
+        start = next((frame.time for frame in self._decoded()), None)
+        if start is not None and time > 0:
+            self._seek(start + time)
+            frames = ((frame.time - start, frame) for frame in self._decoded() if frame.time is not None)
+            first = next(frames, None)
+            if first is not None and first[0] <= time + ROUNDING:
+                for self.end, frame in chain([first], frames):
+                    yield self.end, frame
+                return
+        self.close()
+        self._file.seek(0)
+        self._open()
+        yield from self._timed()
+
+    def _seek(self, stamp: float) -> None:
+        with suppress(self._av.error.FFmpegError):  # a stream of packets alone, which then continues
+            self._container.seek(math.floor(stamp / self._stream.time_base), stream=self._stream)
+
+    def _timed(self) -> Iterator[tuple[float, Any]]:
+        """(seconds from the first frame, frame) of all frames, in the order in which they are shown."""
+        rate = float(self._stream.average_rate or self._stream.guessed_rate or 25)
+        start, shift, last = None, 0.0, 0.0
+        for index, frame in enumerate(self._decoded()):
+            stamp = frame.time
+            if stamp is None:  # raw streams have none
+                time = index / rate
+            else:
+                start = stamp if start is None else start
+                time = stamp - start + shift
+                if time < last - ROUNDING:  # joined recordings begin again at 0
+                    shift += last + 1 / rate - time
+                    time = last + 1 / rate
+            self.end = last = time
+            yield time, frame
+
+    def _decoded(self) -> Iterator[Any]:
+        errors = self._av.error
+        try:
+            for packet in self._container.demux(self._stream):
+                self._check()
+                try:
+                    frames = packet.decode()
+                except errors.FFmpegError:
+                    self.damaged += 1
+                else:
+                    yield from frames
+        except errors.FFmpegError:  # the container ends in the middle
+            self.damaged += 1
+
+
+def read_frame(path: str, time: float, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The frame that `Video.frames` gave of a path or a URL at that time.
+
+    Raises:
+        ConfigError: PyAV is not installed.
+        ImageError: the video can't be read, or has no such frame.
+    """
+    with open_stream(path) as file, Video(file, path, max_pixels) as video:
+        return video.frame_at(time)
+
+
+def open_library(name: str) -> Any:
+    """PyAV, which keeps quiet about damage.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    av = require("av", f"{name}: a video", "av")
+    av.logging.set_level(None)
+    return av
+
+
+def _video_stream(container: Any, name: str) -> Any:
+    streams = [one for one in container.streams.video if not int(one.disposition) & COVER]
+    if not streams:
+        raise ImageError(f"{name}: holds no video, only {_kinds(container)}")
+    stream = max(
+        streams, key=lambda one: (one.codec_context is not None, one == container.streams.best("video"))
+    )
+    if stream.codec_context is None:
+        raise ImageError(f"{name}: a video of a codec that FFmpeg can't decode here")
+    return stream
+
+
+def _kinds(container: Any) -> str:
+    return ", ".join(sorted({one.type for one in container.streams})) or "an empty container"
+
+
+def _duration(stream: Any) -> float | None:
+    """Seconds of the video stream itself: that of the file may be of a longer sound."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    parts = stream.metadata.get("DURATION", "").split(":")  # Matroska's, as FFmpeg writes it
+    try:
+        hours, minutes, seconds = map(float, parts)
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds
