@@ -67,8 +67,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH",
-        help="image, video, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, file://), "
-        "or - for paths on standard input")  # fmt: skip
+        help="image, video, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, "
+        "file://), or - for paths on standard input")  # fmt: skip
     _add_model(parser)
     add("--output", type=_table, metavar="FILE", help="table of all rows: .csv, .jsonl or .parquet")
     add("--report", type=Path, metavar="FILE", help="page (.html) with the best, the worst and all images")

@@ -178,7 +178,6 @@ def draw_map_of_file(
     from zlib import crc32
 
     from rankiqa.files import atomic_write
-
     from rankiqa.video.reading import read_frame
 
     if time is None:

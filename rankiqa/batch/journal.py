@@ -27,8 +27,10 @@ from rankiqa.batch.results import (
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 
-_OLD = tuple(name for name in COLUMNS if name != "time")
-EARLIER = (_OLD, tuple(name for name in _OLD if name != "reasons"))  # columns of earlier versions
+# headers of CSV that earlier versions wrote, the latest last
+EARLIER = tuple(
+    tuple(name for name in COLUMNS if name not in later) for later in (("reasons", "time"), ("time",))
+)
 FIRST_LINE = 1000  # bytes that the names of the columns fit in
 _OWN = (".csv", ".jsonl")  # formats that are written row by row
 
@@ -99,7 +101,7 @@ class Journal:
                 file.writelines(to_line(row).encode() for row in read_rows(output))
 
     def _translate_earlier(self) -> None:
-        """Version 1 kept JSON lines, whatever the output was to be; CSV of others has fewer columns."""
+        """Version 1 kept JSON lines, whatever the output was to be; CSV of earlier ones has fewer columns."""
         if self._format != ".csv":
             return
         with self.path.open("rb") as file:

@@ -77,7 +77,8 @@ class Counts:
 
 
 COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error", "time")
-_NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int, "time": float}
+_NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
+_LATER = {"time": float}  # rows of an earlier version have none, and no reasons
 
 
 def to_line(row: Row) -> str:
@@ -157,8 +158,8 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, suffix: str | No
 def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
-    # rows of an earlier version have no reasons and no time
-    numbers = {key: kind(values[key]) if values.get(key) else None for key, kind in _NUMBERS.items()}
+    numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
+    numbers |= {key: kind(values[key]) if values.get(key) else None for key, kind in _LATER.items()}
     return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 
 

@@ -88,7 +88,8 @@ def _title(video: VideoSummary) -> str:
 
 
 def _dot(x: float, y: float, radius: float, color: str, time: float, score: float) -> str:
-    return f'<circle cx="{x}" cy="{y}" r="{radius}" fill="{color}"><title>{time:g} s: {score:.3f}</title></circle>'
+    tip = f"<title>{time:g} s: {score:.3f}</title>"
+    return f'<circle cx="{x}" cy="{y}" r="{radius}" fill="{color}">{tip}</circle>'
 
 
 def _thinned(times: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

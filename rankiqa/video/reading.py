@@ -148,7 +148,7 @@ class Video:
         raise ImageError(f"{self._name}: no frame at {time:g} s")
 
     def _from(self, time: float) -> Iterator[tuple[float, Any]]:
-        """As `_timed`, from a key frame at or before `time` on; from the first one where there is no index."""
+        """As `_timed`, from a key frame at or before `time` on, or from the first if there is no index."""
         start = next((frame.time for frame in self._decoded()), None)
         if start is not None and time > 0:
             self._seek(start + time)

@@ -2,7 +2,7 @@
 
 import heapq
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -62,8 +62,8 @@ class VideoSummary:
 
     @property
     def fifth(self) -> float:
-        """The score that 5% of its frames stay below (linear interpolation)."""
-        return float(np.percentile(self.scores, 5))
+        """See `fifth_percentile`."""
+        return fifth_percentile(self.scores)
 
     @property
     def lowest(self) -> float:
@@ -79,6 +79,11 @@ class VideoSummary:
             f"{one_line(self.path)}: {len(self.scores)} frames, mean {self.mean:.3f}, "
             f"5th percentile {self.fifth:.3f}, lowest {self.lowest:.3f}; worst seconds: {worst}"
         )
+
+
+def fifth_percentile(scores: Sequence[float]) -> float:
+    """The score that 5% of the frames stay below (linear interpolation)."""
+    return float(np.percentile(np.asarray(scores), 5))
 
 
 def note_rows(videos: dict[str, VideoSummary], rows: Iterable[Row]) -> None:
