@@ -1,4 +1,4 @@
-"""The REST API: POST /v1/score, /v1/map and /v1/video, GET /v1/health, /v1/model and /v1/limits; OpenAPI at /docs."""
+"""The REST API: POST /v1/score, /v1/map, /v1/video, GET /v1/health, model and limits; OpenAPI at /docs."""
 
 import logging
 from collections.abc import AsyncIterator

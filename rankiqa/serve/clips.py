@@ -135,7 +135,7 @@ def add_route(router: APIRouter, clips: Clips, limits: Limits) -> None:
 
     @router.post("/v1/video", response_model=VideoScores, summary="How good does this video look, over time?")
     async def score_video(request: Request, file: UploadFile = file, every: float = step) -> Any:
-        """A row for each scored frame, the first one at or after each multiple of `every`; one after the other."""
+        """A row for each scored frame: the first one at or after each multiple of `every`."""
         name = plain_name(file.filename)
         try:
             return await clips.score(file.file, name, Step(every), request.is_disconnected)

@@ -1,4 +1,4 @@
-"""Long work for clients, one after the other, so that it never keeps those from computing who want a score."""
+"""Long work for clients, one after the other, so that those who want a score are computed meanwhile."""
 
 import asyncio
 import threading

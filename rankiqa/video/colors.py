@@ -10,6 +10,7 @@ from rankiqa.decoding.deep_color import deep_to_srgb
 from rankiqa.decoding.pixels import to_srgb
 
 _BT709, _UNSPECIFIED, _BT470BG = 1, 2, 5  # ITU-T H.273, table 4, as AVColorSpace
+_KR_KB = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}  # the same
 _LIMITED, _FULL = 1, 2  # AVColorRange
 # swscale's BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP and ACCURATE_RND. Its defaults repeat chroma samples and
 # round down: 2 levels off where these are within half a level of the equations of BT.601 and BT.709.
@@ -50,8 +51,7 @@ def _srgb(frame: Any) -> Image.Image:
     described.info["cicp"] = (int(frame.color_primaries), int(frame.color_trc))
     profile = claimed_profile(described)
     if profile is not None and _depth(frame) > 8:
-        samples = frame.reformat(format="rgb48le", interpolation=_CONVERSION).to_ndarray()
-        colours = deep_to_srgb(samples, profile)
+        colours = deep_to_srgb(_sixteen_bits(frame), profile)
         if colours is not None:
             return Image.fromarray(colours)
     image = Image.fromarray(_eight_bits(frame))
@@ -61,6 +61,27 @@ def _srgb(frame: Any) -> Image.Image:
 
 def _eight_bits(frame: Any) -> np.ndarray:
     return np.asarray(frame.reformat(format="rgb24", interpolation=_CONVERSION).to_ndarray())
+
+
+def _sixteen_bits(frame: Any) -> np.ndarray:
+    """(H, W, 3) uint16. Swscale's own matrix is off by up to 0.8 of 255 levels, which PQ makes 3 of sRGB."""
+    if frame.format.is_rgb or frame.colorspace not in _KR_KB:
+        return np.asarray(frame.reformat(format="rgb48le", interpolation=_CONVERSION).to_ndarray())
+    deep = frame.reformat(format="yuv444p16le", interpolation=_CONVERSION)
+    planes = [
+        np.frombuffer(plane, np.uint16).reshape(frame.height, -1)[:, : frame.width] for plane in deep.planes
+    ]
+    red, blue = _KR_KB[frame.colorspace]
+    black, luma_span, chroma_span = (0, 65535, 65535) if frame.color_range == _FULL else (4096, 56064, 57344)
+    rgb = np.empty((frame.height, frame.width, 3), np.uint16)
+    for row in range(frame.height):  # floats of a whole frame would take 100 bytes per pixel
+        luma, cb, cr = (plane[row].astype(np.float32) for plane in planes)
+        y = (luma - black) / luma_span
+        r = y + 2 * (1 - red) * (cr - 32768) / chroma_span  # ITU-T H.273, equations 38 to 40
+        b = y + 2 * (1 - blue) * (cb - 32768) / chroma_span
+        g = (y - red * r - blue * b) / (1 - red - blue)
+        rgb[row] = np.rint(np.clip(np.stack([r, g, b], axis=1), 0, 1) * 65535)
+    return rgb
 
 
 def _depth(frame: Any) -> int:

@@ -69,6 +69,8 @@ class Video:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._av = open_library(name)
+        # FFmpeg's own, and what the file says when FFmpeg asks it for a place that it doesn't have
+        self._damage = (self._av.error.FFmpegError, OSError)
         self._file, self._name, self._check = file, name, check
         self._max_pixels, self._threads = max_pixels, threads
         self._open()
@@ -90,11 +92,11 @@ class Video:
 
     def _open(self) -> None:
         """Open the container at the beginning of the file, and choose the stream."""
-        name, errors = self._name, self._av.error
+        name = self._name
         try:
             options = {"format_whitelist": ",".join(FORMATS)}
             self._container = self._av.open(self._file, options=options, metadata_errors="replace")
-        except (errors.FFmpegError, ValueError) as error:
+        except (*self._damage, ValueError) as error:
             content = content_name(self._file)
             if content and not content.startswith("a video"):
                 raise ImageError(f"{name}: not a video, but {content}") from error
@@ -164,7 +166,7 @@ class Video:
         yield from self._timed()
 
     def _seek(self, stamp: float) -> None:
-        with suppress(self._av.error.FFmpegError):  # a stream of packets alone, which then continues
+        with suppress(*self._damage):  # a stream of packets alone, which then continues
             self._container.seek(math.floor(stamp / self._stream.time_base), stream=self._stream)
 
     def _timed(self) -> Iterator[tuple[float, Any]]:
@@ -185,18 +187,23 @@ class Video:
             yield time, frame
 
     def _decoded(self) -> Iterator[Any]:
-        errors = self._av.error
+        packets = self._container.demux(self._stream)
+        while (packet := self._packet(packets)) is not None:
+            self._check()
+            try:
+                frames = packet.decode()
+            except self._damage:
+                self.damaged += 1
+            else:
+                yield from frames
+
+    def _packet(self, packets: Iterator[Any]) -> Any:
+        """The next one; None at the end, also where the container ends in the middle."""
         try:
-            for packet in self._container.demux(self._stream):
-                self._check()
-                try:
-                    frames = packet.decode()
-                except errors.FFmpegError:
-                    self.damaged += 1
-                else:
-                    yield from frames
-        except errors.FFmpegError:  # the container ends in the middle
+            return next(packets, None)
+        except self._damage:
             self.damaged += 1
+            return None
 
 
 def read_frame(path: str, time: float, max_pixels: int = MAX_PIXELS) -> Image.Image:
