@@ -63,6 +63,8 @@ def score_video(scorer: Scorer, path: Path) -> list[tuple[int, float]]:
     Raises:
         ImageError: the file can't be opened as a video, or no frame can be decoded.
     """
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
     rows: list[tuple[int, float]] = []
     with open_file(path) as file, Video(file, str(path)) as video:
         frames = _until_cut(video)

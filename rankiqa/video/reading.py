@@ -95,7 +95,7 @@ class Video:
         name = self._name
         try:
             options = {"format_whitelist": ",".join(FORMATS)}
-            self._container = self._av.open(self._file, options=options, metadata_errors="replace")
+            self._container = self._av.open(_Nameless(self._file), options=options, metadata_errors="replace")
         except (*self._damage, ValueError) as error:
             content = content_name(self._file)
             if content and not content.startswith("a video"):
@@ -204,6 +204,13 @@ class Video:
         except self._damage:
             self.damaged += 1
             return None
+
+
+class _Nameless:
+    """A file of which FFmpeg sees the content alone: by a name it would guess, and uploads have None."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def read_frame(path: str, time: float, max_pixels: int = MAX_PIXELS) -> Image.Image:
