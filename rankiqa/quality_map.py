@@ -13,6 +13,7 @@ from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.score import score_ends
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.printable import one_line
+from rankiqa.video.reading import read_frame
 
 MOST_PATCHES = 400  # an image; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, unless the view is "patches"
@@ -178,7 +179,6 @@ def draw_map_of_file(
     from zlib import crc32
 
     from rankiqa.files import atomic_write
-    from rankiqa.video.reading import read_frame
 
     if time is None:
         image, place, title = read_image(path, max_pixels=max_pixels)[0], path, Path(path).name

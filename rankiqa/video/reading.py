@@ -53,7 +53,7 @@ class Video:
         size: (width, height) of its frames as they are stored.
         duration: seconds that its header states; None where it states none.
         damaged: packets so far that could not be decoded.
-        end: seconds from the first to the last frame so far.
+        end: seconds from the first frame to the end of the last one so far.
 
     Raises:
         ConfigError: PyAV is not installed.
@@ -128,7 +128,7 @@ class Video:
         for index, (time, frame) in enumerate(self._from(after) if can_jump else self._timed()):
             count = index + 1
             if sampler.takes(index, time):
-                yield Sampled(round(time, 3), to_image(frame))
+                yield Sampled(round(time, 3), self._image(frame))
         if not count:
             raise ImageError(f"{self._name}: no frame of the video can be decoded")
         promised = self.duration or 0.0
@@ -145,9 +145,16 @@ class Video:
         for shown, frame in self._from(time):
             if shown >= time - ROUNDING:
                 if shown <= time + ROUNDING:
-                    return to_image(frame)
+                    return self._image(frame)
                 break
         raise ImageError(f"{self._name}: no frame at {time:g} s")
+
+    def _image(self, frame: Any) -> Image.Image:
+        try:
+            return to_image(frame)
+        except (*self._damage, ValueError) as error:
+            text = f"frames of the format {frame.format.name} can't be converted"
+            raise ImageError(f"{self._name}: {text}") from error
 
     def _from(self, time: float) -> Iterator[tuple[float, Any]]:
         """As `_timed`, from a key frame at or before `time` on, or from the first if there is no index."""
@@ -157,8 +164,9 @@ class Video:
             frames = ((frame.time - start, frame) for frame in self._decoded() if frame.time is not None)
             first = next(frames, None)
             if first is not None and first[0] <= time + ROUNDING:
-                for self.end, frame in chain([first], frames):
-                    yield self.end, frame
+                for shown, frame in chain([first], frames):
+                    self.end = shown + _length(frame)
+                    yield shown, frame
                 return
         self.close()
         self._file.seek(0)
@@ -183,7 +191,7 @@ class Video:
                 if time < last - ROUNDING:  # joined recordings begin again at 0
                     shift += last + 1 / rate - time
                     time = last + 1 / rate
-            self.end = last = time
+            last, self.end = time, time + _length(frame)
             yield time, frame
 
     def _decoded(self) -> Iterator[Any]:
@@ -233,6 +241,11 @@ def open_library(name: str) -> Any:
     av = require("av", f"{name}: a video", "av")
     av.logging.set_level(None)
     return av
+
+
+def _length(frame: Any) -> float:
+    """Seconds for which a frame is shown, as far as that is known."""
+    return float((frame.duration or 0) * (frame.time_base or 0))
 
 
 def _video_stream(container: Any, name: str) -> Any:
