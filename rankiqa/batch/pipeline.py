@@ -13,7 +13,7 @@ import numpy as np
 from rankiqa.batch.results import Row
 from rankiqa.batch.storage import read_image
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.errors import ImageError
+from rankiqa.errors import ImageError, RankIQAError
 from rankiqa.image import Needs
 from rankiqa.machine import keep_freed_memory
 from rankiqa.reasons import Reason
@@ -157,7 +157,7 @@ def decode_path(path: str, scorer: Scorer, fit: Needs, max_pixels: int = MAX_PIX
     return Decoded(path, scorer.view.evaluate(image), width, height)
 
 
-def reason_of(error: ImageError, path: str) -> str:
+def reason_of(error: RankIQAError, path: str) -> str:
     """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
     return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
 

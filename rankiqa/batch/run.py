@@ -1,7 +1,6 @@
 """Scoring of any number of images: lines on the terminal, a table, a page and maps."""
 
 import logging
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ from rankiqa.terminal.progress import progress_bar
 from rankiqa.terminal.signals import StopSignals
 from rankiqa.video.plot import write_plot
 from rankiqa.video.sampling import Step
-from rankiqa.video.source import VideoSource
+from rankiqa.video.source import Place, VideoSource
 from rankiqa.video.summary import VideoSummary, note_rows
 
 
@@ -166,7 +165,7 @@ class _Run:
             self._source.frames if self._source else None,
         )
         with StopSignals() as stop, progress_bar(total=len(self._queue), desc="score", unit="image") as bar:
-            place = _Place(self._source.lengths if self._source else {})
+            place = Place(self._source.lengths if self._source else {})
             for group in rows:
                 self._note(group)
                 if self._journal:
@@ -239,28 +238,3 @@ class _Run:
             print(
                 f"{request.output}: {self._counts.good} images scored, {self._counts.bad} could not be read"
             )
-
-
-class _Place:
-    """How far a run is: images and videos that are done, the current video by the share of its time.
-
-    Args:
-        lengths: seconds of the videos that were opened, by path.
-    """
-
-    def __init__(self, lengths: dict[str, float]) -> None:
-        self._lengths = lengths
-        self._done, self._share = 0, 0.0
-        self._video = ""
-
-    def after(self, rows: Sequence[Row]) -> float:
-        """The place after some more rows."""
-        for row in rows:
-            if self._video and row.path != self._video:
-                self._done, self._share, self._video = self._done + 1, 0.0, ""
-            if row.time is None:
-                self._done, self._share, self._video = self._done + 1, 0.0, ""
-            else:
-                self._video = row.path
-                self._share = min(1.0, row.time / (self._lengths.get(row.path) or math.inf))
-        return self._done + self._share

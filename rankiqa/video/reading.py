@@ -10,20 +10,12 @@ from typing import IO, Any, NamedTuple
 from PIL import Image
 
 from rankiqa.batch.storage import open_stream
-from rankiqa.decoding.content import content_name
 from rankiqa.decoding.limits import MAX_PIXELS, refuse_oversized
 from rankiqa.errors import ImageError
-from rankiqa.optional import require
 from rankiqa.video.colors import to_image
+from rankiqa.video.opening import damage, duration_of, open_container, open_library, video_stream
 from rankiqa.video.sampling import ROUNDING, Sampler, Step
 
-# FFmpeg's demuxers of files that hold their own pixels. Playlists (HLS, DASH, concat) name other files and
-# addresses, and are not opened.
-FORMATS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "mxf", "ivf", "obu", "dv",
-    "h264", "hevc", "m4v", "mjpeg", "nut", "rm", "wtv", "yuv4mpegpipe",
-)  # fmt: skip
-COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the picture of a song
 SHORT = (1.0, 0.02)  # seconds, and share of the length, that a header may promise too much
 
 
@@ -69,13 +61,12 @@ class Video:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._av = open_library(name)
-        # FFmpeg's own, and what the file says when FFmpeg asks it for a place that it doesn't have
-        self._damage = (self._av.error.FFmpegError, OSError)
+        self._damage = damage(self._av)
         self._file, self._name, self._check = file, name, check
         self._max_pixels, self._threads = max_pixels, threads
         self._open()
         context = self._stream.codec_context
-        self.size, self.duration = (context.width, context.height), _duration(self._stream)
+        self.size, self.duration = (context.width, context.height), duration_of(self._stream)
         self.damaged, self.end = 0, 0.0
 
     def __enter__(self) -> "Video":
@@ -92,20 +83,11 @@ class Video:
 
     def _open(self) -> None:
         """Open the container at the beginning of the file, and choose the stream."""
-        name = self._name
+        self._container = open_container(self._av, self._file, self._name)
         try:
-            options = {"format_whitelist": ",".join(FORMATS)}
-            self._container = self._av.open(_Nameless(self._file), options=options, metadata_errors="replace")
-        except (*self._damage, ValueError) as error:
-            content = content_name(self._file)
-            if content and not content.startswith("a video"):
-                raise ImageError(f"{name}: not a video, but {content}") from error
-            text = "not a video that can be read: damaged, cut off, or of an unknown format"
-            raise ImageError(f"{name}: {text}") from error
-        try:
-            self._stream = _video_stream(self._container, name)
+            self._stream = video_stream(self._container, self._name)
             context = self._stream.codec_context
-            refuse_oversized(name, (context.width, context.height), "", "", 0, self._max_pixels)
+            refuse_oversized(self._name, (context.width, context.height), "", "", 0, self._max_pixels)
         except ImageError:
             self.close()
             raise
@@ -214,13 +196,6 @@ class Video:
             return None
 
 
-class _Nameless:
-    """A file of which FFmpeg sees the content alone: by a name it would guess, and uploads have None."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
 def read_frame(path: str, time: float, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The frame that `Video.frames` gave of a path or a URL at that time.
 
@@ -232,45 +207,6 @@ def read_frame(path: str, time: float, max_pixels: int = MAX_PIXELS) -> Image.Im
         return video.frame_at(time)
 
 
-def open_library(name: str) -> Any:
-    """PyAV, which keeps quiet about damage.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    av = require("av", f"{name}: a video", "av")
-    av.logging.set_level(None)
-    return av
-
-
 def _length(frame: Any) -> float:
     """Seconds for which a frame is shown, as far as that is known."""
     return float((frame.duration or 0) * (frame.time_base or 0))
-
-
-def _video_stream(container: Any, name: str) -> Any:
-    streams = [one for one in container.streams.video if not int(one.disposition) & COVER]
-    if not streams:
-        raise ImageError(f"{name}: holds no video, only {_kinds(container)}")
-    stream = max(
-        streams, key=lambda one: (one.codec_context is not None, one == container.streams.best("video"))
-    )
-    if stream.codec_context is None:
-        raise ImageError(f"{name}: a video of a codec that FFmpeg can't decode here")
-    return stream
-
-
-def _kinds(container: Any) -> str:
-    return ", ".join(sorted({one.type for one in container.streams})) or "an empty container"
-
-
-def _duration(stream: Any) -> float | None:
-    """Seconds of the video stream itself: that of the file may be of a longer sound."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    parts = stream.metadata.get("DURATION", "").split(":")  # Matroska's, as FFmpeg writes it
-    try:
-        hours, minutes, seconds = map(float, parts)
-    except ValueError:
-        return None
-    return hours * 3600 + minutes * 60 + seconds

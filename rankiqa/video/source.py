@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rankiqa.batch.folders import has_image_suffix, has_video_suffix
 from rankiqa.batch.pipeline import Decoded, reason_of
@@ -77,6 +77,31 @@ class VideoSource:
     def _check(self) -> None:
         if self._stopped.is_set():
             raise _Stopped
+
+
+class Place:
+    """How far a run is: images and videos that are done, the current video by the share of its time.
+
+    Args:
+        lengths: seconds of the videos that were opened, by path.
+    """
+
+    def __init__(self, lengths: dict[str, float]) -> None:
+        self._lengths = lengths
+        self._done, self._share = 0, 0.0
+        self._video = ""
+
+    def after(self, rows: Sequence[Row]) -> float:
+        """The place after some more rows."""
+        for row in rows:
+            if self._video and row.path != self._video:
+                self._done, self._share, self._video = self._done + 1, 0.0, ""
+            if row.time is None:
+                self._done, self._share, self._video = self._done + 1, 0.0, ""
+            else:
+                self._video = row.path
+                self._share = min(1.0, row.time / (self._lengths.get(row.path) or math.inf))
+        return self._done + self._share
 
 
 class _Stopped(Exception):  # noqa: N818  # no error
