@@ -10,6 +10,7 @@ from rankiqa.scorer import Scorer
 from rankiqa.terminal.argument_types import pixel_count, positive_int, share
 from rankiqa.terminal.entry import program
 from rankiqa.terminal.log import setup_console
+from rankiqa.video.sampling import Step, step
 
 ENGINES = ("auto", "onnx", "openvino")
 
@@ -47,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
 
-    _add_score(command("score", "score images; print them or write a table, a page, or maps"))
+    _add_score(command("score", "score images and videos; print them or write a table, a page, or maps"))
     _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
     _add_info(command("info", "show what a model file says of itself"))
@@ -71,8 +72,8 @@ def _add_coverage(parser: argparse.ArgumentParser) -> None:
 def _add_score(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH",
-        help="image, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, file://), "
-        "or - for paths on standard input")  # fmt: skip
+        help="image, video, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, "
+        "file://), or - for paths on standard input")  # fmt: skip
     _add_model(parser)
     _add_coverage(parser)
     add("--output", type=_table, metavar="FILE", help="table of all rows: .csv, .jsonl or .parquet")
@@ -90,6 +91,10 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     )
     add("--scale", metavar="NAME",
         help="scores on the scale of this data set, of a model that was trained on several")  # fmt: skip
+    add("--every", type=step, metavar="STEP",
+        help="distance between scored frames of videos: 1s, 500ms, 10f (frames); folders are searched for "
+        "videos, too; 1s for a video that is named")  # fmt: skip
+    add("--plot", type=_svg, metavar="FILE", help="plot of the scores of videos over time (.svg)")
     add("--full_decode", action="store_true", help="never decode large JPEGs at a reduced scale")
     add("--max_pixels", type=pixel_count, default=MAX_PIXELS, metavar="N",
         help="images of more pixels get an error; such as 500M")  # fmt: skip
@@ -132,6 +137,13 @@ def _table(text: str) -> Path:
     return path
 
 
+def _svg(text: str) -> Path:
+    """A file of SVG; a type for argparse."""
+    if not text.lower().endswith(".svg"):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .svg")
+    return Path(text)
+
+
 def _load(arguments: argparse.Namespace, scale: str | None = None) -> Scorer:
     scorer = load(arguments.model, engine=arguments.engine, threads=arguments.threads, scale=scale)
     if getattr(arguments, "coverage", None) is not None:  # not every command has the flag
@@ -153,6 +165,9 @@ def _score(arguments: argparse.Namespace) -> int:
         arguments.max_pixels,
         arguments.threads,
         only_rows=True,
+        every=arguments.every or Step(),
+        videos_in_folders=arguments.every is not None,
+        plot=arguments.plot,
     )
     return score_request(request, lambda count: (_load(arguments, arguments.scale), arguments.model))
 

@@ -4,13 +4,13 @@ import heapq
 import json
 import random
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rankiqa.batch.results import Row
+from rankiqa.batch.results import Row, name_of
 from rankiqa.files import write_text
 from rankiqa.intervals import COVERAGE
 from rankiqa.optional import require
@@ -18,10 +18,13 @@ from rankiqa.page_parts import link_to, open_template, thumbnail
 from rankiqa.score import scale_in_words
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.printable import one_line
+from rankiqa.video.plot import plot_of
+from rankiqa.video.summary import VideoSummary
 
 SHOWN = 24  # images at each end
 BINS = 50
 MOST_ROWS = 50_000  # of the table: what a browser still sorts at once
+MOST_VIDEOS = 40  # with a plot and thumbnails of their own
 
 
 class Summary:
@@ -88,7 +91,13 @@ class Summary:
         return np.histogram(scores, np.linspace(low, high if high > low else low + 1, BINS + 1))
 
 
-def write_report(path: Path, summary: Summary, spec: ModelSpec, coverage: float = COVERAGE) -> None:
+def write_report(
+    path: Path,
+    summary: Summary,
+    spec: ModelSpec,
+    coverage: float = COVERAGE,
+    videos: Sequence[VideoSummary] = (),
+) -> None:
     """Write the page.
 
     Args:
@@ -96,6 +105,7 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec, coverage: float 
         summary: of all rows.
         spec: of the model that scored.
         coverage: of its intervals, if it has any.
+        videos: each with a plot over its time and its worst seconds.
 
     Raises:
         ConfigError: jinja2 or plotly is not installed.
@@ -114,6 +124,7 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec, coverage: float 
         meaning=_meaning(spec) + _about_intervals(spec, coverage),
         summary=summary,
         total=summary.good + summary.bad,
+        videos=_sections(videos, parent),
         ends=[("Best", _cards(summary.best, parent)), ("Worst", _cards(summary.worst, parent))],
         facts=_script_safe(facts),
         plotly=plotly.get_plotlyjs(),
@@ -146,17 +157,26 @@ def _script_safe(value: Any) -> str:
 def _table_row(row: Row, parent: Path) -> list[Any]:
     numbers = (row.score, row.percentile, row.std, row.low, row.high)
     *first, low, high = (None if value is None else round(value, 4) for value in numbers)
-    link = link_to(row.path, parent)
-    return [one_line(row.path), *first, row.width, row.height, row.error, link, row.reasons, low, high]
+    link = link_to(row.path, parent, row.time)
+    return [name_of(row), *first, row.width, row.height, row.error, link, row.reasons, low, high]
 
 
 def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
     cards = []
     for row in rows:
-        data = thumbnail(row.path, (row.width or 0) * (row.height or 0))
+        data = thumbnail(row.path, (row.width or 0) * (row.height or 0), row.time)
         if data is None:
             continue
-        title = one_line(row.path)
-        cards.append({"row": row, "title": title, "name": one_line(Path(row.path).name), "data": data})
-        cards[-1]["link"] = link_to(row.path, parent)
+        name = one_line(Path(row.path).name) if row.time is None else f"{row.time:g} s"
+        cards.append({"row": row, "title": name_of(row), "name": name, "data": data})
+        cards[-1]["link"] = link_to(row.path, parent, row.time)
     return cards
+
+
+def _sections(videos: Sequence[VideoSummary], parent: Path) -> list[dict[str, Any]]:
+    """What the page shows of each video, those with the worst second first."""
+    shown = sorted(videos, key=lambda video: video.lowest)[:MOST_VIDEOS]
+    return [
+        {"name": one_line(video.path), "plot": plot_of(video), "cards": _cards(video.worst, parent)}
+        for video in shown
+    ]

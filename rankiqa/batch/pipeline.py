@@ -6,14 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rankiqa.batch.results import Row
 from rankiqa.batch.storage import read_image
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.errors import ImageError
+from rankiqa.errors import ImageError, RankIQAError
 from rankiqa.image import Needs
 from rankiqa.machine import keep_freed_memory
 from rankiqa.reasons import Reason
@@ -31,6 +31,7 @@ class Decoded:
 
     Attributes:
         note: whatever else was found out while its pixels were there.
+        time: of a frame of a video, in seconds.
     """
 
     path: str
@@ -39,6 +40,10 @@ class Decoded:
     height: int | None = None
     error: str = ""
     note: Any = None
+    time: float | None = None
+
+
+Frames: TypeAlias = Callable[[str], Iterator[Decoded] | None]  # those of a video; None of any other path
 
 
 def score_paths(
@@ -47,6 +52,7 @@ def score_paths(
     decoders: int,
     full_decode: bool = False,
     max_pixels: int = MAX_PIXELS,
+    frames: Frames | None = None,
 ) -> Iterator[list[Row]]:
     """Rows of `paths`, in their order, a few at a time.
 
@@ -59,38 +65,45 @@ def score_paths(
         decoders: threads that decode and resize.
         full_decode: never decode at a reduced scale; see `rankiqa.image.read_sized`.
         max_pixels: larger images get an error.
+        frames: see `rankiqa.video.source`; None: a video is no image.
     """
     fit = None if full_decode else scorer.view.needs
     decode = partial(decode_path, scorer=scorer, fit=fit, max_pixels=max_pixels)
-    for scored in score_decoded(paths, scorer, decoders, decode):
+    for scored in score_decoded(paths, scorer, decoders, decode, frames):
         yield [row for row, _ in scored]
 
 
 def score_decoded(
-    paths: Iterable[str], scorer: Scorer, decoders: int, decode: Callable[[str], Decoded]
+    paths: Iterable[str],
+    scorer: Scorer,
+    decoders: int,
+    decode: Callable[[str], Decoded],
+    frames: Frames | None = None,
 ) -> Iterator[list[tuple[Row, Any]]]:
     """As `score_paths`, each row with the note that `decode`, which runs in the threads, has made.
 
     Args:
-        paths, scorer, decoders: as of `score_paths`.
+        paths, scorer, decoders, frames: as of `score_paths`.
         decode: reads an image; raises nothing.
     """
     keep_freed_memory()  # large images decode 1.6 times as fast
     window = max(AHEAD * decoders, 3 * scorer.group)
-    source = iter(paths)
-    decoding: deque[Future[Decoded]] = deque()
+    decoding: deque[Future[Decoded | None]] = deque()
     running: deque[Future[list[tuple[Row, Any]]]] = deque()
     with (
         ThreadPoolExecutor(decoders, "decode") as decode_pool,
         ThreadPoolExecutor(FORWARDS, "group") as forward_pool,
+        ThreadPoolExecutor(1, "video") as video_pool,
     ):
+        source = _submitted(paths, decode_pool, decode, video_pool, frames)
         try:
             while True:
-                while len(decoding) < window and (path := next(source, None)) is not None:
-                    decoding.append(decode_pool.submit(decode, path))
+                while len(decoding) < window and (future := next(source, None)) is not None:
+                    decoding.append(future)
                 if not decoding:
                     break
-                group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
+                taken = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
+                group = [one for one in taken if one is not None]
                 running.append(forward_pool.submit(_with_notes, group, scorer))
                 while len(running) > 2 * FORWARDS:
                     yield running.popleft().result()
@@ -99,6 +112,36 @@ def score_decoded(
         finally:
             for future in decoding:
                 future.cancel()
+
+
+def _submitted(
+    paths: Iterable[str],
+    pool: ThreadPoolExecutor,
+    decode: Callable[[str], Decoded],
+    video_pool: ThreadPoolExecutor,
+    frames: Frames | None,
+) -> Iterator["Future[Decoded | None]"]:
+    """The images of `paths`, decoded in `pool`; those of a video come one after the other, then None."""
+    for path in paths:
+        images = frames(path) if frames else None
+        if images is None:
+            yield pool.submit(decode, path)
+        else:
+            turns = _Turns(images)
+            while not turns.ended:
+                yield video_pool.submit(turns.next)
+
+
+class _Turns:
+    """The frames of one video, which one thread decodes; `ended` may be seen some turns late."""
+
+    def __init__(self, images: Iterator[Decoded]) -> None:
+        self._images, self.ended = images, False
+
+    def next(self) -> Decoded | None:
+        one = next(self._images, None)
+        self.ended = one is None
+        return one
 
 
 def _with_notes(group: list[Decoded], scorer: Scorer) -> list[tuple[Row, Any]]:
@@ -114,7 +157,7 @@ def decode_path(path: str, scorer: Scorer, fit: Needs, max_pixels: int = MAX_PIX
     return Decoded(path, scorer.view.evaluate(image), width, height)
 
 
-def reason_of(error: ImageError, path: str) -> str:
+def reason_of(error: RankIQAError, path: str) -> str:
     """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
     return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
 
@@ -140,7 +183,7 @@ def _listed(column: np.ndarray | None, count: int) -> list[Any]:
 def _row(one: Decoded, values: tuple[Any, ...], named: list[Reason], spec: ModelSpec) -> Row:
     """The row of an image; `values`: score, standard deviation, low, high, strengths of the families."""
     score, std, low, high, strengths = values
-    bare = Row(one.path, width=one.width, height=one.height)
+    bare = Row(one.path, width=one.width, height=one.height, time=one.time)
     if not np.isfinite(score):
         return replace(bare, error="the model's score is not finite")
     return replace(

@@ -14,6 +14,7 @@ from rankiqa.batch.csv_rows import write_csv
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 from rankiqa.optional import require
+from rankiqa.terminal.printable import one_line
 
 TABLES = (".csv", ".jsonl", ".parquet")
 LONGEST_CELL = 2**31 - 1  # characters: what a list gives as a name may be anything
@@ -36,6 +37,7 @@ class Row:
         width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
         strengths: of all families of damage, see `rankiqa.scorer.Scores`; in memory alone.
+        time: of a frame of a video, seconds from the first one; None for an image.
     """
 
     path: str
@@ -49,10 +51,16 @@ class Row:
     low: float | None = None
     high: float | None = None
     strengths: Sequence[float] = field(default=(), compare=False, repr=False)
+    time: float | None = None
 
     def cells(self) -> list[Any]:
         """The values in the order of COLUMNS."""
         return [getattr(self, name) for name in COLUMNS]
+
+
+def name_of(row: Row) -> str:
+    """The path of an image on one line; of a frame of a video with its time."""
+    return one_line(row.path) + ("" if row.time is None else f" at {row.time:g} s")
 
 
 class Counts:
@@ -74,9 +82,9 @@ class Counts:
             self.good += not row.error
 
 
-COLUMNS = ("path", "score", "percentile", "low", "high", "std", "reasons", "width", "height", "error")
+COLUMNS = ("path", "score", "percentile", "low", "high", "std", "reasons", "width", "height", "error", "time")
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
-_LATER = {"low": float, "high": float}  # rows of an earlier version have none, and no reasons
+_LATER = {"low": float, "high": float, "time": float}  # rows of an earlier version have none, and no reasons
 
 
 def to_line(row: Row) -> str:
@@ -176,6 +184,7 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     arrow = require("pyarrow", f"--output {path}")
     parquet = require("pyarrow.parquet", f"--output {path}", "pyarrow")
     kinds = [arrow.string(), *[arrow.float64()] * 5, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
+    kinds.append(arrow.float64())
     schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
         for group in _groups(rows, ROW_GROUP):

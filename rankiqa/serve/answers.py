@@ -87,6 +87,8 @@ class RequestLimits(BaseModel):
     pixels: int = Field(description="of an image, at most")
     concurrent: int = Field(description="most requests at once; further ones get 429")
     upload_seconds: float = Field(description="longest arrival of a request")
+    video_seconds: float = Field(description="of a video, at most")
+    video_pixels: int = Field(description="of a frame of a video, at most")
 
 
 class Model(BaseModel):
@@ -144,4 +146,6 @@ def limits_of(limits: Limits) -> RequestLimits:
         pixels=limits.pixels,
         concurrent=limits.concurrent,
         upload_seconds=limits.upload_seconds,
+        video_seconds=limits.video_seconds,
+        video_pixels=limits.video_pixels,
     )
