@@ -13,7 +13,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="DIR",
         help="folder of static files, for any web server")  # fmt: skip
     add("--ort_web", type=Path, metavar="FILE",
-        help="npm package onnxruntime-web on disk, .tgz or folder, for machines without a network")  # fmt: skip
+        help="npm package onnxruntime-web on disk, .tgz or folder; for use without a network")  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> int:

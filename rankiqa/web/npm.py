@@ -37,7 +37,7 @@ def registry() -> str:
 
 
 def version_in(text: str, low: tuple[int, int], below: int) -> tuple[int, ...] | None:
-    """A stable version as numbers; None if it is older than `low` (major, minor) or not below major `below`."""
+    """A stable version as numbers; None if older than `low` (major, minor) or not below major `below`."""
     parts = _STABLE.fullmatch(text)
     numbers = tuple(map(int, parts.groups())) if parts else ()
     return numbers if numbers and numbers >= low and numbers[0] < below else None

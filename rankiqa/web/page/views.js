@@ -6,12 +6,12 @@ import { Resize } from "./resample.js";
 const STEP = 32; // pixels; sides of "whole" are multiples of it
 const ELONGATED = 16; // times the short side: of a longer image "whole" takes the middle
 const CUT = 256; // pixels; a side of that or more is cut to the multiple of STEP below
-const STRIP = 2 ** 21; // pixels that are read at a time
+const STRIP = 2 ** 21;
 
-/** The crops of an image: {pixels: uint8 (P, 3, H, W), count: P, height, width}. */
-export function cropsOf(source, { view, image_size: size, patches }) {
+/** The crops of an image, read `strip` pixels at a time: {pixels: uint8 (P, 3, H, W), count: P, height, width}. */
+export function cropsOf(source, { view, image_size: size, patches }, strip = STRIP) {
   if (view === "patches") return patchesOf(source, size, patches);
-  const found = view === "fit" ? resized(source, size) : whole(source, size[0] * size[1]);
+  const found = view === "fit" ? resized(source, size, strip) : whole(source, size[0] * size[1], strip);
   return { pixels: found.planes, count: 1, height: found.size[0], width: found.size[1] };
 }
 
@@ -35,23 +35,23 @@ export function wholeSize(width, height, area) {
 
 const nearest = (side) => Math.max(STEP, round(side / STEP) * STEP);
 
-function whole(source, area) {
+function whole(source, area, strip) {
   const { size, scaled } = wholeSize(source.width, source.height, area);
-  if (scaled) return resized(atLeast(source, [STEP, STEP]), size);
+  if (scaled) return resized(atLeast(source, [STEP, STEP]), size, strip);
   const large = atLeast(source, size);
   const places = [large.height - size[0], large.width - size[1]].map((spare) => Math.floor(spare / 2));
   return { size, planes: cut(large, places, size) };
 }
 
 /** The middle of an image in the aspect ratio of `size`, resized. */
-function resized(source, size) {
+function resized(source, size, strip) {
   const [height, width] = size;
   const scale = Math.min(source.width / width, source.height / height);
   const wide = Math.min(width * scale, source.width);
   const tall = Math.min(height * scale, source.height);
   const [left, top] = [(source.width - wide) / 2, (source.height - tall) / 2];
   const resize = new Resize([source.width, source.height], [left, top, left + wide, top + tall], [width, height]);
-  const some = Math.max(1, Math.floor(STRIP / source.width));
+  const some = Math.max(1, Math.floor(strip / source.width));
   for (let row = resize.first; row < resize.end; row += some) {
     const count = Math.min(some, resize.end - row);
     resize.put(source.rows(row, count), row, count);
