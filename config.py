@@ -10,6 +10,7 @@ from deploy.names import ENGINES
 from optim.names import SCHEDULES, optimizer_name
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
+from rankiqa.intervals import COVERAGE
 from rankiqa.spec import VIEWS
 from rankiqa.terminal.argument_types import (
     bounded_float,
@@ -42,6 +43,7 @@ PREDICT = flags.Group("predict", "see docs/deployment.md", may_change=True)
 _LOCAL = {"cluster": "leave it out, or score without --cluster"}
 _HELD = {"cluster": "the workers take it from the file of --resume; leave it out"}
 _VIEW = {"cluster": "the workers take it from the file; --export torchscript with this flag writes one"}
+_WORKERS = {"cluster": "the workers give intervals of 0.9; leave it out"}
 _CORES = {"cluster": "each worker has one core; leave it out"}
 
 
@@ -69,7 +71,7 @@ class Config:
     jit: bool = ACTION.switch("--jit", needs={"resume": "the checkpoint to convert"},
         help="convert the file of --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
     calibrate: bool = ACTION.switch("--calibrate", needs={"resume": "the checkpoint to calibrate"},
-        help="write the weights of --resume with percentiles of scores of DATA/val: calibrated_{arch}.pth")
+        help="write the weights of --resume with percentiles, intervals of DATA/val: calibrated_{arch}.pth")
     export: list[str] | None = ACTION.flag("--export", type=format_name, nargs="+", metavar="FORMAT",
         needs={"resume": "the checkpoint to convert"},
         help=f"convert the file of --resume to files in CHECKPOINT_DIR; formats: {', '.join(FORMATS)}")
@@ -227,6 +229,10 @@ class Config:
         excludes=_LOCAL, help="page with best and worst images, a histogram and a table; opens from disk")
     quality_map: Path | None = PREDICT.flag("--quality_map", type=Path, metavar="DIR", only_with="predict",
         excludes=_LOCAL, help="folder for a PNG per image that shows where quality is lost")
+    coverage: float = PREDICT.flag("--coverage", type=share, default=COVERAGE, metavar="SHARE",
+        excludes=_WORKERS,
+        help="share of images whose label shall lie from low to high (--predict, -e); with --calibrate: "
+        "no file without intervals of it")
     engine: str = PREDICT.flag("--engine", choices=ENGINES, default="auto",
         help="library that computes: auto takes OpenVINO on a CPU where it is installed, else the file's own")
     skip_done: bool = PREDICT.switch("--skip_done", only_with="predict",

@@ -3,8 +3,9 @@
 import csv
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from applications.evaluation.coverage import CoverageReport, coverage_table, evaluate_coverage
 from applications.evaluation.groups import by_group, by_type_and_level
 from applications.evaluation.intervals import metric_intervals, with_fit
 from applications.evaluation.logits import label_outputs
@@ -23,6 +24,8 @@ from dataloader.labels import Labels
 from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
 from rankiqa.files import atomic_write
+from rankiqa.intervals import require_coverage
+from rankiqa.spec import ModelSpec
 from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
 from utils.run_log import RunLog, new_run_folder
@@ -38,6 +41,7 @@ def evaluate(process: Process, config: Config) -> int:
     """One process of an evaluation: all score their share, the first reports."""
     setup_console(quiet=not process.is_main)
     network, spec, flags = trained_model(config)
+    coverage = _coverage(config, spec)
     labels = evaluation_labels(config, spec)
     folder = new_run_folder(config.logdir, "test", spec.arch, spec.criterion)
     with (
@@ -50,14 +54,35 @@ def evaluate(process: Process, config: Config) -> int:
         outputs = label_outputs(config, process, network, spec, labels)
         if process.is_main:
             criterion = trained_criterion(config, spec, flags)
-            reasons = evaluate_reasons(config, spec, labels, outputs)
-            _report(config, log, labels, evaluate_logits(labels, outputs.logits, criterion), reasons)
+            result = evaluate_logits(labels, outputs.logits, criterion)
+            beside = Beside(
+                evaluate_reasons(config, spec, labels, outputs),
+                evaluate_coverage(labels, result, outputs.deviations, spec.interval, coverage),
+            )
+            _report(config, log, labels, result, beside)
     return 0
 
 
-def _report(
-    config: Config, log: RunLog, labels: Labels, result: Predictions, reasons: ReasonsReport | None
-) -> None:
+class Beside(NamedTuple):
+    """What is judged beside the scores; None where the model has none, or nothing is known."""
+
+    reasons: ReasonsReport | None
+    coverage: CoverageReport | None
+
+
+def _coverage(config: Config, spec: ModelSpec) -> float:
+    """--coverage, or what the model can promise up to it.
+
+    Raises:
+        ConfigError: the flag was given, and the model has no such intervals.
+    """
+    if "coverage" in config.given:
+        require_coverage(spec.interval, config.coverage)
+    return min(config.coverage, spec.interval.coverages[-1]) if spec.interval else config.coverage
+
+
+def _report(config: Config, log: RunLog, labels: Labels, result: Predictions, beside: Beside) -> None:
+    reasons, coverage = beside
     origins = origins_of(labels)
     metrics = with_fit(labels, result) | ({} if reasons is None else reasons.metrics)
     intervals = metric_intervals(labels, result, scenes_of_rows(labels, result.rows, origins))
@@ -72,7 +97,9 @@ def _report(
         "intervals": intervals,
         "pair_accuracy": _nested(groups),
         "groups": named,
-    } | ({} if reasons is None else {"reasons": reasons.to_dict()})
+    }
+    content |= {} if reasons is None else {"reasons": reasons.to_dict()}
+    content |= {} if coverage is None else {"interval_coverage": coverage.to_dict()}
     log.metrics(content)
     with atomic_write(log.folder / "predictions.csv", "w") as file:
         csv.writer(file).writerows(_prediction_rows(labels, result))
@@ -85,6 +112,8 @@ def _report(
     logging.info("%s", metric_table(metrics, intervals))
     if reasons is not None:
         logging.info("%s", family_table(reasons))
+    if coverage is not None:
+        logging.info("%s", coverage_table(coverage))
     if groups:
         logging.info("%s", group_table(groups))
     for title, metrics_of in named.items():

@@ -7,7 +7,7 @@ from rankiqa import DEFAULT_MODEL, __version__, load
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.scorer import Scorer
-from rankiqa.terminal.argument_types import pixel_count, positive_int
+from rankiqa.terminal.argument_types import pixel_count, positive_int, share
 from rankiqa.terminal.entry import program
 from rankiqa.terminal.log import setup_console
 
@@ -71,12 +71,18 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=positive_int, metavar="N", help="cores that decode and compute; all, if not given")
 
 
+def _add_coverage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--coverage", type=share, metavar="SHARE",
+        help="share of images whose label shall lie from low to high; 0.9, if not given")  # fmt: skip
+
+
 def _add_score(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH",
         help="image, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, file://), "
         "or - for paths on standard input")  # fmt: skip
     _add_model(parser)
+    _add_coverage(parser)
     add("--output", type=_table, metavar="FILE", help="table of all rows: .csv, .jsonl or .parquet")
     add("--report", type=Path, metavar="FILE", help="page (.html) with the best, the worst and all images")
     add(
@@ -118,6 +124,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     from rankiqa.serve.command import add_flags
 
     _add_model(parser)
+    _add_coverage(parser)
     add_flags(parser)
     parser.add_argument("--gate", type=Path, metavar="FILE",
         help="gate of rankiqa gate fit: /v1/gate gives verdicts by it")  # fmt: skip
@@ -138,7 +145,10 @@ def _table(text: str) -> Path:
 
 
 def _load(arguments: argparse.Namespace) -> Scorer:
-    return load(arguments.model, engine=arguments.engine, threads=arguments.threads)
+    scorer = load(arguments.model, engine=arguments.engine, threads=arguments.threads)
+    if getattr(arguments, "coverage", None) is not None:  # not every command has the flag
+        scorer.coverage = arguments.coverage
+    return scorer
 
 
 def _score(arguments: argparse.Namespace) -> int:
@@ -172,6 +182,7 @@ def _gate(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from rankiqa import intervals
     from rankiqa.reasons import in_words
     from rankiqa.score import scale_in_words
 
@@ -187,6 +198,7 @@ def _info(arguments: argparse.Namespace) -> int:
         "trained as": spec.criterion,
         "score": f"higher is better, {scale_in_words(spec)}",
         "view": f"{spec.view}, {size}, {scorer.view.crops} per image",
+        "intervals": intervals.in_words(spec.interval),
         "reasons": "; ".join(map(in_words, spec.reasons)) or "none",
         "license": spec.license or "not stated",
         "provenance": spec.provenance or "not stated",

@@ -133,9 +133,10 @@ def _script_safe(value: Any) -> str:
 
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
-    rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
+    numbers = (row.score, row.percentile, row.std, row.low, row.high)
+    *first, low, high = (None if value is None else round(value, 4) for value in numbers)
     link = link_to(row.path, parent)
-    return [one_line(row.path), *rounded, row.width, row.height, row.error, link, row.reasons]
+    return [one_line(row.path), *first, row.width, row.height, row.error, link, row.reasons, low, high]
 
 
 def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:

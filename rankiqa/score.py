@@ -56,6 +56,12 @@ def deviation(shares: np.ndarray) -> np.ndarray:
     return np.sqrt((shares * (ratings - means[:, None]) ** 2).sum(axis=1))
 
 
+def crop_deviation(logits: np.ndarray) -> np.ndarray:
+    """float32 (M,): the standard deviation of the scores of each image's crops; `logits` is (M, P, N)."""
+    images, crops, columns = logits.shape
+    return score(logits.reshape(-1, columns)).reshape(images, crops).std(axis=1)
+
+
 def percentile(value: float, spec: ModelSpec) -> float | None:
     """Where in 0..100 a score lies among those of validation; None where none are known."""
     if spec.score_percentiles is None:

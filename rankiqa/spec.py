@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
 from rankiqa.errors import WeightsError
+from rankiqa.intervals import Intervals
 
 if TYPE_CHECKING:
     from rankiqa.views import View
@@ -17,7 +18,8 @@ HALF = (0.5, 0.5, 0.5)  # x * 2 - 1: AdvProp and the EfficientNet-Lite weights
 Triple = tuple[float, float, float]
 _IN_FILES = {"license": "licence"}  # the keys of version 1, which both versions read and write
 VIEWS = ("fit", "patches", "whole")
-MEASURED = ("score_range", "score_percentiles")  # fields that hold for the view that validation had
+# fields that hold for the view that validation had
+MEASURED = ("score_range", "score_percentiles", "interval")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ModelSpec:
         criterion: "rank", "emd" or "regress".
         score_range: (lowest, highest) score seen in validation.
         score_percentiles: 101 scores, the percentiles 0 to 100 of validation.
+        interval: how far labels of validation lie from their scores; None: nobody has measured it.
         reasons: K families of damage that a second head tells, see `rankiqa.reasons`; (): it has none.
         versions: of the packages that made the weights.
         license, provenance: of the weights, in words, where they were given; files spell the key "licence".
@@ -49,6 +52,7 @@ class ModelSpec:
     criterion: str = "rank"
     score_range: tuple[float, float] | None = None
     score_percentiles: tuple[float, ...] | None = None
+    interval: Intervals | None = None
     reasons: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     license: str | None = None
@@ -94,10 +98,11 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, fit for JSON and for `torch.load(weights_only=True)`."""
-        return {
+        plain = {
             _IN_FILES.get(key, key): list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
         }
+        return {**plain, "interval": None if self.interval is None else self.interval.to_dict()}
 
     def to_json(self) -> str:
         """The spec as one line of JSON."""
@@ -118,7 +123,12 @@ class ModelSpec:
             names.get(key, key): tuple(value) if isinstance(value, list) else value
             for key, value in values.items()
         }
-        spec = cls(**{key: value for key, value in tuples.items() if key in known})
+        try:
+            if isinstance(tuples.get("interval"), dict):
+                tuples["interval"] = Intervals.from_dict(tuples["interval"])
+            spec = cls(**{key: value for key, value in tuples.items() if key in known})
+        except (ValueError, TypeError, KeyError) as error:
+            raise WeightsError(f"{where}: its ModelSpec makes no sense ({error})") from error
         if not spec._is_sound():
             raise WeightsError(f"{where}: its ModelSpec makes no sense ({spec.to_json()[:200]})")
         return spec
@@ -134,6 +144,7 @@ class ModelSpec:
             and self.view in VIEWS
             and (self.score_range is None or len(self.score_range) == 2)
             and all(len(values) == 3 for values in (self.mean, self.std))
+            and isinstance(self.interval, Intervals | None)
             and isinstance(self.reasons, tuple)
             and all(isinstance(name, str) for name in self.reasons)
             and len(set(self.reasons)) == len(self.reasons)

@@ -94,7 +94,7 @@ def mean_of(
             raise WeightsError(f"{path}: holds no ModelSpec with an 'arch'")
         _check_alike(paths[0], files[0], path, file, ALIKE if view_of_first else ALIKE + VIEW)
     state = mean_state([file["state_dict"] for file in files], shares)
-    spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None}
+    spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None, "interval": None}
     return {"state_dict": state, "spec": spec}
 
 

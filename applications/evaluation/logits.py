@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from applications.setup.data import pin_memory, usable_workers, view_of
 from config import Config
-from criterions.score import average_patches
+from criterions.score import average_patches, score
 from dataloader.cache import ImageCache
 from dataloader.datasets import EvalBatch
 from dataloader.labels import Labels
@@ -39,10 +39,12 @@ class Outputs(NamedTuple):
     Attributes:
         logits: float32 (M, N).
         reasons: float32 (M, 2 K), probabilities of K families and their severities; K = 0 without a head.
+        deviations: float32 (M,), of the scores of an image's crops.
     """
 
     logits: np.ndarray
     reasons: np.ndarray
+    deviations: np.ndarray
 
 
 def label_logits(
@@ -145,14 +147,14 @@ def predict_outputs(
     numbers_read = torch.cat(numbers).numpy() if numbers else np.empty(0, int)
     shares = [share for share in gather((numbers_read, own), process) if share[1] is not None]
     outputs = _joined(shares, count)
-    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:])
+    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:-1], outputs[:, -1])
 
 
 def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
-    """(M, N + 2 K) outputs of `count` images from the (numbers, outputs) of each process."""
+    """(M, N + 2 K + 1) outputs of `count` images from the (numbers, outputs) of each process."""
     if not shares:
         raise ImageError(f"none of {count} images can be read")
-    wild = sum(int((~np.isfinite(values)).any(axis=1).sum()) for _, values in shares)
+    wild = sum(int((~np.isfinite(values[:, :-1])).any(axis=1).sum()) for _, values in shares)
     if wild:
         raise TrainingError(
             f"{wild} of {count} scores are not finite: the weights have diverged; try a smaller --lr"
@@ -170,6 +172,11 @@ class _OfSize:
     images: list[int] = field(default_factory=list)
     waiting: list[Tensor] = field(default_factory=list)
     logits: list[Tensor] = field(default_factory=list)
+
+
+def crop_deviation(logits: Tensor) -> Tensor:
+    """(M,): as `rankiqa.score.crop_deviation`; `logits` is (M, P, N)."""
+    return score(logits.flatten(0, 1)).unflatten(0, logits.shape[:2]).std(dim=1, correction=0)
 
 
 class _Crops:
@@ -197,13 +204,17 @@ class _Crops:
                 self._run(own)
 
     def outputs(self) -> Tensor:
-        """(M, N + 2 K) of all images, in their order, on the CPU: logits, probabilities, severities."""
+        """(M, N + 2 K + 1) of all images, in their order, on the CPU.
+
+        Logits, probabilities, severities, and the deviation of the scores of the crops.
+        """
         found, order = [], []
         for own in self._sizes.values():
             self._run(own)
             rows = torch.cat(own.logits).unflatten(0, (len(own.images), -1))
             logits, second = rows.split([self._num_classes, rows.shape[2] - self._num_classes], dim=2)
-            found.append(torch.cat([average_patches(logits), second.sigmoid().mean(dim=1)], dim=1))
+            means = average_patches(logits), second.sigmoid().mean(dim=1)
+            found.append(torch.cat([*means, crop_deviation(logits)[:, None]], dim=1))
             order += own.images
         outputs = torch.cat(found).cpu()
         return torch.empty_like(outputs).index_copy_(0, torch.tensor(order), outputs)

@@ -125,16 +125,23 @@ def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
     rows = {}
     if good:
         result = scorer.score_crops([one.crops for one in good if one.crops is not None], pad=True)
-        scores = result.scores.tolist()
-        spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
-        reasons = result.reasons or [[]] * len(scores)
-        for one, score, std, named in zip(good, scores, spreads, reasons, strict=True):
-            rows[id(one)] = _row(one, score, std, scorer.spec, named)
+        reasons = result.reasons or [[]] * len(good)
+        columns = result.scores, result.deviations, result.low, result.high
+        numbers = zip(*(_listed(column, len(good)) for column in columns), strict=True)
+        for one, values, named in zip(good, numbers, reasons, strict=True):
+            rows[id(one)] = _row(one, values, named, scorer.spec)
     return [rows[id(one)] if id(one) in rows else Row(one.path, error=one.error) for one in group]
 
 
-def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec, reasons: list[Reason]) -> Row:
+def _listed(column: np.ndarray | None, count: int) -> list[Any]:
+    return [None] * count if column is None else column.tolist()
+
+
+def _row(one: Decoded, values: tuple[Any, ...], named: list[Reason], spec: ModelSpec) -> Row:
+    """The row of an image; `values` are score, standard deviation, low and high."""
+    score, std, low, high = values
+    size = {"width": one.width, "height": one.height}
     if not np.isfinite(score):
-        return Row(one.path, None, None, None, one.width, one.height, "the model's score is not finite")
-    words = "; ".join(reason.words() for reason in reasons)
-    return Row(one.path, score, percentile(score, spec), std, one.width, one.height, reasons=words)
+        return Row(one.path, error="the model's score is not finite", **size)
+    words = "; ".join(reason.words() for reason in named)
+    return Row(one.path, score, percentile(score, spec), std, low=low, high=high, reasons=words, **size)

@@ -28,6 +28,8 @@ class Row:
         path: as it was given or found.
         score: higher = better; None where there is an error.
         percentile: share in 0..100 of the validation scores that are lower; None where the model has none.
+        low, high: ends of the interval around the score in which the label of such an image lies; None where
+            the model has none.
         std: of the distribution, in ratings; None for num_classes 1.
         reasons: what is wrong with it, in words, the strongest first, joined by "; "; empty where nothing is,
             or the model can't say.
@@ -43,6 +45,8 @@ class Row:
     height: int | None = None
     error: str = ""
     reasons: str = ""
+    low: float | None = None
+    high: float | None = None
 
     def cells(self) -> list[Any]:
         """The values in the order of COLUMNS."""
@@ -68,8 +72,9 @@ class Counts:
             self.good += not row.error
 
 
-COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error")
+COLUMNS = ("path", "score", "percentile", "low", "high", "std", "reasons", "width", "height", "error")
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
+_LATER = {"low": float, "high": float}  # rows of an earlier version have none, and no reasons
 
 
 def to_line(row: Row) -> str:
@@ -150,7 +155,7 @@ def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
     numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
-    # rows of an earlier version have no reasons
+    numbers |= {key: kind(values[key]) if values.get(key) else None for key, kind in _LATER.items()}
     return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 
 
@@ -166,7 +171,7 @@ def _text(raw: Any) -> Any:
 def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     arrow = require("pyarrow", f"--output {path}")
     parquet = require("pyarrow.parquet", f"--output {path}", "pyarrow")
-    kinds = [arrow.string(), *[arrow.float64()] * 3, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
+    kinds = [arrow.string(), *[arrow.float64()] * 5, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
     schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
         for group in _groups(rows, ROW_GROUP):

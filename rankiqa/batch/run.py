@@ -181,8 +181,9 @@ class _Run:
             elif self._request.output is None:
                 share = "" if row.percentile is None else f"  better than {row.percentile:3.0f}%"
                 spread = "" if row.std is None else f"  +- {row.std:.3f}"
+                ends = "" if row.low is None else f"  {row.low:.4f} to {row.high:.4f}"
                 reasons = f"  ({row.reasons})" if row.reasons else ""
-                print(f"{row.score:9.4f}{spread}{share}  {one_line(row.path)}{reasons}")
+                print(f"{row.score:9.4f}{ends}{spread}{share}  {one_line(row.path)}{reasons}")
 
     def _draw_maps(self, group: Sequence[Row], folder: Path) -> None:
         from rankiqa.quality_map import draw_map_of_file

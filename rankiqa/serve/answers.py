@@ -52,6 +52,12 @@ class ImageScore(BaseModel):
         default=None,
         description="of the score among those of the images the model was validated with, 0 to 100",
     )
+    low: float | None = Field(
+        default=None,
+        description="lower end of the interval in which the label of such an image lies, see /v1/model, "
+        "coverage; null for a model without intervals",
+    )
+    high: float | None = Field(default=None, description="its upper end")
     std: float | None = Field(default=None, description="standard deviation of the distribution, in ratings")
     distribution: list[float] | None = Field(
         default=None, description="share of each rating, 1 first; null for a model that gives one number"
@@ -99,6 +105,10 @@ class Model(BaseModel):
     score_range: list[float] | None = Field(
         default=None, description="lowest and highest score in validation"
     )
+    coverage: float | None = Field(
+        default=None,
+        description="share of images whose label lies from low to high; null for a model without intervals",
+    )
     reasons: list[str] = Field(
         default=[], description="families of damage that it can name; none for a model of scores alone"
     )
@@ -117,6 +127,7 @@ def about(scorer: Scorer) -> Model:
         view=spec.view,
         criterion=spec.criterion,
         score_range=list(spec.score_range) if spec.score_range else None,
+        coverage=scorer.coverage if spec.interval else None,
         reasons=list(spec.reasons),
         licence=spec.license,
         provenance=spec.provenance,
