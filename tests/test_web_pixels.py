@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rankiqa.intervals import Intervals
 from rankiqa.reasons import strongest
-from rankiqa.score import average_crops, deviation, distribution, percentile, score
+from rankiqa.score import average_crops, crop_deviation, deviation, distribution, percentile, score
 from rankiqa.spec import ModelSpec
 from rankiqa.views import View, patch_grid, whole_size
 from rankiqa.web.export import page_files
@@ -109,12 +110,26 @@ writeFileSync("found.json", JSON.stringify({
         assert [tuple(place) for place in places] == patch_grid(count)
 
 
-@pytest.mark.parametrize("classes", [1, 5])
-def test_answers_are_those_of_python(tmp_path: Path, classes: int) -> None:
+INTERVALS = {
+    "coverages": [0.8, 0.9, 0.95],
+    "bounds": [-0.5, 0.5],
+    "quantiles": [[0.5, 1, 2], [0.4, 0.8, 1.6], [0.7, 0.9, 1.1]],
+    "ends": [-1, 1.5],
+    "images": 100,
+    "scenes": 9,
+}
+
+
+@pytest.mark.parametrize(
+    ("classes", "spread"), [(1, "none"), (1, "score"), (1, "crops"), (5, "crops"), (5, "ratings")]
+)
+def test_answers_are_those_of_python(tmp_path: Path, classes: int, spread: str) -> None:
     random = np.random.default_rng(classes)
     families = ("noise", "dark", "blocks", "haze", "a_new_one")
     known = tuple(sorted(np.round(random.normal(size=101), 2).tolist()))  # with equal neighbours
-    spec = ModelSpec("a", classes, score_percentiles=known, reasons=families)
+    knots = [] if spread == "none" else [[-0.5, 0.5], [0.5, 1.0], [1.5, 0.2]]
+    intervals = Intervals.from_dict({**INTERVALS, "spread": spread, "knots": knots})
+    spec = ModelSpec("a", classes, score_percentiles=known, reasons=families, interval=intervals)
     logits = random.normal(size=(30, 3, classes)).astype(np.float32)
     logits[0], logits[1], logits[2] = -99, 99, known[50]
     damage = random.random((30, 3, 2 * len(families))).astype(np.float32)
@@ -129,12 +144,17 @@ def test_answers_are_those_of_python(tmp_path: Path, classes: int) -> None:
 //given
 writeFileSync("found.json", JSON.stringify(given.images.map((image) => rowOf(image, given.spec))));
 """
-    rows = run(tmp_path, script, {"spec": spec.to_dict(), "images": given})
+    rows = run(tmp_path, script, {"spec": {**spec.to_dict(), "coverage": 0.9}, "images": given})
     means = average_crops(logits)
     scores, shares = score(means), distribution(means)
+    signals = {"score": scores, "crops": crop_deviation(logits)}
+    if shares is not None:
+        signals["ratings"] = deviation(shares)
+    ends = np.stack(intervals.around(signals, 0.9), axis=1)
     for number, row in enumerate(rows):
         assert row["score"] == pytest.approx(float(scores[number]), abs=1e-5)
         assert row["percentile"] == pytest.approx(percentile(row["score"], spec), abs=1e-9)
+        assert [row["low"], row["high"]] == pytest.approx(ends[number].tolist(), abs=1e-5)
         if shares is None:
             assert row["std"] is row["distribution"] is None
         else:
