@@ -4,10 +4,10 @@
     python benchmarks/web_page.py --site site --photos DIR [--count 60] [--large 200] [--isolated]
 
 A plain file server of this program gives the folder at a sub-path; with --isolated it sends the headers that
-let the page use threads (COOP, COEP). The page judges `--count` photos as they are and as PNGs of their decoded
+let the page use threads (COOP, COEP). The page judges `--count` photos as they are and as PNGs of their
 pixels, then `--large` JPEGs of 12 megapixels made of them; its CSV is compared with `rankiqa.load().score`.
-After the model is loaded no request may leave the page. Seconds of the processor are those of all processes of
-chromium; other work on the machine changes them little. Memory is their proportional set size.
+After the model is loaded no request may leave the page. Seconds of the processor are all of chromium's;
+other work on the machine changes them little. Memory is its proportional set size.
 """
 
 import argparse
@@ -42,7 +42,11 @@ def main() -> None:
     args = _options()
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as play, served(args) as address:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        sync_playwright() as play,
+        served(args.site, args.isolated) as address,
+    ):
         folder = Path(name)
         photos = list(itertools.islice(find_images(args.photos), args.count))
         browser = play.chromium.launch(executable_path=args.chromium, args=["--no-sandbox"])
@@ -187,15 +191,15 @@ def memory_of(process: int) -> float:
 
 
 @contextmanager
-def served(args: argparse.Namespace) -> Iterator[str]:
-    """The address of a sub-path at which the folder lies."""
+def served(folder: Path, isolated: bool = False) -> Iterator[str]:
+    """The address of a sub-path at which a folder lies; `isolated` sends the headers that allow threads."""
 
     class Handler(SimpleHTTPRequestHandler):
         def translate_path(self, path: str) -> str:
             return super().translate_path(path.removeprefix("/some/where"))
 
         def end_headers(self) -> None:
-            if args.isolated:
+            if isolated:
                 self.send_header("Cross-Origin-Opener-Policy", "same-origin")
                 self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
             super().end_headers()
@@ -203,10 +207,13 @@ def served(args: argparse.Namespace) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(args.site)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/some/where/"
-    server.shutdown()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/some/where/"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def _options() -> argparse.Namespace:
