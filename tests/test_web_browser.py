@@ -104,7 +104,8 @@ class Site(Tab):
         return {row["path"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
     def close(self) -> None:
-        assert [url for url in self.asked if not url.startswith("blob:")] == []
+        # chromium asks for the icon again when another tab of the page changes its address
+        assert [url for url in self.asked if not url.startswith("blob:") and "icon.svg" not in url] == []
         super().close()
 
 

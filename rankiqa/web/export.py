@@ -67,20 +67,18 @@ def export_web(model: Path, out: Path, ort_web: Path | None = None) -> list[str]
 
 def page_files() -> dict[str, bytes]:
     """The page: the server's, with the parts of `rankiqa/web/page` in place of those that ask a server."""
-    shared, own = ({item.name: item.read_bytes() for item in files(package).joinpath("page").iterdir()
-                    if item.is_file()} for package in ("rankiqa.serve", "rankiqa.web"))  # fmt: skip
-    words = {
-        name: json.dumps(
-            {**json.loads(shared[name]), **json.loads(own[name])}, ensure_ascii=False, indent=1
-        ).encode()
-        for name in own
-        if name.endswith(".json")
-    }
+    shared, own = (_folder(room) for room in ("rankiqa.serve", "rankiqa.web"))
+    for name in own:
+        if name.endswith(".json"):  # words
+            merged = {**json.loads(shared[name]), **json.loads(own[name])}
+            own[name] = json.dumps(merged, ensure_ascii=False, indent=1).encode()
     index = _SERVER.sub("", shared.pop(INDEX).decode()).replace("<!-- head -->", HEAD)
-    return {
-        INDEX: index.encode(),
-        **{f"page/{name}": data for name, data in {**shared, **own, **words}.items()},
-    }
+    return {INDEX: index.encode(), **{f"page/{name}": data for name, data in {**shared, **own}.items()}}
+
+
+def _folder(room: str) -> dict[str, bytes]:
+    items = files(room).joinpath("page").iterdir()
+    return {item.name: item.read_bytes() for item in items if item.is_file() and item.name[0] != "."}
 
 
 def _model(path: Path) -> tuple[ModelSpec, bytes]:

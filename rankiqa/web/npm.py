@@ -7,7 +7,6 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,14 +80,14 @@ def _tarball(described: Any, source: str, address: str, advice: str) -> str:
     return tarball
 
 
-def _part(described: Any, key: str, kind: Callable[..., Value], address: str, advice: str) -> Value:
+def _part(described: Any, key: str, kind: type[Value], address: str, advice: str) -> Value:
     """A value of metadata that came from elsewhere: bytes of JSON, or what was read from them."""
     try:
         values = json.loads(described) if isinstance(described, bytes) else described
     except ValueError:
         values = None
     found = values.get(key) if isinstance(values, dict) else None
-    if not isinstance(found, kind):  # type: ignore[arg-type]
+    if not isinstance(found, kind):
         raise DataError(f"{address}: not the metadata of a package, its {key} is missing; {advice}")
     return found
 

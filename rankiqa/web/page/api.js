@@ -48,9 +48,13 @@ async function load(about, files) {
     const done = Object.values(got).reduce((one, other) => one + other);
     line().textContent = say("load.progress", { done: number(done / MEGA, 1), all: number(all / MEGA, 1) });
   };
-  const [model, wasm] = await Promise.all(
-    ["model/model.onnx", "ort/ort.wasm"].map((path) => fetched(path, files[path].version, tell(path))),
-  );
+  const stop = new AbortController();
+  const parts = ["model/model.onnx", "ort/ort.wasm"].map((path) =>
+    fetched(path, files[path].version, { tell: tell(path), signal: stop.signal }));
+  const [model, wasm] = await Promise.all(parts).catch((error) => {
+    stop.abort();
+    throw error;
+  });
   line().textContent = say("load.starting");
   const glue = new URL("ort/glue.js", document.baseURI).href;
   const pool = new Pool({ model, wasm, glue, about });
@@ -61,8 +65,8 @@ async function load(about, files) {
 }
 
 /** The bytes of a file; `version`, of its content, keeps a copy of another export out. */
-async function fetched(path, version, tell) {
-  const answer = await fetch(`${path}?${version}`);
+async function fetched(path, version, { tell, signal }) {
+  const answer = await fetch(`${path}?${version}`, { signal });
   if (!answer.ok) throw new Refusal(answer.status, answer.statusText);
   const parts = [];
   let bytes = 0;

@@ -21,7 +21,7 @@ addEventListener("message", ({ data }) => {
   } else if (data.drop !== undefined) {
     dropped.add(data.drop);
   } else {
-    const opened = open(data.file);
+    const opened = open(data.file).catch(failed);
     last = last.then(async () => {
       await pause(); // for the messages that wait: the next image's decoding begins by one
       postMessage({ id: data.id, ...(await answer(data, await opened)) });
@@ -41,15 +41,18 @@ async function start({ model, wasm, glue, threads, about }) {
   }
 }
 
+const failed = (error) => ({ error: 500, detail: String(error) });
+
 /** {row}, {map}, or {error: status of a refusal, detail}. */
 async function answer({ id, kind, ends }, source) {
+  if (source.error) return source;
   if (typeof source === "string") return kind === "map" ? { error: 422, detail: source } : { row: { error: source } };
   try {
     if (dropped.has(id)) return DROPPED;
     if (kind === "map") return { map: await mapOf(source, spec, ends, (...crop) => judge(id, ...crop)) };
     return { row: { ...(await score(source)), width: source.width, height: source.height, thumb: await source.thumbnail(THUMBNAIL) } };
   } catch (error) {
-    return error === DROPPED ? DROPPED : { error: 500, detail: String(error) };
+    return error === DROPPED ? DROPPED : failed(error);
   } finally {
     source.close();
   }
