@@ -66,9 +66,14 @@ def main() -> None:
             )
         if args.large:
             paths = large_images(photos, folder / "large", args.large)
-            memory = page.memory_while(paths, args.large // 10)
-            print(f"| {len(paths)}: JPEGs of 12 megapixels | | | {page.cost} |\n")
-            print("MB of chromium after each tenth: " + ", ".join(f"{value:.0f}" for value in memory))
+            print(
+                "\nMB of chromium, at the beginning and after each tenth of the large images:",
+                end="",
+                flush=True,
+            )
+            page.judge_large(paths, max(1, args.large // 10))
+            busy, wall = page.cost.split(" | ")
+            print(f"\n{len(paths)} JPEGs of 12 megapixels: {busy} s of the processor, {wall} s each")
         print(f"requests after the model was loaded: {page.asked or 'none'}")
         browser.close()
 
@@ -105,9 +110,9 @@ class Page:
         self.tab.click("#many .bar > .plain:nth-last-child(2)")
         return {row["path"]: float(row["score"]) for row in csv.DictReader(io.StringIO(table, newline=""))}
 
-    def memory_while(self, paths: list[Path], step: int) -> list[float]:
-        """Megabytes of chromium after every `step` images."""
-        found = []
+    def judge_large(self, paths: list[Path], step: int) -> None:
+        """Print the megabytes of chromium after every `step` images."""
+        tell_memory()
         self._begin(paths)
         for done in range(step, len(paths) + 1, step):
             self.tab.wait_for_function(
@@ -116,10 +121,9 @@ class Page:
                 arg=done,
                 polling=500,
             )
-            found.append(sum(memory_of(process) for process in chromium()))
+            tell_memory()
         self.tab.wait_for_selector("#many .summary")
         self._end(len(paths))
-        return found
 
     def _begin(self, paths: list[Path]) -> None:
         self._at = time.monotonic(), sum(map(seconds_of, chromium()))
@@ -180,6 +184,10 @@ def seconds_of(process: int) -> float:
         stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return (int(stat[11]) + int(stat[12])) / TICKS
     return 0.0
+
+
+def tell_memory() -> None:
+    print(f" {sum(map(memory_of, chromium())):.0f}", end="", flush=True)
 
 
 def memory_of(process: int) -> float:

@@ -113,9 +113,11 @@ export class Resize {
     for (let row = 0; row < count; row += 1) {
       for (let x = 0; x < outWidth; x += 1) {
         let from = channels * (row * width + first[x]);
-        let [red, green, blue] = [HALF, HALF, HALF];
-        const start = x * taps;
-        for (let tap = start; tap < start + counts[x]; tap += 1, from += channels) {
+        let red = HALF;
+        let green = HALF;
+        let blue = HALF;
+        const end = x * taps + counts[x];
+        for (let tap = x * taps; tap < end; tap += 1, from += channels) {
           const weight = acrossFixed[tap];
           red = (red + Math.imul(pixels[from], weight)) | 0;
           green = (green + Math.imul(pixels[from + 1], weight)) | 0;
