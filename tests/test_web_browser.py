@@ -282,6 +282,33 @@ def test_a_run_can_be_cancelled_and_files_may_go(browser: Any, default: str, tmp
     site.close()
 
 
+def test_a_worker_that_fails_is_replaced(browser: Any, sites: dict[str, Path], tmp_path: Path) -> None:  # noqa: F811
+    """As for lack of memory: here every worker fails at its second image, and every image gets a row."""
+    script = (sites["fit"] / "page" / "answers.js").read_text(encoding="utf-8")
+    head = "export function rowOf(outputs, spec) {"
+    assert head in script
+    body = script.replace(head, f"let calls = 0;\n{head}\n  if (calls++ === 1) throw new Error('memory');")
+    paths = [tmp_path / f"{number}.png" for number in range(7)]
+    for number, path in enumerate(paths):
+        texture(number, 1.0).save(path)
+    context = browser.new_context(locale="en-US")
+    context.route(
+        "**/page/answers.js", lambda route: route.fulfill(body=body, content_type="text/javascript")
+    )
+    with served(sites["fit"]) as address:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector("html[data-model=ready]")
+        page.click("#tab-many")
+        page.set_input_files("#many input[multiple]", [str(path) for path in paths])
+        page.wait_for_selector("#many .summary")
+        rows = page.locator("#many tbody tr").count()
+        bad = page.locator("#many tbody tr.bad:has-text('it may lack the memory')").count()
+        assert rows == 7 and 1 <= bad <= 4
+        assert page.locator("#many td.of-score b").count() == 7 - bad
+        context.close()
+
+
 def test_what_is_said_where_it_can_not_run(browser: Any, sites: dict[str, Path], tmp_path: Path) -> None:  # noqa: F811
     """From a disk without a server, and from a server that lacks the model."""
     page = browser.new_page()

@@ -29,7 +29,8 @@ export class Pool {
     const member = { worker, jobs: new Map() };
     return new Promise((resolve, reject) => {
       const fail = (why) => {
-        this.leave(member);
+        if (this.workers.includes(member)) this.renew(member);
+        else worker.terminate();
         for (const job of member.jobs.values()) job.reject(new Refusal(500, why));
         reject(new Refusal(0, why));
       };
@@ -62,7 +63,7 @@ export class Pool {
   give(job) {
     const member = this.workers.toSorted((one, other) => one.jobs.size - other.jobs.size)[0];
     if (!member) {
-      job.reject(new Refusal(0, "no worker"));
+      this.fresh.then(() => this.give(job), job.reject);
       return;
     }
     member.jobs.set(job.message.id, job);
@@ -74,19 +75,17 @@ export class Pool {
     member.jobs.delete(id);
     if (error) job.reject(new Refusal(error, detail));
     else job.resolve(answer);
-    if (error === 500) this.replace(member);
+    if (error !== 500) return;
+    // A network that has run out of memory may fail from then on; its other images are judged by a new one.
+    this.renew(member);
+    for (const other of member.jobs.values()) this.fresh.then(() => this.give(other), other.reject);
   }
 
-  /** A network that has run out of memory may fail from then on; its other images are judged by a new one. */
-  replace(member) {
-    this.leave(member);
-    const fresh = this.startOne();
-    for (const job of member.jobs.values()) fresh.then(() => this.give(job), job.reject);
-    fresh.catch(() => {});
-  }
-
-  leave(member) {
+  /** Put a new worker in the place of one that has failed. */
+  renew(member) {
     member.worker.terminate();
     this.workers = this.workers.filter((one) => one !== member);
+    this.fresh = this.startOne();
+    this.fresh.catch(() => {}); // whoever waits for it hears of it
   }
 }
