@@ -83,11 +83,18 @@ def default(sites: dict[str, Path]) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def small(sites: dict[str, Path]) -> Iterator[str]:
+    with served(sites["fit"]) as address:
+        yield address
+
+
 class Site(Tab):
     """An exported page whose model is loaded; `asked` are the requests from then on."""
 
     def __init__(self, browser: Any, address: str, **settings: Any) -> None:  # noqa: F811
         super().__init__(browser, address, **{"locale": "en-US", **settings})
+        self.page.set_default_timeout(300_000)
         self.page.wait_for_selector("html[data-model=ready]")
         self.page.wait_for_load_state("networkidle")
         self.asked: list[str] = []
@@ -221,12 +228,12 @@ def test_files_that_have_no_score(browser: Any, default: str, tmp_path: Path) ->
 @pytest.mark.parametrize("language", ["en-US", "zh-CN"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_tab(
-    browser: Any, default: str, axe: str, tmp_path: Path, language: str, scheme: Any  # noqa: F811
+    browser: Any, small: str, axe: str, tmp_path: Path, language: str, scheme: Any  # noqa: F811
 ) -> None:  # fmt: skip
     """What a visitor does, by mouse and keyboard, and what axe-core finds in it: nothing."""
     for number in range(6):
         texture(number, number / 2).save(tmp_path / f"{number}.png")
-    site = Site(browser, default, locale=language, color_scheme=scheme)
+    site = Site(browser, small, locale=language, color_scheme=scheme)
     page, wrong = site.page, {}
 
     def check(where: str) -> None:
@@ -257,7 +264,7 @@ def test_every_tab(
     shown = [float(text) for text in page.locator("#many td.of-score b").all_inner_texts()]
     assert len(shown) == 6 and shown == sorted(shown, reverse=True)
     page.click("#many .segments button:last-child")
-    page.wait_for_function("document.querySelectorAll('#many .tile img').length === 6")
+    page.wait_for_selector("#many .tile:nth-child(6) img")
     check("grid")
     site.close()
     assert not wrong, json.dumps(wrong, indent=1)
@@ -271,7 +278,7 @@ def test_a_run_can_be_cancelled_and_files_may_go(browser: Any, default: str, tmp
     site.page.click("#tab-many")
     site.give("#many input[multiple]", *paths)
     paths[-1].unlink()
-    site.page.wait_for_function("document.querySelector('#many progress')?.value >= 3")
+    site.page.wait_for_selector("#many tbody tr:nth-child(3) td.of-score b")
     site.page.click("#many .cancel")
     found = re.fullmatch(r"Cancelled: (\d+) judged, 0 could not be read, (\d+) left out",
                          site.text("#many .summary"))  # fmt: skip
