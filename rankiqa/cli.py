@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, gate, clean, info, serve."""
+"""The console script `rankiqa`: score, gate, clean, info, serve, export_web."""
 
 import argparse
 from pathlib import Path
@@ -24,7 +24,14 @@ def main(argv: list[str] | None = None) -> int:
         stderr); 130 after an interrupt; 141 when the reader of standard output has stopped.
     """
     arguments = build_parser().parse_args(argv)
-    commands = {"score": _score, "gate": _gate, "clean": _clean, "info": _info, "serve": _serve}
+    commands = {
+        "score": _score,
+        "gate": _gate,
+        "clean": _clean,
+        "info": _info,
+        "serve": _serve,
+        "export_web": _export_web,
+    }
     return commands[arguments.command](arguments)
 
 
@@ -53,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
+    _add_export_web(command("export_web", "write a page that scores images in the visitor's own browser"))
     return parser
 
 
@@ -127,6 +135,12 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add_flags(parser)
     parser.add_argument("--gate", type=Path, metavar="FILE",
         help="gate of rankiqa gate fit: /v1/gate gives verdicts by it")  # fmt: skip
+
+
+def _add_export_web(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.web.command import add_flags
+
+    add_flags(parser)
 
 
 def _table(text: str) -> Path:
@@ -227,3 +241,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         add_gate(app, gate, arguments.api_key is not None)
     serve(app, arguments)
     return 0
+
+
+def _export_web(arguments: argparse.Namespace) -> int:
+    from rankiqa.web.command import run
+
+    return run(arguments)
