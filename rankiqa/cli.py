@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, gate, clean, info, serve, export_web."""
+"""The console script `rankiqa`: score, gate, clean, label, info, serve, export_web."""
 
 import argparse
 from pathlib import Path
@@ -25,11 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = build_parser().parse_args(argv)
     commands = {
-        "score": _score,
-        "gate": _gate,
-        "clean": _clean,
-        "info": _info,
-        "serve": _serve,
+        **{"score": _score, "gate": _gate, "clean": _clean},
+        **{"label": _label, "info": _info, "serve": _serve},
         "export_web": _export_web,
     }
     return commands[arguments.command](arguments)
@@ -58,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(command("score", "score images and videos; print them or write a table, a page, or maps"))
     _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
+    _add_label(command("label", "ask which of two images is better, on a page; needs rankiqa[serve]"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
     _add_export_web(command("export_web", "write a page that scores images in the visitor's own browser"))
@@ -110,6 +108,13 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     from rankiqa.clean.command import add_flags
+
+    add_flags(parser)
+    _add_model(parser)
+
+
+def _add_label(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.serve.label.command import add_flags
 
     add_flags(parser)
     _add_model(parser)
@@ -188,6 +193,12 @@ def _score(arguments: argparse.Namespace) -> int:
 
 def _clean(arguments: argparse.Namespace) -> int:
     from rankiqa.clean.command import run
+
+    return run(arguments, lambda: _load(arguments))
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from rankiqa.serve.label.command import run
 
     return run(arguments, lambda: _load(arguments))
 

@@ -11,7 +11,7 @@ NOT_RUN = {  # start of a command: why no test runs it
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
-    r"demos/web_app\.py|^curl": "fastapi",
+    r"demos/web_app\.py|^curl|rankiqa label": "fastapi",
     r"^ray |--cluster": "ray",
     r"--export .*int8": "nncf",
     r"run_tests\.sh": "mypy",
@@ -30,6 +30,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"tcp://FIRST_MACHINE:\d+", "tcp://127.0.0.1:{meeting}", "two processes on one machine"),
     (r"^torchrun", "torchrun --master_port {torchrun}", "the usual port may be taken"),
     (r"(demos/web_app\.py.*)", r"\1 --port {web}", "the usual port may be taken"),
+    (r"(rankiqa label.*)", r"\1 --port {web}", "the same"),
     (r"127\.0\.0\.1:7860", "127.0.0.1:{web}", "the same"),
     (r"^curl", "curl -sS --fail-with-body", "an answer that says no shall fail"),
     (r"--ray-client-server-port \d+", "--ray-client-server-port {client}", "the usual port may be taken"),
@@ -81,7 +82,7 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
 
 ANSWERS, PEER = "answers", "--rank 1"  # the server answers; the command that another one waits for
 BACKGROUND = {  # pattern: what tells that it is ready: one of these, or words of its output
-    r"demos/web_app\.py": ANSWERS,
+    r"demos/web_app\.py|rankiqa label": ANSWERS,
     r"^ray start": "Ray runtime started",
     r"--rank 0": PEER,
 }
