@@ -32,6 +32,7 @@ import rankiqa
 from benchmarks.rated_sets import RatedSet, rated_sets, rows_of
 from metrics.correlation import srcc
 from rankiqa.files import atomic_write
+from rankiqa.votes.beliefs import expected_shrinkage
 from rankiqa.votes.labelling import Labelling
 from rankiqa.votes.table import LEFT, RIGHT, TIE
 
@@ -55,14 +56,16 @@ def main() -> None:
         if rated.name not in args.sets:
             continue
         model, noise = model_scores(rated, args.out), noise_of(rated.name, args.rated)
-        print(f"\n{rated.name}: {len(rated.mos)} images, SRCC of the model {srcc(model, rated.mos):.2f}\n")
+        told = told_at_random(rated.mos, noise)
+        print(f"\n{rated.name}: {len(rated.mos)} images, SRCC of the model {srcc(model, rated.mos):.2f};")
+        print(f"an answer on a random pair tells {told:.0%} of what one on two equal images does\n")
         print("| pairs | median | mean [95%] | fewer than random [95%] | fewer than random, prior |")
         print("| --- | --- | --- | --- | --- |")
         clicks: dict[str, np.ndarray] = {}
         for name, (at_random, prior) in ARMS.items():
-            told = model if prior else None
+            expected = model if prior else None
             clicks[name] = np.array(
-                [clicks_needed(rated.mos, noise, told, at_random, seed) for seed in range(args.seeds)]
+                [clicks_needed(rated.mos, noise, expected, at_random, seed) for seed in range(args.seeds)]
             )
             print(row(name, clicks), flush=True)
 
@@ -86,7 +89,7 @@ def clicks_needed(
 ) -> int:
     """Clicks of one simulated session; MOST where that is not enough."""
     rng = np.random.default_rng([seed, 1])
-    unit = float(np.std([noise(rng) for _ in range(2000)]))
+    unit = unit_of(noise, rng, 2000)
     bias = BIAS * unit * rng.standard_normal()
     session = Labelling([str(number) for number in range(len(mos))], NoLog(), at_random, seed)  # type: ignore[arg-type]
     if model is not None:
@@ -108,6 +111,21 @@ def clicks_needed(
         if click % EVERY == 0 and srcc(session.scores, mos) >= WANTED:
             return click
     return MOST
+
+
+def unit_of(
+    noise: Callable[[np.random.Generator], float], rng: np.random.Generator, draws: int = 20_000
+) -> float:
+    """Standard deviation of the noise."""
+    return float(np.std([noise(rng) for _ in range(draws)]))
+
+
+def told_at_random(mos: np.ndarray, noise: Callable[[np.random.Generator], float]) -> float:
+    """Fisher information of an answer about a difference: mean of all pairs, as share of its maximum."""
+    first, second = np.triu_indices(len(mos), 1)
+    apart = (mos[first] - mos[second]) / unit_of(noise, np.random.default_rng(0))
+    told = expected_shrinkage(np.append(apart, 0.0), np.zeros(len(apart) + 1))
+    return float(told[:-1].mean() / told[-1])
 
 
 def noise_of(name: str, rated: Path) -> Callable[[np.random.Generator], float]:
