@@ -37,10 +37,11 @@ def open_container(av: Any, file: IO[bytes], name: str) -> Any:
     Raises:
         ImageError: no video, or a damaged one.
     """
+    wrong: tuple[type[Exception], ...] = (*damage(av), ValueError)
     try:
         options = {"format_whitelist": ",".join(FORMATS)}
         return av.open(_Nameless(file), options=options, metadata_errors="replace")
-    except (*damage(av), ValueError) as error:
+    except wrong as error:
         content = content_name(file)
         if content and not content.startswith("a video"):
             raise ImageError(f"{name}: not a video, but {content}") from error
