@@ -19,6 +19,8 @@ PAGES = sorted([ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").g
 FENCE = re.compile(r"^ *```(?:sh|bash|shell)\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
 PROGRAMS = (
     "curl",
+    "npm pack",
+    "python -m http.server",
     "find ",
     "ls ",
     "ray",
