@@ -3,7 +3,9 @@
 Of a video one frame per second is scored; --plot draws the scores over time, --output lists them.
 """
 
+import math
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -12,13 +14,16 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from demos.scores import describe, print_scores
-from demos.video_frames import VIDEOS, frames_by_second, open_video, seconds_promised
 from deploy.engines import load_scorer
+from rankiqa.batch.folders import VIDEOS
+from rankiqa.decoding.image_files import open_file
 from rankiqa.files import atomic_write, write_text
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.entry import program, program_parser
 from rankiqa.terminal.printable import printable
 from rankiqa.terminal.progress import progress_bar
+from rankiqa.video.reading import Sampled, Video
+from rankiqa.video.sampling import ROUNDING, Step
 from utils.errors import ConfigError, ImageError
 
 BATCH = 8  # frames held at once: few, as they may be large
@@ -28,7 +33,9 @@ BATCH = 8  # frames held at once: few, as they may be large
 def main(argv: list[str] | None = None) -> int:
     """Print the scores of images and of a video's seconds; 1 when an image could not be read."""
     parser = program_parser("Tell by OpenVINO how good images and videos look.")
-    parser.add_argument("paths", nargs="+", type=Path, help=f"images, folders of them, {' '.join(VIDEOS)}")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, help=f"images, folders of them, {' '.join(sorted(VIDEOS))}"
+    )
     parser.add_argument("--model", type=Path, required=True, help=".xml, .onnx, .pt or .pth")
     parser.add_argument("--plot", type=Path, metavar="PNG", help="draw a video's scores over its seconds")
     parser.add_argument("--output", type=Path, metavar="CSV", help="write a video's scores: second,score")
@@ -56,24 +63,32 @@ def score_video(scorer: Scorer, path: Path) -> list[tuple[int, float]]:
     Raises:
         ImageError: the file can't be opened as a video, or no frame can be decoded.
     """
-    capture = open_video(path)
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
     rows: list[tuple[int, float]] = []
-    try:
-        frames = frames_by_second(capture)
-        with progress_bar(total=seconds_promised(capture), desc=path.name, unit="s") as bar:
+    with open_file(path) as file, Video(file, str(path)) as video:
+        frames = _until_cut(video)
+        total = math.ceil(video.duration or 0)
+        with progress_bar(total=total, desc=path.name, unit="s") as bar:
             while batch := list(islice(frames, BATCH)):
-                scores = scorer.score([frame for _, frame in batch]).scores.tolist()
-                rows += [(second, score) for (second, _), score in zip(batch, scores, strict=True)]
+                scores = scorer.score([frame.image for frame in batch]).scores.tolist()
+                seconds = [int(frame.time + ROUNDING) for frame in batch]
+                rows += zip(seconds, scores, strict=True)
                 bar.update(rows[-1][0] + 1 - bar.n)
-        promised = seconds_promised(capture)
-    finally:
-        capture.release()
-    if not rows:
-        raise ImageError(f"{path}: no frame of the video can be decoded")
-    if rows[-1][0] + 2 < promised:  # players round lengths, so a second more or less says nothing
-        message = f"{path}: frames end in second {rows[-1][0]}, the file promises {promised} seconds"
-        print(f"warning: {message}", file=sys.stderr)
     return rows
+
+
+def _until_cut(video: Video) -> Iterator[Sampled]:
+    """A frame a second; a video that ends before it should gives a warning after them."""
+    found = False
+    try:
+        for frame in video.frames(Step(1)):
+            found = True
+            yield frame
+    except ImageError as error:
+        if not found:
+            raise
+        print(f"warning: {error}", file=sys.stderr)
 
 
 def print_rows(rows: list[tuple[int, float]], video: Path) -> None:

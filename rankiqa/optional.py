@@ -8,6 +8,7 @@ from rankiqa.errors import ConfigError
 
 # the extra of pyproject.toml that brings a package along
 _EXTRAS = {
+    "av": "video",
     "openvino": "openvino",
     "fastapi": "serve",
     "python-multipart": "serve",

@@ -11,6 +11,7 @@ from rankiqa.batch.storage import is_url, read_image
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ImageError
 from rankiqa.optional import require
+from rankiqa.video.reading import read_frame
 
 SIDE = 220  # pixels of a thumbnail
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -26,15 +27,20 @@ def open_template(name: str) -> Any:
     return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True).get_template(name)
 
 
-def thumbnail(path: str, pixels: int = 0) -> str | None:
+def thumbnail(path: str, pixels: int = 0, time: float | None = None) -> str | None:
     """A small JPEG of the image, in base64; None, with a notice, where it can't be read any more.
 
     Args:
-        path: of the image, or its URL.
+        path: of the image or video, or its URL.
         pixels: how many it has: --max_pixels has let them pass before.
+        time: of the frame of a video, in seconds.
     """
+    pixels = max(MAX_PIXELS, pixels)
     try:
-        image, _ = read_image(path, (SIDE, SIDE), max(MAX_PIXELS, pixels))
+        if time is None:
+            image, _ = read_image(path, (SIDE, SIDE), pixels)
+        else:
+            image = read_frame(path, time, pixels)
     except ImageError as error:
         logging.warning("no thumbnail: %s", error)
         return None
@@ -44,8 +50,15 @@ def thumbnail(path: str, pixels: int = 0) -> str | None:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def link_to(path: str, parent: Path) -> str:
-    """Where a page in `parent` finds the image: relative, so that folder and page can move together."""
+def link_to(path: str, parent: Path, time: float | None = None) -> str:
+    """Where a page in `parent` finds the image: relative, so that folder and page can move together.
+
+    A `time` is one of a video: browsers begin to play there (W3C Media Fragments, 4.2.1).
+    """
+    return _link(path, parent) + ("" if time is None else f"#t={time:g}")
+
+
+def _link(path: str, parent: Path) -> str:
     from urllib.parse import quote
 
     if is_url(path):

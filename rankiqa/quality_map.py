@@ -13,6 +13,7 @@ from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.score import score_ends
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.printable import one_line
+from rankiqa.video.reading import read_frame
 
 MOST_PATCHES = 400  # an image; of larger ones the patches lie farther apart
 GRID = 8  # places of the occluding window along each side, unless the view is "patches"
@@ -164,8 +165,13 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *[name for name in CJK_FONTS if name in there][:1]]
 
 
-def draw_map_of_file(path: str, scorer: Scorer, folder: Path, max_pixels: int = MAX_PIXELS) -> Path:
+def draw_map_of_file(
+    path: str, scorer: Scorer, folder: Path, max_pixels: int = MAX_PIXELS, time: float | None = None
+) -> Path:
     """Draw the map of the image in `path` into `folder`; the name is that of the image and a checksum.
+
+    Args:
+        path: of an image; with a `time` in seconds, of a video, whose frame is drawn.
 
     Raises:
         ImageError: it can't be read.
@@ -174,11 +180,15 @@ def draw_map_of_file(path: str, scorer: Scorer, folder: Path, max_pixels: int = 
 
     from rankiqa.files import atomic_write
 
-    image = read_image(path, max_pixels=max_pixels)[0]
+    if time is None:
+        image, place, title = read_image(path, max_pixels=max_pixels)[0], path, Path(path).name
+    else:
+        image, place = read_frame(path, time, max_pixels), f"{path}#t={time:g}"
+        title = f"{Path(path).name} at {time:g} s"
     score = float(scorer.score([image]).scores[0])
     # Two folders may hold images of one name: a checksum of the path keeps their maps apart.
     stem = Path(path).stem[:LONGEST_NAME]
-    target = folder / f"{stem}_{crc32(path.encode(errors='surrogateescape')):08x}.png"
+    target = folder / f"{stem}_{crc32(place.encode(errors='surrogateescape')):08x}.png"
     with atomic_write(target) as file:
-        draw_map(quality_map(image, scorer), f"{Path(path).name}: {score:.3f}", file)
+        draw_map(quality_map(image, scorer), f"{title}: {score:.3f}", file)
     return target

@@ -4,22 +4,27 @@ import heapq
 import json
 import random
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rankiqa.batch.results import Row
+from rankiqa.batch.results import Row, name_of
 from rankiqa.files import write_text
+from rankiqa.intervals import COVERAGE
 from rankiqa.optional import require
 from rankiqa.page_parts import link_to, open_template, thumbnail
+from rankiqa.score import scale_in_words
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.printable import one_line
+from rankiqa.video.plot import plot_of
+from rankiqa.video.summary import VideoSummary
 
 SHOWN = 24  # images at each end
 BINS = 50
 MOST_ROWS = 50_000  # of the table: what a browser still sorts at once
+MOST_VIDEOS = 40  # with a plot and thumbnails of their own
 
 
 class Summary:
@@ -86,13 +91,21 @@ class Summary:
         return np.histogram(scores, np.linspace(low, high if high > low else low + 1, BINS + 1))
 
 
-def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
+def write_report(
+    path: Path,
+    summary: Summary,
+    spec: ModelSpec,
+    coverage: float = COVERAGE,
+    videos: Sequence[VideoSummary] = (),
+) -> None:
     """Write the page.
 
     Args:
         path: of the HTML file.
         summary: of all rows.
         spec: of the model that scored.
+        coverage: of its intervals, if it has any.
+        videos: each with a plot over its time and its worst seconds.
 
     Raises:
         ConfigError: jinja2 or plotly is not installed.
@@ -108,9 +121,10 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
     }
     text = template.render(
         spec=spec,
-        meaning=_meaning(spec),
+        meaning=_meaning(spec) + _about_intervals(spec, coverage),
         summary=summary,
         total=summary.good + summary.bad,
+        videos=_sections(videos, parent),
         ends=[("Best", _cards(summary.best, parent)), ("Worst", _cards(summary.worst, parent))],
         facts=_script_safe(facts),
         plotly=plotly.get_plotlyjs(),
@@ -119,6 +133,8 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec) -> None:
 
 
 def _meaning(spec: ModelSpec) -> str:
+    if spec.scale:
+        return f"Scores are {scale_in_words(spec)}; higher is better."
     if spec.num_classes > 1:
         return f"Scores are expected ratings in 1..{spec.num_classes}, higher is better."
     if spec.score_range:
@@ -127,24 +143,40 @@ def _meaning(spec: ModelSpec) -> str:
     return "Higher is better; the scale of this model has no fixed ends."
 
 
+def _about_intervals(spec: ModelSpec, coverage: float) -> str:
+    if spec.interval is None:
+        return ""
+    return f" Labels of such images lie from low to high in {coverage:.0%} of the cases."
+
+
 def _script_safe(value: Any) -> str:
     """JSON that can stand inside <script>: a file may be called </script>."""
     return json.dumps(value).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
-    rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
-    link = link_to(row.path, parent)
-    return [one_line(row.path), *rounded, row.width, row.height, row.error, link, row.reasons]
+    numbers = (row.score, row.percentile, row.std, row.low, row.high)
+    *first, low, high = (None if value is None else round(value, 4) for value in numbers)
+    link = link_to(row.path, parent, row.time)
+    return [name_of(row), *first, row.width, row.height, row.error, link, row.reasons, low, high]
 
 
 def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
     cards = []
     for row in rows:
-        data = thumbnail(row.path, (row.width or 0) * (row.height or 0))
+        data = thumbnail(row.path, (row.width or 0) * (row.height or 0), row.time)
         if data is None:
             continue
-        title = one_line(row.path)
-        cards.append({"row": row, "title": title, "name": one_line(Path(row.path).name), "data": data})
-        cards[-1]["link"] = link_to(row.path, parent)
+        name = one_line(Path(row.path).name) if row.time is None else f"{row.time:g} s"
+        cards.append({"row": row, "title": name_of(row), "name": name, "data": data})
+        cards[-1]["link"] = link_to(row.path, parent, row.time)
     return cards
+
+
+def _sections(videos: Sequence[VideoSummary], parent: Path) -> list[dict[str, Any]]:
+    """What the page shows of each video, those with the worst second first."""
+    shown = sorted(videos, key=lambda video: video.lowest)[:MOST_VIDEOS]
+    return [
+        {"name": one_line(video.path), "plot": plot_of(video), "cards": _cards(video.worst, parent)}
+        for video in shown
+    ]

@@ -5,6 +5,9 @@ import re
 NOT_RUN = {  # start of a command: why no test runs it
     "pip install": "installs packages, over the network",
     "python benchmarks/gate_against_cleanvision.py": "needs an environment of cleanvision's own",
+    "python benchmarks/interval_coverage.py": "needs labelled images of two dozen scenes",
+    "python main.py -e --resume pretrained/default.pth --data recipes/val": "makes its predictions",
+    "rankiqa gate fit --good good/ --bad bad/ --by_reason": "needs a model with reasons",
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
@@ -74,6 +77,7 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "parity.py": "--archs mobilenet_v3_small --int8 --images 12",
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
+    "raters.py": "--runs 1",
 }
 
 ANSWERS, PEER = "answers", "--rank 1"  # the server answers; the command that another one waits for
@@ -87,6 +91,8 @@ SAYS = {  # pattern: words in the output
     r"--gpus [14]\b": "CPU",
     r"main\.py -e .*--criterion[ =]rank|-e --resume checkpoints/(mine/)?model_best": "pair accuracy",
     r"-e --resume checkpoints/(mos|own)/": "SRCC",
+    r"-e --resume checkpoints/both/": "mean over sets",
+    r"--predict .*--scale koniq": "on the scale of koniq",
     r"-e --pairs": "95% interval",
     r"--continue": "epoch 2/2",
     r"--jit|--export torchscript": "largest difference",

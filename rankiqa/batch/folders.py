@@ -21,6 +21,9 @@ from rankiqa.terminal.printable import one_line
 _NO_IMAGES = ("EPS", "MPEG")
 # Images that Pillow reads by a plug-in, or only if it was built with a library: their rows will say so.
 _BY_PLUGIN = frozenset(".heic .heif .hif .avif .webp .jp2 .j2k .mpo".split())
+VIDEOS = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .3g2 .ogv .mxf".split()
+)
 _KINDS = {
     "dangling": ("dangling link", "dangling links"),
     "folder link": ("link to a folder", "links to folders"),
@@ -28,6 +31,7 @@ _KINDS = {
     "hidden folder": ("hidden folder", "hidden folders"),
     "special": ("pipe, socket or device", "pipes, sockets or devices"),
     "folder": ("folder", "folders"),
+    "video": ("video", "videos"),
     "other": ("other file", "other files"),
 }
 
@@ -56,6 +60,11 @@ def has_image_suffix(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in image_suffixes()  # noqa: PTH122
 
 
+def has_video_suffix(name: str) -> bool:
+    """Whether the name of a file ends as that of a video."""
+    return os.path.splitext(name)[1].lower() in VIDEOS  # noqa: PTH122
+
+
 def is_hidden(name: str) -> bool:
     """Whether the name of a file or folder, without its folder, says that it is hidden."""
     return name.startswith(".")
@@ -64,12 +73,16 @@ def is_hidden(name: str) -> bool:
 class LeftOut:
     """What a search has left out.
 
+    Args:
+        videos: take videos, too.
+
     Attributes:
         counts: how many, by kind.
         unread: folders that can't be read, and why.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, videos: bool = False) -> None:
+        self.videos = videos
         self.counts: Counter[str] = Counter()
         self.unread: list[tuple[str, str]] = []
 
@@ -130,23 +143,27 @@ def entries_of(folder: str, left_out: LeftOut) -> "Iterator[os.DirEntry[str]]":
 
 
 def takes_image(entry: "os.DirEntry[str]", left_out: LeftOut) -> bool:
-    """Whether an entry that is no folder is an image; one that is not is counted in `left_out`."""
-    kind = _why_not(entry)
+    """Whether an entry that is no folder is an image; one that is not is counted in `left_out`.
+
+    A video counts as one where `left_out.videos` says so.
+    """
+    kind = _why_not(entry, left_out.videos)
     if kind:
         left_out.counts[kind] += 1
     return not kind
 
 
-def _why_not(entry: "os.DirEntry[str]") -> str:
+def _why_not(entry: "os.DirEntry[str]", videos: bool) -> str:
     """A key of _KINDS, or an empty string for an image."""
-    named = has_image_suffix(entry.name)
+    is_video = has_video_suffix(entry.name)
+    named = has_image_suffix(entry.name) or (videos and is_video)
     try:
         if entry.is_symlink():
             if entry.is_dir():
                 return "folder link"
             entry.stat()  # raises where the link leads nowhere
         if not named:
-            return "other"
+            return "video" if is_video else "other"
         return "" if entry.is_file() else "special"
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):

@@ -107,7 +107,7 @@ def _bytes_of(path: str) -> bytes:
     return name.replace(b"\0", rb"\x00")
 
 
-def collect(arguments: Iterable[str], absolute: bool = False) -> PathQueue:
+def collect(arguments: Iterable[str], absolute: bool = False, videos: bool = False) -> PathQueue:
     """The images that the arguments of --predict stand for.
 
     A folder stands for the images below it, sorted by name (`rankiqa.batch.folders` has the rule); a pattern
@@ -118,13 +118,14 @@ def collect(arguments: Iterable[str], absolute: bool = False) -> PathQueue:
     Args:
         arguments: as above.
         absolute: see PathQueue.
+        videos: take the videos of folders, patterns and URLs, too; one that is named is always taken.
 
     Raises:
         DataError: a folder without images, a pattern without matches, or a list that can't be read.
     """
     queue = PathQueue(absolute)
     for argument in arguments:
-        left_out = LeftOut()
+        left_out = LeftOut(videos)
         if argument == "-":
             queue.add(names_on_standard_input())
         elif is_url(argument):

@@ -27,7 +27,11 @@ from rankiqa.batch.results import (
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 
-EARLIER = tuple(name for name in COLUMNS if name != "reasons")
+# headers of CSV that earlier versions wrote, the latest last
+EARLIER = tuple(
+    tuple(name for name in COLUMNS if name not in later)
+    for later in (("low", "high", "reasons", "time"), ("low", "high", "time"))
+)
 FIRST_LINE = 1000  # bytes that the names of the columns fit in
 _OWN = (".csv", ".jsonl")  # formats that are written row by row
 
@@ -98,12 +102,12 @@ class Journal:
                 file.writelines(to_line(row).encode() for row in read_rows(output))
 
     def _translate_earlier(self) -> None:
-        """Version 1 kept JSON lines, whatever the output was to be; CSV of version 2.0 has fewer columns."""
+        """Version 1 kept JSON lines, whatever the output was to be; CSV of earlier ones has fewer columns."""
         if self._format != ".csv":
             return
         with self.path.open("rb") as file:
             is_json = file.read(1) == b"{"
-        if not is_json and _header(self.path) != EARLIER:
+        if not is_json and _header(self.path) not in EARLIER:
             return
         os.truncate(self.path, whole_lines(self.path) if is_json else _whole_rows(self.path))
         with atomic_write(self.path) as file:
@@ -143,7 +147,8 @@ def _whole_rows(path: Path) -> int:
                 yield line.decode("utf-8", "surrogateescape")
 
     csv.field_size_limit(LONGEST_CELL)
-    columns = list(EARLIER if _header(path) == EARLIER else COLUMNS)
+    header = _header(path)
+    columns = list(header if header in EARLIER else COLUMNS)
     reader = csv.reader(lines(), strict=True)
     before = end = 0
     try:

@@ -3,17 +3,17 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rankiqa.batch.results import Row
 from rankiqa.batch.storage import read_image
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.errors import ImageError
+from rankiqa.errors import ImageError, RankIQAError
 from rankiqa.image import Needs
 from rankiqa.machine import keep_freed_memory
 from rankiqa.reasons import Reason
@@ -31,6 +31,7 @@ class Decoded:
 
     Attributes:
         note: whatever else was found out while its pixels were there.
+        time: of a frame of a video, in seconds.
     """
 
     path: str
@@ -39,6 +40,10 @@ class Decoded:
     height: int | None = None
     error: str = ""
     note: Any = None
+    time: float | None = None
+
+
+Frames: TypeAlias = Callable[[str], Iterator[Decoded] | None]  # those of a video; None of any other path
 
 
 def score_paths(
@@ -47,6 +52,7 @@ def score_paths(
     decoders: int,
     full_decode: bool = False,
     max_pixels: int = MAX_PIXELS,
+    frames: Frames | None = None,
 ) -> Iterator[list[Row]]:
     """Rows of `paths`, in their order, a few at a time.
 
@@ -59,38 +65,45 @@ def score_paths(
         decoders: threads that decode and resize.
         full_decode: never decode at a reduced scale; see `rankiqa.image.read_sized`.
         max_pixels: larger images get an error.
+        frames: see `rankiqa.video.source`; None: a video is no image.
     """
     fit = None if full_decode else scorer.view.needs
     decode = partial(decode_path, scorer=scorer, fit=fit, max_pixels=max_pixels)
-    for scored in score_decoded(paths, scorer, decoders, decode):
+    for scored in score_decoded(paths, scorer, decoders, decode, frames):
         yield [row for row, _ in scored]
 
 
 def score_decoded(
-    paths: Iterable[str], scorer: Scorer, decoders: int, decode: Callable[[str], Decoded]
+    paths: Iterable[str],
+    scorer: Scorer,
+    decoders: int,
+    decode: Callable[[str], Decoded],
+    frames: Frames | None = None,
 ) -> Iterator[list[tuple[Row, Any]]]:
     """As `score_paths`, each row with the note that `decode`, which runs in the threads, has made.
 
     Args:
-        paths, scorer, decoders: as of `score_paths`.
+        paths, scorer, decoders, frames: as of `score_paths`.
         decode: reads an image; raises nothing.
     """
     keep_freed_memory()  # large images decode 1.6 times as fast
     window = max(AHEAD * decoders, 3 * scorer.group)
-    source = iter(paths)
-    decoding: deque[Future[Decoded]] = deque()
+    decoding: deque[Future[Decoded | None]] = deque()
     running: deque[Future[list[tuple[Row, Any]]]] = deque()
     with (
         ThreadPoolExecutor(decoders, "decode") as decode_pool,
         ThreadPoolExecutor(FORWARDS, "group") as forward_pool,
+        ThreadPoolExecutor(1, "video") as video_pool,
     ):
+        source = _submitted(paths, decode_pool, decode, video_pool, frames)
         try:
             while True:
-                while len(decoding) < window and (path := next(source, None)) is not None:
-                    decoding.append(decode_pool.submit(decode, path))
+                while len(decoding) < window and (future := next(source, None)) is not None:
+                    decoding.append(future)
                 if not decoding:
                     break
-                group = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
+                taken = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
+                group = [one for one in taken if one is not None]
                 running.append(forward_pool.submit(_with_notes, group, scorer))
                 while len(running) > 2 * FORWARDS:
                     yield running.popleft().result()
@@ -99,6 +112,36 @@ def score_decoded(
         finally:
             for future in decoding:
                 future.cancel()
+
+
+def _submitted(
+    paths: Iterable[str],
+    pool: ThreadPoolExecutor,
+    decode: Callable[[str], Decoded],
+    video_pool: ThreadPoolExecutor,
+    frames: Frames | None,
+) -> Iterator["Future[Decoded | None]"]:
+    """The images of `paths`, decoded in `pool`; those of a video come one after the other, then None."""
+    for path in paths:
+        images = frames(path) if frames else None
+        if images is None:
+            yield pool.submit(decode, path)
+        else:
+            turns = _Turns(images)
+            while not turns.ended:
+                yield video_pool.submit(turns.next)
+
+
+class _Turns:
+    """The frames of one video, which one thread decodes; `ended` may be seen some turns late."""
+
+    def __init__(self, images: Iterator[Decoded]) -> None:
+        self._images, self.ended = images, False
+
+    def next(self) -> Decoded | None:
+        one = next(self._images, None)
+        self.ended = one is None
+        return one
 
 
 def _with_notes(group: list[Decoded], scorer: Scorer) -> list[tuple[Row, Any]]:
@@ -114,7 +157,7 @@ def decode_path(path: str, scorer: Scorer, fit: Needs, max_pixels: int = MAX_PIX
     return Decoded(path, scorer.view.evaluate(image), width, height)
 
 
-def reason_of(error: ImageError, path: str) -> str:
+def reason_of(error: RankIQAError, path: str) -> str:
     """The message without the name, which the row has; pathlib spells ./a.png as a.png."""
     return str(error).removeprefix(f"{path}: ").removeprefix(f"{Path(path)}: ")
 
@@ -125,16 +168,31 @@ def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
     rows = {}
     if good:
         result = scorer.score_crops([one.crops for one in good if one.crops is not None], pad=True)
-        scores = result.scores.tolist()
-        spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
-        reasons = result.reasons or [[]] * len(scores)
-        for one, score, std, named in zip(good, scores, spreads, reasons, strict=True):
-            rows[id(one)] = _row(one, score, std, scorer.spec, named)
+        reasons = result.reasons or [[]] * len(good)
+        columns = result.scores, result.deviations, result.low, result.high, result.strengths
+        numbers = zip(*(_listed(column, len(good)) for column in columns), strict=True)
+        for one, values, named in zip(good, numbers, reasons, strict=True):
+            rows[id(one)] = _row(one, values, named, scorer.spec)
     return [rows[id(one)] if id(one) in rows else Row(one.path, error=one.error) for one in group]
 
 
-def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec, reasons: list[Reason]) -> Row:
+def _listed(column: np.ndarray | None, count: int) -> list[Any]:
+    return [None] * count if column is None else column.tolist()
+
+
+def _row(one: Decoded, values: tuple[Any, ...], named: list[Reason], spec: ModelSpec) -> Row:
+    """The row of an image; `values`: score, standard deviation, low, high, strengths of the families."""
+    score, std, low, high, strengths = values
+    bare = Row(one.path, width=one.width, height=one.height, time=one.time)
     if not np.isfinite(score):
-        return Row(one.path, None, None, None, one.width, one.height, "the model's score is not finite")
-    words = "; ".join(reason.words() for reason in reasons)
-    return Row(one.path, score, percentile(score, spec), std, one.width, one.height, reasons=words)
+        return replace(bare, error="the model's score is not finite")
+    return replace(
+        bare,
+        score=score,
+        percentile=percentile(score, spec),
+        low=low,
+        high=high,
+        std=std,
+        reasons="; ".join(reason.words() for reason in named),
+        strengths=strengths or (),
+    )

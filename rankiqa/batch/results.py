@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rankiqa.batch.csv_rows import write_csv
 from rankiqa.errors import DataError
 from rankiqa.files import atomic_write
 from rankiqa.optional import require
+from rankiqa.terminal.printable import one_line
 
 TABLES = (".csv", ".jsonl", ".parquet")
 LONGEST_CELL = 2**31 - 1  # characters: what a list gives as a name may be anything
@@ -28,11 +29,15 @@ class Row:
         path: as it was given or found.
         score: higher = better; None where there is an error.
         percentile: share in 0..100 of the validation scores that are lower; None where the model has none.
+        low, high: ends of the interval around the score in which the label of such an image lies; None where
+            the model has none.
         std: of the distribution, in ratings; None for num_classes 1.
         reasons: what is wrong with it, in words, the strongest first, joined by "; "; empty where nothing is,
             or the model can't say.
         width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
+        strengths: of all families of damage, see `rankiqa.scorer.Scores`; in memory alone.
+        time: of a frame of a video, seconds from the first one; None for an image.
     """
 
     path: str
@@ -43,10 +48,19 @@ class Row:
     height: int | None = None
     error: str = ""
     reasons: str = ""
+    low: float | None = None
+    high: float | None = None
+    strengths: Sequence[float] = field(default=(), compare=False, repr=False)
+    time: float | None = None
 
     def cells(self) -> list[Any]:
         """The values in the order of COLUMNS."""
         return [getattr(self, name) for name in COLUMNS]
+
+
+def name_of(row: Row) -> str:
+    """The path of an image on one line; of a frame of a video with its time."""
+    return one_line(row.path) + ("" if row.time is None else f" at {row.time:g} s")
 
 
 class Counts:
@@ -68,8 +82,9 @@ class Counts:
             self.good += not row.error
 
 
-COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error")
+COLUMNS = ("path", "score", "percentile", "low", "high", "std", "reasons", "width", "height", "error", "time")
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
+_LATER = {"low": float, "high": float, "time": float}  # rows of an earlier version have none, and no reasons
 
 
 def to_line(row: Row) -> str:
@@ -149,8 +164,10 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, suffix: str | No
 def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
-    numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
-    # rows of an earlier version have no reasons
+    numbers: dict[str, Any] = {
+        key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()
+    }
+    numbers |= {key: kind(values[key]) if values.get(key) else None for key, kind in _LATER.items()}
     return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 
 
@@ -166,7 +183,8 @@ def _text(raw: Any) -> Any:
 def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     arrow = require("pyarrow", f"--output {path}")
     parquet = require("pyarrow.parquet", f"--output {path}", "pyarrow")
-    kinds = [arrow.string(), *[arrow.float64()] * 3, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
+    kinds = [arrow.string(), *[arrow.float64()] * 5, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
+    kinds.append(arrow.float64())
     schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:
         for group in _groups(rows, ROW_GROUP):

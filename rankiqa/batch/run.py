@@ -11,7 +11,7 @@ from pathlib import Path
 from rankiqa.batch.inputs import PathQueue, collect
 from rankiqa.batch.journal import Journal
 from rankiqa.batch.pipeline import score_paths
-from rankiqa.batch.results import Counts, Row
+from rankiqa.batch.results import Counts, Row, name_of
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ConfigError
 from rankiqa.files import require_writable, writing
@@ -23,6 +23,10 @@ from rankiqa.scorer import Scorer
 from rankiqa.terminal.printable import one_line
 from rankiqa.terminal.progress import progress_bar
 from rankiqa.terminal.signals import StopSignals
+from rankiqa.video.plot import write_plot
+from rankiqa.video.sampling import Step
+from rankiqa.video.source import Place, VideoSource
+from rankiqa.video.summary import VideoSummary, note_rows
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class Request:
         max_pixels: larger images get an error.
         threads: that decode and compute; None: all cores.
         only_rows: where rows go to standard output, nothing else does.
+        every: distance between scored frames of videos; None: a video is no image.
+        videos_in_folders: take the videos of folders, patterns and URLs, too.
+        plot: an SVG file of the scores of videos over time.
     """
 
     names: Sequence[str]
@@ -50,6 +57,9 @@ class Request:
     max_pixels: int = MAX_PIXELS
     threads: int | None = None
     only_rows: bool = False
+    every: Step | None = None
+    videos_in_folders: bool = False
+    plot: Path | None = None
 
     def prepare_outputs(self) -> None:
         """Find out before the long work, not after it, what the outputs need.
@@ -70,6 +80,8 @@ class Request:
         if self.quality_map is not None:
             require("matplotlib", "--quality_map")
             require_writable(self.quality_map, "--quality_map")
+        if self.plot is not None:
+            require_writable(self.plot.parent, "--plot", self.plot.name)
 
 
 def score_request(request: Request, open_scorer: Callable[[int], tuple[Scorer, Path]]) -> int:
@@ -88,8 +100,10 @@ def score_request(request: Request, open_scorer: Callable[[int], tuple[Scorer, P
     """
     request.prepare_outputs()
     with ExitStack() as stack:
-        queue = collect(request.names)
+        queue = collect(request.names, videos=request.videos_in_folders)
         stack.callback(queue.close)
+        if request.every and queue.left_out.counts["video"]:
+            logging.warning("--every %s takes the videos of folders, too", request.every)
         scorer, model = open_scorer(len(queue))
         if request.only_rows and _goes_to_stdout(request.output):
             print(describe(scorer, model), file=sys.stderr)
@@ -110,7 +124,10 @@ def _goes_to_stdout(output: Path | None) -> bool:
 def describe(scorer: Scorer, model: Path) -> str:
     """One line on the model, its engine, and what its scores mean."""
     spec = scorer.spec
-    return f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale_in_words(spec)}"
+    ends = f"; from low to high: {scorer.coverage:.0%} of labels" if spec.interval else ""
+    return (
+        f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale_in_words(spec)}{ends}"
+    )
 
 
 class _Run:
@@ -119,6 +136,12 @@ class _Run:
         self._counts = Counts()
         self._summary = Summary() if request.report is not None else None
         self._journal: Journal | None = None
+        self._videos: dict[str, VideoSummary] = {}
+        self._source = (
+            VideoSource(scorer.view, request.every, request.max_pixels, request.threads)
+            if request.every
+            else None
+        )
 
     def finish_or_stop(self, stack: ExitStack) -> int:
         if self._request.output is not None:
@@ -142,8 +165,10 @@ class _Run:
             request.threads or usable_cores(),
             request.full_decode,
             request.max_pixels,
+            self._source.frames if self._source else None,
         )
         with StopSignals() as stop, progress_bar(total=len(self._queue), desc="score", unit="image") as bar:
+            place = Place(self._source.lengths if self._source else {})
             for group in rows:
                 self._note(group)
                 if self._journal:
@@ -152,13 +177,16 @@ class _Run:
                 self._tell(group)
                 if request.quality_map:
                     self._draw_maps(group, request.quality_map)
-                bar.update(len(group))
+                bar.update(place.after(group) - bar.n)
                 if stop.requested:
+                    if self._source:
+                        self._source.stop()
                     return True
         return False
 
     def _note(self, rows: Sequence[Row]) -> None:
         self._counts.add(rows)
+        note_rows(self._videos, rows)
         if self._summary:
             self._summary.add(rows)
 
@@ -166,7 +194,8 @@ class _Run:
         def paths() -> Iterator[str]:
             for row in journal.rows():
                 self._note([row])
-                yield row.path
+                if self._source is None or self._source.note_done(row):
+                    yield row.path
 
         before = len(self._queue)
         self._queue.leave_out(paths())
@@ -177,12 +206,13 @@ class _Run:
     def _tell(self, group: Sequence[Row]) -> None:
         for row in group:
             if row.error:
-                logging.error("%s", one_line(f"{row.path}: {row.error}"))
+                logging.error("%s: %s", name_of(row), one_line(row.error))
             elif self._request.output is None:
                 share = "" if row.percentile is None else f"  better than {row.percentile:3.0f}%"
                 spread = "" if row.std is None else f"  +- {row.std:.3f}"
+                ends = "" if row.low is None else f"  {row.low:.4f} to {row.high:.4f}"
                 reasons = f"  ({row.reasons})" if row.reasons else ""
-                print(f"{row.score:9.4f}{spread}{share}  {one_line(row.path)}{reasons}")
+                print(f"{row.score:9.4f}{ends}{spread}{share}  {name_of(row)}{reasons}")
 
     def _draw_maps(self, group: Sequence[Row], folder: Path) -> None:
         from rankiqa.quality_map import draw_map_of_file
@@ -190,13 +220,21 @@ class _Run:
         for row in group:
             if not row.error:
                 with writing(folder):
-                    draw_map_of_file(row.path, self._scorer, folder, self._request.max_pixels)
+                    draw_map_of_file(row.path, self._scorer, folder, self._request.max_pixels, row.time)
 
     def _finish(self) -> None:
         request = self._request
+        videos = [video for video in self._videos.values() if video.scores]
+        to_stderr = request.only_rows and _goes_to_stdout(request.output)
+        for video in videos:
+            print(video, file=sys.stderr if to_stderr else sys.stdout)
+        if request.plot is not None:
+            with writing(request.plot):
+                write_plot(request.plot, videos)
+            print(f"{request.plot}: the plot", file=sys.stderr if to_stderr else sys.stdout)
         if self._summary and request.report is not None:
             with writing(request.report):
-                write_report(request.report, self._summary, self._scorer.spec)
+                write_report(request.report, self._summary, self._scorer.spec, self._scorer.coverage, videos)
             print(f"{request.report}: the page")
         if self._journal and request.output is not None:
             with writing(request.output):

@@ -4,13 +4,14 @@ import io
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit, urlunsplit
 
 from PIL import Image
 
-from rankiqa.batch.folders import LeftOut, has_image_suffix, is_hidden, walk_images
+from rankiqa.batch.folders import LeftOut, has_image_suffix, has_video_suffix, is_hidden, walk_images
 from rankiqa.decoding.image_files import open_file
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ConfigError, DataError, ImageError
@@ -66,10 +67,14 @@ def _walk(system: Any, path: str, left_out: LeftOut) -> Iterator[str]:
                 left_out.counts["hidden folder" if is_folder else "hidden file"] += 1
             elif is_folder:
                 todo.append(entry.path)
-            elif has_image_suffix(entry.base_name) and entry.is_file:
+            elif entry.is_file and _is_taken(entry.base_name, left_out.videos):
                 yield entry.path
             else:
-                left_out.counts["other"] += 1
+                left_out.counts["video" if has_video_suffix(entry.base_name) else "other"] += 1
+
+
+def _is_taken(name: str, videos: bool) -> bool:
+    return has_image_suffix(name) or (videos and has_video_suffix(name))
 
 
 def read_image(
@@ -82,13 +87,31 @@ def read_image(
 
 
 def _content(url: str) -> IO[bytes]:
+    with _told(url), open_stream(url) as file:
+        return io.BytesIO(file.read())
+
+
+def open_stream(name: str) -> IO[bytes]:
+    """The open file of a path or a URL, which is read as far as it is needed.
+
+    Raises:
+        ImageError: it is not there, or can't be read.
+    """
+    if not is_url(name):
+        return open_file(name)
+    with _told(name):
+        system, path = _open_system(name)
+        if urlsplit(name).scheme == "file":
+            return open_file(path)
+        stream: IO[bytes] = system.open_input_file(path)
+        return stream
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """What goes wrong in the block becomes an ImageError that names the URL."""
     try:
-        if urlsplit(url).scheme == "file":
-            with open_file(_open_system(url)[1]) as local:
-                return io.BytesIO(local.read())
-        system, path = _open_system(url)
-        with system.open_input_file(path) as file:
-            return io.BytesIO(file.read())
+        yield
     except ImageError as error:
         raise ImageError(f"{url}: {str(error).rpartition(': ')[2]}") from error
     except (ConfigError, *_REFUSALS) as error:

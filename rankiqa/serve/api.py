@@ -1,4 +1,4 @@
-"""The REST API: POST /v1/score and /v1/map, GET /v1/health, /v1/model and /v1/limits; OpenAPI at /docs."""
+"""The REST API: POST /v1/score, /v1/map, /v1/video, GET /v1/health, model and limits; OpenAPI at /docs."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ from rankiqa.errors import ImageError
 from rankiqa.optional import installed
 from rankiqa.scorer import Scorer
 from rankiqa.serve.answers import Answer, Health, Model, RequestLimits, about, limits_of
+from rankiqa.serve.clips import Clips, add_route
 from rankiqa.serve.gate import Gate
 from rankiqa.serve.limits import Limits, Refused
 from rankiqa.serve.maps import ImageMap, Mapper
@@ -36,19 +37,23 @@ def create_app(
     """
     limits = limits or Limits()
     service = Service(scorer, limits)
-    mapper = Mapper(service)
+    mapper, clips = Mapper(service), Clips(service)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         mapper.close()
+        clips.close()
         service.close()
 
     # It writes a line for each wrong byte, so that a bad client could fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     app = guarded_app(lifespan, limits, key)
     app.state.service = service
-    app.include_router(_guarded(service, mapper, key is not None))
+    router = _guarded(service, mapper, key is not None)
+    if installed("av"):
+        add_route(router, clips, limits)
+    app.include_router(router)
     if page:
         app.include_router(page_router())
     return app

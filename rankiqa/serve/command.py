@@ -20,6 +20,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="key that clients must send as X-API-Key; also taken from RANKIQA_API_KEY")  # fmt: skip
     add("--max_megabytes", type=positive_float, default=20, metavar="N", help="largest file, in MB")
     add("--max_megapixels", type=positive_float, default=50, metavar="N", help="largest image, in megapixels")
+    add("--max_video_seconds", type=positive_float, default=60, metavar="N", help="longest video, in seconds")
     add("--max_files", type=positive_int, default=16, metavar="N", help="most files per request")
     add("--max_requests", type=positive_int, default=64, metavar="N",
         help="most requests at once; further ones get status 429")  # fmt: skip
@@ -73,6 +74,7 @@ def create(arguments: argparse.Namespace, scorer: Scorer) -> Any:
         upload_seconds=arguments.upload_seconds,
         score_seconds=arguments.score_seconds,
         concurrent=arguments.max_requests,
+        video_seconds=arguments.max_video_seconds,
     )
     return create_app(scorer, limits, arguments.api_key, page=not arguments.api_only)
 

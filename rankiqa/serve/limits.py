@@ -14,6 +14,9 @@ class Limits:
         upload_seconds: until the whole request must have arrived.
         score_seconds: from then to the answer.
         concurrent: requests that are worked on at once; more get 429.
+        video_pixels: of a frame of a video: DCI 4K. Decoders hold up to 16 and more of them.
+        video_seconds: of a video.
+        video_frames: of a video that are scored.
     """
 
     file_bytes: int = 20 * 2**20
@@ -22,6 +25,9 @@ class Limits:
     upload_seconds: float = 30.0
     score_seconds: float = 60.0
     concurrent: int = 64
+    video_pixels: int = 4096 * 2160
+    video_seconds: float = 60.0
+    video_frames: int = 120
 
 
 class Refused(Exception):  # noqa: N818  # an answer, not an error

@@ -1,10 +1,7 @@
 """Quality maps for the API: a coarse grid of numbers, which the page draws over the image itself."""
 
-import asyncio
 import math
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import IO, Any, Literal, cast
 
 import numpy as np
@@ -13,10 +10,9 @@ from pydantic import BaseModel, Field
 
 from rankiqa.quality_map import QualityMap, quality_map
 from rankiqa.scorer import Scorer, Scores
-from rankiqa.serve.limits import Refused
 from rankiqa.serve.service import Service
+from rankiqa.serve.turns import Check, Turns
 
-MOST_AT_ONCE = 8  # maps that wait or are made: each holds one of the server's requests meanwhile
 MOST_CELLS = 32  # along the longer side; the windows of the map are larger than a cell
 MOST_PIXELS = 12_000_000  # of an image that is judged patch by patch at native resolution
 
@@ -36,7 +32,7 @@ class ImageMap(BaseModel):
 
 
 class Mapper:
-    """Maps one image after the other, so that they never keep those from computing who want a score.
+    """Maps of images, one after the other.
 
     Args:
         service: decodes and scores, within its limits.
@@ -44,12 +40,11 @@ class Mapper:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._worker = ThreadPoolExecutor(1, "map")
-        self._open = 0
+        self._turns = Turns("maps", service.limits.score_seconds)
 
     def close(self) -> None:
         """End the thread."""
-        self._worker.shutdown(cancel_futures=True)
+        self._turns.close()
 
     async def map(self, file: IO[bytes], name: str, gone: Any) -> ImageMap:
         """The map of the image in an open file.
@@ -57,41 +52,22 @@ class Mapper:
         Args:
             file: the upload.
             name: opens the messages.
-            gone: coroutine function that tells whether the client has left; nobody computes for it then.
+            gone: see `Turns.run`.
 
         Raises:
             ImageError: it can't be read, or is too large.
-            Refused: too many maps are asked for at once.
-            TimeoutError: the time of a request did not suffice.
+            Refused, TimeoutError: see `Turns.run`.
         """
-        if self._open >= MOST_AT_ONCE:
-            raise Refused(429, "too many maps at once; try again in a few seconds")
-        stop = threading.Event()
-        end = time.monotonic() + self._service.limits.score_seconds
-        work = asyncio.get_running_loop().run_in_executor(self._worker, self._draw, file, name, stop, end)
-        # What nobody waits for any more ends by an exception that nobody would hear; asyncio would log it.
-        work.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._open += 1
-        try:
-            while not (await asyncio.wait({work}, timeout=0.5))[0]:
-                if time.monotonic() > end or await gone():
-                    break
-            else:
-                return work.result()
-        finally:
-            self._open -= 1
-            stop.set()
-        raise TimeoutError
+        return await self._turns.run(partial(self._draw, file, name), gone)
 
-    def _draw(self, file: IO[bytes], name: str, stop: threading.Event, end: float) -> ImageMap:
+    def _draw(self, file: IO[bytes], name: str, check: Check) -> ImageMap:
         scorer = self._service.scorer
-        timed = _Timed(scorer, stop, end)
-        timed.check()
+        check()
         image, size = self._service.decode(file, name, scorer.view.needs)
         by_patches = scorer.spec.view == "patches"
         if by_patches:
             _reduce(image)
-        result = quality_map(image, cast(Scorer, timed))
+        result = quality_map(image, cast(Scorer, _Timed(scorer, check)))
         return ImageMap(
             name=name,
             values=np.round(_grid(result), _decimals(result.ends)).tolist(),
@@ -130,19 +106,14 @@ def _box(size: tuple[int, int], seen: tuple[int, int]) -> tuple[float, float, fl
 
 
 class _Timed:
-    """A scorer that stops at a time, or when nobody waits any more."""
+    """A scorer that stops where `check` raises."""
 
-    def __init__(self, scorer: Scorer, stop: threading.Event, end: float) -> None:
+    def __init__(self, scorer: Scorer, check: Check) -> None:
         self.spec, self.view = scorer.spec, scorer.view
         self.on_gpu, self.chunk = scorer.on_gpu, scorer.chunk
-        self._scorer, self._stop, self._end = scorer, stop, end
-
-    def check(self) -> None:
-        """Raise TimeoutError when it is time."""
-        if self._stop.is_set() or time.monotonic() > self._end:
-            raise TimeoutError
+        self._scorer, self._check = scorer, check
 
     def score_crops(self, crops: Any) -> Scores:
         """As the scorer's."""
-        self.check()
+        self._check()
         return self._scorer.score_crops(crops)

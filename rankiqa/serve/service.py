@@ -1,10 +1,13 @@
 """Uploads to scores: decoding threads, and one thread that scores what arrives together in one batch."""
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import PurePath
 from typing import IO
 
+import numpy as np
 from fastapi import UploadFile
 from PIL import Image
 
@@ -50,18 +53,24 @@ class Service:
         """
         view = self.scorer.view
         image, size = self.decode(file, name, view.needs)
-        return self._batcher.submit(view.evaluate(image)), size
+        return self.submit(view.evaluate(image)), size
 
     def decode(self, file: IO[bytes], name: str, fit: Needs = None) -> tuple[Image.Image, tuple[int, int]]:
         """`rankiqa.image.decode` within the limits; raises as that does."""
+        self.require_small(file, name)
+        with without_advice():
+            return decode(file, name, fit, self.limits.pixels, self._formats)
+
+    def require_small(self, file: IO[bytes], name: str) -> None:
+        """Raise ImageError for a file of too many bytes; it is at its beginning afterwards."""
         size = file.seek(0, 2)
         file.seek(0)
         if size > self.limits.file_bytes:
             raise ImageError(f"{name}: {size} bytes, at most {self.limits.file_bytes} are taken")
-        try:
-            return decode(file, name, fit, self.limits.pixels, self._formats)
-        except OversizedError as error:  # who uploads can't set a flag
-            raise ImageError(str(error).removesuffix(ADVICE)) from error
+
+    def submit(self, crops: np.ndarray) -> "Future[Scores]":
+        """The future scores of one image, uint8 (P, 3, H, W)."""
+        return self._batcher.submit(crops)
 
     def percentile(self, score: float) -> float | None:
         """See `rankiqa.score.percentile`."""
@@ -79,16 +88,29 @@ class Service:
             return ImageScore(name=name, error=str(error).removeprefix(f"{name}: "))
         result = await asyncio.wrap_future(future)
         score = float(result.scores[0])
-        return ImageScore(
+        row = ImageScore(
             name=name,
             score=score,
             percentile=self.percentile(score),
+            low=None if result.low is None else float(result.low[0]),
+            high=None if result.high is None else float(result.high[0]),
             std=None if result.deviations is None else float(result.deviations[0]),
             distribution=None if result.probs is None else result.probs[0].tolist(),
             reasons=None if result.reasons is None else [Damage.of(one) for one in result.reasons[0]],
             width=width,
             height=height,
         )
+        row._strengths = [] if result.strengths is None else result.strengths[0].tolist()
+        return row
+
+
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Images that are too large are refused without the name of a flag: who uploads can't set it."""
+    try:
+        yield
+    except OversizedError as error:
+        raise ImageError(str(error).removesuffix(ADVICE)) from error
 
 
 def plain_name(name: str | None) -> str:

@@ -65,6 +65,7 @@ def fit_scale(
     prior_mean: np.ndarray | None = None,
     prior_std: float | np.ndarray = 1.0,
     start: np.ndarray | None = None,
+    prior_covariance: np.ndarray | None = None,
 ) -> Scale:
     """The scores with the highest posterior density, and their covariance there.
 
@@ -81,6 +82,7 @@ def fit_scale(
         prior_mean: (n,) means of the Gaussian prior; None: 0.
         prior_std: its standard deviation, a number or (n,).
         start: (n,) scores to begin at, such as those before the latest vote; None: the prior's means.
+        prior_covariance: (n, n) of the prior, in place of `prior_std`; such as the posterior of other votes.
 
     Raises:
         ValueError: arrays of different lengths, an unknown link, a share outside [0, 1], a negative weight,
@@ -90,11 +92,10 @@ def fit_scale(
     if link not in LINKS:
         raise ValueError(f"link {link!r} is none of {', '.join(LINKS)}")
     center = np.zeros(count) if prior_mean is None else np.asarray(prior_mean, dtype=np.float64)
-    spread = np.broadcast_to(np.asarray(prior_std, dtype=np.float64), (count,))
-    if center.shape != (count,) or not (spread > 0).all():
-        raise ValueError(f"the prior needs {count} means and positive deviations")
+    if center.shape != (count,):
+        raise ValueError(f"the prior needs {count} means, got {center.shape}")
     scores = np.array(center if start is None else start, dtype=np.float64)
-    precision = spread**-2.0
+    precision, log_determinant = _precision(count, prior_std, prior_covariance)
     value, slope, information = _posterior(scores, pairs, link, center, precision)
     for _ in range(STEPS):
         step = np.linalg.solve(information, slope)
@@ -109,9 +110,22 @@ def fit_scale(
         if np.abs(size * step).max(initial=0.0) < CONVERGED:
             break
     covariance = np.linalg.inv(information)
-    half_log_determinant = 0.5 * float(np.linalg.slogdet(information)[1])
-    evidence = value + 0.5 * float(np.log(precision).sum()) - half_log_determinant
+    evidence = value + 0.5 * (log_determinant - float(np.linalg.slogdet(information)[1]))
     return Scale(scores, (covariance + covariance.T) / 2, link, evidence)
+
+
+def _precision(
+    count: int, prior_std: float | np.ndarray, prior_covariance: np.ndarray | None
+) -> tuple[np.ndarray, float]:
+    """(n, n) inverse of the prior's covariance, and the log of its determinant."""
+    if prior_covariance is not None:
+        if prior_covariance.shape != (count, count):
+            raise ValueError(f"the prior's covariance is {prior_covariance.shape}, not {(count, count)}")
+        return np.linalg.inv(prior_covariance), -float(np.linalg.slogdet(prior_covariance)[1])
+    spread = np.broadcast_to(np.asarray(prior_std, dtype=np.float64), (count,))
+    if not (spread > 0).all():
+        raise ValueError("the prior needs positive deviations")
+    return np.diag(spread**-2.0), -2.0 * float(np.log(spread).sum())
 
 
 def _checked(
@@ -152,6 +166,7 @@ def _posterior(
     information = np.zeros((count, count))
     information[pairs.first, pairs.second] = -curvature  # each pair occurs once, with first < second
     information += information.T
-    np.fill_diagonal(information, precision - information.sum(axis=1))
-    density = float(value.sum()) - 0.5 * float((precision * offset**2).sum())
-    return density, gradient - precision * offset, information
+    np.fill_diagonal(information, -information.sum(axis=1))
+    pull = precision @ offset
+    density = float(value.sum()) - 0.5 * float(offset @ pull)
+    return density, gradient - pull, information + precision
