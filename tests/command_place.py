@@ -231,6 +231,7 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     ),
     "datasets.md": (tid2013, live, koniq, package_index, label_files),
     "clean.md": (photos("photos", 4),),
+    "label.md": (photos("photos", 4),),
     "deployment.md": (photos("photos", 12, 0.2), photos("DIR", 2), uploads, clip,
         model("model.pth", "checkpoints/model_best_efficientnet_b0.pth")),
     "distortions.md": (photos("photos", 3), photos("DIR", 2), rated_copies, waterloo_list),
