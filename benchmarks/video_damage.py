@@ -18,10 +18,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import numpy as np
 from PIL import Image, ImageFilter
 
+from rankiqa.batch.folders import find_images
+
 ROOT = Path(__file__).resolve().parents[1]
+CODING = {"crf": "20", "preset": "veryfast", "g": "25", "sc_threshold": "0"}  # a key frame every second
 SIZE, RATE, SECONDS, DAMAGED = (960, 540), 25, 8, 5
 
 
@@ -45,7 +51,7 @@ def dark(image: Image.Image) -> Image.Image:
 
 
 DAMAGES: dict[str, Callable[[Image.Image], Image.Image] | None] = {
-    "none": None, "soft": soft, "blocks": blocks, "noise": noise, "dark": dark, "lost packets": None,
+    "none": None, "soft": soft, "blocks": blocks, "noise": noise, "dark": dark, "broken bytes": None,
 }  # fmt: skip
 
 
@@ -58,7 +64,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=6, help="videos per damage")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to keep the videos in")
     arguments = parser.parse_args()
-    photos = sorted(arguments.photos.glob("*.jpg"))
+    photos = find_images(arguments.photos)
     photos = photos[:: max(1, len(photos) // arguments.scenes)][: arguments.scenes]
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.out or Path(temporary)
@@ -70,21 +76,25 @@ def main() -> None:
 
 
 def write_video(path: Path, photo: Path, name: str) -> None:
-    """A pan over a photograph; packets are lost after they were encoded."""
+    """A pan over a photograph; bytes are broken after they were encoded, a sixth of each packet."""
     import av
 
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "veryfast"})
+        stream: Any = container.add_stream("libx264", rate=RATE, options=CODING)
         stream.width, stream.height = SIZE
         change = DAMAGES[name]
         for number, image in enumerate(pan(photo)):
             is_damaged = number // RATE == DAMAGED
             frame = av.VideoFrame.from_image(change(image) if change and is_damaged else image)
             for packet in stream.encode(frame):
-                lost = name == "lost packets" and int(packet.pts * packet.time_base) == DAMAGED
-                if not lost or packet.is_keyframe or rng.random() < 0.5:
-                    container.mux(packet)
+                if name == "broken bytes" and int(packet.pts * packet.time_base) == DAMAGED:
+                    data = np.frombuffer(bytes(packet), np.uint8).copy()
+                    data[len(data) // 3 : len(data) // 2] = rng.integers(
+                        0, 256, len(data) // 2 - len(data) // 3
+                    )
+                    packet.update(data.tobytes())
+                container.mux(packet)
         container.mux(stream.encode(None))
 
 

@@ -27,8 +27,8 @@ def open_library(name: str) -> Any:
 
 
 def damage(av: Any) -> tuple[type[Exception], ...]:
-    """What PyAV raises: FFmpeg's errors, and what a file says when it is asked for a place that it lacks."""
-    return (av.error.FFmpegError, OSError)
+    """What PyAV raises: errors of FFmpeg, of a file asked for a place that it lacks, and of wrong values."""
+    return (av.error.FFmpegError, OSError, ValueError)
 
 
 def open_container(av: Any, file: IO[bytes], name: str) -> Any:
@@ -37,11 +37,12 @@ def open_container(av: Any, file: IO[bytes], name: str) -> Any:
     Raises:
         ImageError: no video, or a damaged one.
     """
-    wrong: tuple[type[Exception], ...] = (*damage(av), ValueError)
     try:
         options = {"format_whitelist": ",".join(FORMATS)}
-        return av.open(_Nameless(file), options=options, metadata_errors="replace")
-    except wrong as error:
+        # before PyAV 19, titles that are no UTF-8 were errors unless asked otherwise
+        lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+        return av.open(_Nameless(file), options=options, **lenient)
+    except damage(av) as error:
         content = content_name(file)
         if content and not content.startswith("a video"):
             raise ImageError(f"{name}: not a video, but {content}") from error

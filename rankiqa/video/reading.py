@@ -132,10 +132,9 @@ class Video:
         raise ImageError(f"{self._name}: no frame at {time:g} s")
 
     def _image(self, frame: Any) -> Image.Image:
-        wrong: tuple[type[Exception], ...] = (*self._damage, ValueError)
         try:
             return to_image(frame)
-        except wrong as error:
+        except self._damage as error:
             text = f"frames of the format {frame.format.name} can't be converted"
             raise ImageError(f"{self._name}: {text}") from error
 
