@@ -61,7 +61,10 @@ def test_a_head_learns_what_it_learns_from_images(
     assert not torch.equal(weights()["classifier.3.weight"], started["classifier.3.weight"])
 
 
-def test_each_image_is_decoded_once(run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more", [[], ["--find_lr", "12"]])
+def test_each_image_is_decoded_once(
+    more: list[str], run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     command, read = run("regress"), []
     original = datasets.read_image
 
@@ -70,7 +73,7 @@ def test_each_image_is_decoded_once(run: Callable[..., list[str]], monkeypatch: 
         return original(view, path)
 
     monkeypatch.setattr(datasets, "read_image", counted)
-    assert main([*command, *FEATURES]) == 0
+    assert main([*command, *FEATURES, *more]) == 0
     assert len(read) == len(set(read)) > 5
 
 

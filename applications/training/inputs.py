@@ -47,13 +47,13 @@ def training_inputs(
     Args:
         network: with its weights, on the device of `process`.
         spec: of the network.
-        train, val: labels to train and to validate on.
+        train, val: labels to train and to validate on; None: nothing is validated.
     """
     normalise = NormalisePixels(spec.mean, spec.std).to(process.device)
     if config.cache == "features":
-        splits = (train, train if val is None else val)
-        views = [_features(config, process, network, spec, labels, normalise) for labels in splits]
-        return Inputs((views[0], views[1]), nn.Identity(), lambda whole: head_of(whole)[1], None, workers=0)
+        first = _features(config, process, network, spec, train, normalise)
+        second = first if val is None else _features(config, process, network, spec, val, normalise)
+        return Inputs((first, second), nn.Identity(), lambda whole: head_of(whole)[1], None, workers=0)
     images = len(train.paths) + (0 if val is None else len(val.paths))
     view, cache = view_of(config, spec), _cache(config, process, images)
     return Inputs((view, view), normalise, lambda whole: whole, cache, config.workers)
