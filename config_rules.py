@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from config import Config
 
 
+def learns_reasons_alone(config: Config) -> bool:
+    """Whether nothing but the second head learns in the whole run, so that scores stay what they are."""
+    return config.reasons and config.resume is not None and config.freeze_backbone >= config.epochs
+
+
 def refuse_broken_run(config: Config) -> None:
     """Raise ConfigError where a run, new or continued, can't be what its flags say together."""
     if config.save_every % config.accumulate:
@@ -46,8 +51,7 @@ def broken_values(config: Config) -> Iterator[str]:
         yield f"{given}: a group that is cut can't be compared within its step"
     if starts and config.train_crop != TRAIN_CROP and config.view != "whole":
         yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
-    reasons_alone = config.reasons and config.resume is not None and config.freeze_backbone >= config.epochs
-    if starts and reasons_alone and len(config.data) > 1 and config.criterion == "regress":
+    if starts and learns_reasons_alone(config) and len(config.data) > 1 and config.criterion == "regress":
         yield "--reasons on a model that stays as it is learns no MOS: join the label files to one --data"
     if config.cache == "features" and config.auto_batch:
         yield "--cache features: the last layer takes any batch; give -b instead of --auto_batch"

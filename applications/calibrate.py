@@ -7,16 +7,14 @@ them where a score lies, and by the intervals how far it may be off.
 import logging
 
 import numpy as np
-import torch
 
 from applications.evaluation.coverage import describe, fit_intervals
 from applications.evaluation.logits import Outputs, label_outputs
-from applications.evaluation.predictions import with_percentiles
+from applications.evaluation.predictions import plain_scores, with_percentiles
 from applications.setup.data import split_labels
 from applications.setup.model import trained_model
 from applications.setup.torch_errors import explain_torch_errors
 from config import Config
-from criterions.score import score
 from dataloader.labels import Labels
 from rankiqa.files import require_writable
 from rankiqa.intervals import Intervals
@@ -40,7 +38,7 @@ def run(config: Config) -> int:
     labels = split_labels(config, "val", spec.criterion, spec.num_classes)
     with explain_torch_errors(config.batch_size, spec.image_size):
         outputs = label_outputs(config, process, network, spec, labels)
-    scores = score(torch.from_numpy(outputs.logits)).numpy()
+    scores = plain_scores(outputs.logits)
     scores = scores[np.isfinite(scores)]
     if not len(scores):
         raise DataError(f"{labels.where}: none of its images could be read; there is nothing to calibrate by")

@@ -34,7 +34,7 @@ from dataloader.labels import Labels
 from metrics.emd import mean_rating, shares
 from metrics.pair_accuracy import PairAccuracy
 from rankiqa.files import atomic_write
-from rankiqa.intervals import require_coverage
+from rankiqa.intervals import possible_coverage, require_coverage
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.log import setup_console
 from utils.distributed import Process, choose_device, run_processes
@@ -86,7 +86,7 @@ def _coverage(config: Config, spec: ModelSpec) -> float:
     """
     if "coverage" in config.given:
         require_coverage(spec.interval, config.coverage)
-    return min(config.coverage, spec.interval.coverages[-1]) if spec.interval else config.coverage
+    return possible_coverage(spec.interval, config.coverage)
 
 
 class _SetReport:

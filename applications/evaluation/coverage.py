@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from applications.evaluation.logits import Outputs
-from applications.evaluation.predictions import Predictions, softmax
+from applications.evaluation.predictions import Predictions, plain_scores, softmax
 from applications.setup.origins import origins_of, scenes_of_rows
-from criterions.score import score
 from dataloader.labels import Labels
 from metrics.bootstrap import Interval, bootstrap_intervals
 from metrics.conformal import Calibration, Reached, calibrate, reached
@@ -142,5 +140,5 @@ def _signals(
 ) -> dict[str, np.ndarray]:
     """What `rankiqa.intervals.Intervals` knows of each row."""
     images = labels.images[rows, 0]
-    found = {"score": score(torch.from_numpy(logits[images])).numpy(), "crops": deviations[images]}
+    found = {"score": plain_scores(logits[images]), "crops": deviations[images]}
     return found | ({"ratings": deviation(softmax(logits[images]))} if logits.shape[1] > 1 else {})

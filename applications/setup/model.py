@@ -8,8 +8,9 @@ import numpy as np
 from torch import nn
 
 from applications.setup.head_scale import start_at_labels
-from applications.setup.second_head import KEPT, learns_reasons_alone, start_reasons
+from applications.setup.second_head import KEPT, start_reasons
 from config import Config
+from config_rules import learns_reasons_alone
 from models import canonical_arch, create_model, fit_state, load_model, load_pretrained, normalisation
 from models.factory import takes_any_size
 from models.normalise import place

@@ -23,11 +23,6 @@ from rankiqa.spec import ModelSpec
 KEPT = ("arch", "num_classes", "image_size", "view", "patches")  # of a model whose scores stay what they are
 
 
-def learns_reasons_alone(config: Config) -> bool:
-    """Whether nothing but the second head learns in the whole run, so that scores stay what they are."""
-    return config.reasons and config.resume is not None and config.freeze_backbone >= config.epochs
-
-
 def start_reasons(
     config: Config,
     network: nn.Module,

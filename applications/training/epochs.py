@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from applications.setup.continuing import flags_of
-from applications.setup.second_head import learns_reasons_alone
 from applications.training.advice import on_epoch
 from applications.training.components import Components, freeze
 from applications.training.loop import train_epoch
 from applications.training.state import CheckpointWriter, TrainState
 from applications.training.validation import Validator
 from config import Config
+from config_rules import learns_reasons_alone
 from metrics.task import best_key
 from rankiqa.terminal.signals import StopRequested
 from utils.distributed import sum_processes, sync_buffers, wrap

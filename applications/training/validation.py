@@ -12,10 +12,11 @@ from applications.evaluation.predictions import plain_scores, with_percentiles
 from applications.evaluation.reasons import named
 from applications.setup.objective import evaluation_criterion
 from applications.setup.scales import scales_by_name
-from applications.setup.second_head import labels_of_reasons, learns_reasons_alone
+from applications.setup.second_head import labels_of_reasons
 from applications.training.advice import on_scores
 from applications.training.components import Components
 from config import Config
+from config_rules import learns_reasons_alone
 from dataloader.labels import Labels
 from metrics.reasons import reasons_metrics
 from models.scales import scales_of
