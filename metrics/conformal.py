@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankiqa.intervals import COVERAGE, NO_SPREAD, SPREADS, Intervals
+from rankiqa.intervals import COVERAGE, NO_SPREAD, SPREADS, Intervals, ends_around
 from utils.errors import DataError
 
 GROUPS = 3  # of the score: the coverage holds in each
@@ -198,8 +198,8 @@ def _knots(values: np.ndarray, errors: np.ndarray) -> tuple[tuple[float, float],
 
 
 def _mean_width(scores: np.ndarray, half: np.ndarray, ends: tuple[float, float]) -> float:
-    low = np.minimum(np.clip(scores - half, *ends), scores)
-    return float((np.maximum(np.clip(scores + half, *ends), scores) - low).mean())
+    low, high = ends_around(scores, half, ends)
+    return float((high - low).mean())
 
 
 def _members(groups: np.ndarray) -> list[np.ndarray]:

@@ -67,8 +67,7 @@ class Intervals:
         widths = np.array([row[place] for row in self.quantiles])[self.groups(scores)]
         if self.spread != NO_SPREAD:
             widths = widths * self.typical_error(signals[self.spread])
-        low, high = (np.clip(ends, *self.ends) for ends in (scores - widths, scores + widths))
-        return np.minimum(low, scores), np.maximum(high, scores)
+        return ends_around(scores, widths, self.ends)
 
     def groups(self, scores: "np.ndarray") -> "np.ndarray":
         """int (M,): the group of each score, 0 the lowest."""
@@ -130,6 +129,21 @@ class Intervals:
             and self.ends[0] <= self.ends[1]
             and all(map(math.isfinite, numbers))
         )
+
+
+def ends_around(
+    scores: "np.ndarray", half_widths: "np.ndarray", ends: tuple[float, float]
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Low and high ends (M,) each, which go no farther than `ends`, and have the score between them."""
+    import numpy as np
+
+    low, high = (np.clip(values, *ends) for values in (scores - half_widths, scores + half_widths))
+    return np.minimum(low, scores), np.maximum(high, scores)
+
+
+def possible_coverage(intervals: Intervals | None, wanted: float = COVERAGE) -> float:
+    """The wanted coverage, or the highest one that the intervals have if that is lower."""
+    return min(wanted, intervals.coverages[-1]) if intervals else wanted
 
 
 def require_coverage(intervals: Intervals | None, coverage: float) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from rankiqa.batch.storage import read_image
 from rankiqa.chunks import Chunks
 from rankiqa.image import from_pillow
-from rankiqa.intervals import COVERAGE, require_coverage
+from rankiqa.intervals import possible_coverage, require_coverage
 from rankiqa.machine import usable_cores
 from rankiqa.reasons import Reason, strongest
 from rankiqa.score import average_crops, crop_deviation, deviation, distribution, score
@@ -120,7 +120,7 @@ class Scorer:
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
         self.view = spec.make_view()
-        self._coverage = min(COVERAGE, spec.interval.coverages[-1]) if spec.interval else COVERAGE
+        self._coverage = possible_coverage(spec.interval)
         self._chunks = Chunks(chunk or chunk_for(engine, self.view))
         self._pools: dict[int, ThreadPoolExecutor] = {}
 

@@ -112,7 +112,7 @@ class QualityGate:
     def promise(self) -> str:
         """What holds of the images of the same kind as the good examples, in one sentence."""
         start = (
-            f"With confidence {self.confidence:.6g} at most {100 * (1 - self.keep_good):.6g}% of images like "
+            f"With confidence {self.confidence:.6g} at most {self._share} of images like "
             f"the {self.good} good examples "
         )
         if self.reasons:

@@ -10,7 +10,7 @@ from rankiqa.engines import RUNS
 from rankiqa.engines.onnx import open_onnx
 from rankiqa.errors import ConfigError, WeightsError
 from rankiqa.files import atomic_write, require_writable, writing
-from rankiqa.intervals import COVERAGE
+from rankiqa.intervals import possible_coverage
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
 from rankiqa.web.runtime import WebRuntime, fetch, read
@@ -110,7 +110,7 @@ def _about(spec: ModelSpec, content: dict[str, bytes]) -> bytes:
         name: {"bytes": len(content[name]), "version": hashlib.sha256(content[name]).hexdigest()[:16]}
         for name in LOADED
     }
-    coverage = min(COVERAGE, spec.interval.coverages[-1]) if spec.interval else None
+    coverage = possible_coverage(spec.interval) if spec.interval else None
     described = {**spec.to_dict(), "coverage": coverage}
     return json.dumps({"spec": described, "files": loaded}, ensure_ascii=False).encode()
 
