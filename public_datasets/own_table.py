@@ -1,6 +1,5 @@
 """`table`: ratings of your own, a table with a header, in place of a published set."""
 
-import posixpath
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from public_datasets.registry import register
 from public_datasets.source import Source
 from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from public_datasets.votes import RATERS, agreeing, gather_votes, hold_votes, in_words, without_repeats
+from rankiqa.files import plain_path
 from utils.delimited import DELIMITERS, Row, Table, read_table
 from utils.errors import DataError
 
@@ -101,7 +101,7 @@ def _plain(row: Row) -> str:
     """Two spellings of a path are one image."""
     if not row["path"]:
         raise DataError(f"{row.where}: path is empty; every row needs the path of an image")
-    return posixpath.normpath(row["path"].replace("\\", "/"))
+    return plain_path(row["path"])
 
 
 def _known(scenes: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+import posixpath
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,11 @@ from typing import IO, Any
 from rankiqa.errors import ConfigError, DataError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a full disk, a full quota, a limit of the file size
+
+
+def plain_path(path: str) -> str:
+    """A path of a table in its one spelling: slashes, no `.` and no doubled ones."""
+    return posixpath.normpath(path.replace("\\", "/"))
 
 
 @contextmanager

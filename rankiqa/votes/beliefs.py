@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from rankiqa.votes.links import normal_cdf, terms
-from rankiqa.votes.scale import Scale
+from rankiqa.votes.scale import Scale, difference
 
 _STEPS = 25  # of Newton's method in one dimension; five are usual
 _GRID = np.linspace(0.0, 8.0, 1025)  # deviations; beyond, an answer is foreseen
@@ -41,9 +41,8 @@ class Beliefs:
 
     def difference(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance, each (P,), of score(first) - score(second)."""
-        own = self.covariance.diagonal()
-        variance = own[first] + own[second] - 2 * self.covariance[first, second]
-        return self.mean[first] - self.mean[second], np.maximum(variance, _LEAST)
+        mean, variance = difference(self.mean, self.covariance, first, second)
+        return mean, np.maximum(variance, _LEAST)
 
     def learn(self, first: int, second: int, share: float) -> None:
         """Move them by an answer: 1 for `first`, 0 for `second`, 0.5 for a tie.

@@ -34,9 +34,15 @@ class Scale:
 
     def difference(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of score(first) - score(second), each (P,), for pairs of image numbers."""
-        variance = np.diagonal(self.covariance)
-        shared = self.covariance[first, second]
-        return self.mean[first] - self.mean[second], variance[first] + variance[second] - 2 * shared
+        return difference(self.mean, self.covariance, first, second)
+
+
+def difference(
+    mean: np.ndarray, covariance: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance, each (P,), of score(first) - score(second) by a mean (n,) and covariance (n, n)."""
+    variance = np.diagonal(covariance)
+    return mean[first] - mean[second], variance[first] + variance[second] - 2 * covariance[first, second]
 
 
 @dataclass(frozen=True)

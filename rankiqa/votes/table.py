@@ -7,11 +7,11 @@ import csv
 import io
 import logging
 import math
-import posixpath
 from dataclasses import dataclass
 from pathlib import Path
 
 from rankiqa.errors import DataError
+from rankiqa.files import plain_path
 from rankiqa.terminal.printable import one_line
 
 COLUMNS = ("time", "rater", "left", "right", "answer", "seconds", "purpose")
@@ -142,7 +142,7 @@ def _plain(path: str, side: str) -> str:
     """Two spellings of a path are one image."""
     if not path:
         raise ValueError(f"the path {side} is empty; every vote needs the paths of two images")
-    return posixpath.normpath(path.replace("\\", "/"))
+    return plain_path(path)
 
 
 def _seconds(text: str) -> float:

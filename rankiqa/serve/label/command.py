@@ -3,13 +3,12 @@
 import argparse
 import hashlib
 import logging
-import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
 from rankiqa.batch.folders import find_images
 from rankiqa.errors import ConfigError, DataError
-from rankiqa.files import require_writable
+from rankiqa.files import plain_path, require_writable
 from rankiqa.optional import require
 from rankiqa.scorer import Scorer
 from rankiqa.serve.command import add_address, serve
@@ -100,8 +99,7 @@ def names_in(folder: Path) -> list[str]:
 
 def _can_be_kept(name: str) -> bool:
     """Whether `rankiqa.votes.table.read_votes` gives the name back as it is."""
-    plain = posixpath.normpath(name.strip().replace("\\", "/"))
-    return name == plain and not any(sign in name for sign in "\r\n\0")
+    return name == plain_path(name.strip()) and not any(sign in name for sign in "\r\n\0")
 
 
 def most_of(names: list[str], voted: list[str]) -> list[str]:
