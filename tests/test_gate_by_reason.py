@@ -18,7 +18,7 @@ from rankiqa.gating.quality_gate import ModelId, QualityGate, ReasonLimit, read_
 from rankiqa.reasons import FAMILIES, WORDS
 from rankiqa.scorer import Scorer
 from rankiqa.spec import ModelSpec
-from tests.conftest import texture
+from tests.test_gating import write_examples
 
 MODEL = ModelId("m.onnx", "0" * 64, "resnet18", "fit")
 K, SIZE = 6, (32, 40)
@@ -120,11 +120,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def place(tmp_path_factory: pytest.TempPathFactory, model: Path) -> Path:
     """good/ and bad/ with small images, and gate.json that was fitted to them."""
     folder = tmp_path_factory.mktemp("gate")
-    for name, sigma, count in (("good", 0.0, 32), ("bad", 3.0, 6)):
-        (folder / name).mkdir()
-        for number in range(count):
-            texture(number, sigma, (40, 50)).save(folder / name / f"{number:02}.png")
-    (folder / "bad" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    write_examples(folder, 32, (40, 50))
     fit = ["gate", "fit", "--good", str(folder / "good"), "--bad", str(folder / "bad"), "--model", str(model)]
     fit += ["--keep_good", "0.9", "--confidence", "0.9", "--by_reason", "--out", str(folder / "gate.json")]
     assert cli.main(fit) == 0

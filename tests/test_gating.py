@@ -128,15 +128,20 @@ def test_a_verdict_for_each_score() -> None:
     assert gate.judge(2.0).reason == "" and "at most 1%" in gate.judge(-2.0).reason
 
 
+def write_examples(folder: Path, count: int, size: tuple[int, int]) -> None:
+    """good/ with so many images, bad/ with six blurred ones and one that can't be read."""
+    for name, sigma, number_of in (("good", 0.0, count), ("bad", 3.0, 6)):
+        (folder / name).mkdir()
+        for number in range(number_of):
+            texture(number, sigma, size).save(folder / name / f"{number:02}.png")
+    (folder / "bad" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """good/ and bad/ with small images, and gate.json that was fitted to them."""
     folder = tmp_path_factory.mktemp("gate")
-    for name, sigma, count in (("good", 0.0, 24), ("bad", 3.0, 6)):
-        (folder / name).mkdir()
-        for number in range(count):
-            texture(number, sigma, (64, 64)).save(folder / name / f"{number:02}.png")
-    (folder / "bad" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    write_examples(folder, 24, (64, 64))
     fit = ["gate", "fit", "--good", str(folder / "good"), "--bad", str(folder / "bad"), "--keep_good", "0.9"]
     assert cli.main([*fit, "--confidence", "0.9", "--out", str(folder / "gate.json")]) == 0
     return folder

@@ -12,7 +12,7 @@ FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "mxf", "ivf", "obu", "dv",
     "h264", "hevc", "m4v", "mjpeg", "nut", "rm", "wtv", "yuv4mpegpipe",
 )  # fmt: skip
-COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the picture of a song
+COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover image of a song
 
 
 def open_library(name: str) -> Any:
