@@ -9,7 +9,6 @@ from fastapi import APIRouter, FastAPI, File, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from rankiqa.errors import ImageError
 from rankiqa.optional import installed
 from rankiqa.scorer import Scorer
 from rankiqa.serve.answers import Answer, Health, Model, RequestLimits, about, limits_of
@@ -19,7 +18,7 @@ from rankiqa.serve.limits import Limits, Refused
 from rankiqa.serve.maps import ImageMap, Mapper
 from rankiqa.serve.service import Service, plain_name
 from rankiqa.serve.static_files import SecurityHeaders, page_router
-from rankiqa.serve.uploads import guarded_router, image_files, refusal, rows_or_refusal
+from rankiqa.serve.uploads import guarded_router, image_files, refusal, rows_or_refusal, turn_or_refusal
 
 HEALTH = "/v1/health"
 
@@ -120,7 +119,8 @@ def _guarded(service: Service, mapper: Mapper, with_key: bool) -> APIRouter:
     @router.post("/v1/map", response_model=ImageMap, summary="Where is quality lost in this image?")
     async def quality_map(request: Request, file: UploadFile = image) -> Any:
         """A grid of values; costs as much as some 64 scores, or one of each patch. One after the other."""
-        return await _map(mapper, file, request)
+        name = plain_name(file.filename)
+        return await turn_or_refusal(mapper.map(file.file, name, request.is_disconnected))
 
     return router
 
@@ -133,18 +133,6 @@ async def _answer(service: Service, files: list[UploadFile]) -> Any:
         detail = "; ".join(f"{row.name}: {row.error}" for row in rows)
         return refusal(422, detail, results=[row.model_dump() for row in rows])
     return Answer(results=rows)
-
-
-async def _map(mapper: Mapper, upload: UploadFile, request: Request) -> Any:
-    name = plain_name(upload.filename)
-    try:
-        return await mapper.map(upload.file, name, request.is_disconnected)
-    except ImageError as error:
-        return refusal(422, str(error))
-    except Refused as refused:
-        return JSONResponse({"detail": refused.detail}, refused.status, {"Retry-After": "3"})
-    except TimeoutError:
-        return refusal(503, "the server is too busy; try again")
 
 
 async def _hidden(request: Request, error: Exception) -> JSONResponse:

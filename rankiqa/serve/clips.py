@@ -6,16 +6,15 @@ from functools import partial
 from typing import IO, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from rankiqa.errors import ImageError
 from rankiqa.scorer import Scores
 from rankiqa.serve.answers import Damage
-from rankiqa.serve.limits import Limits, Refused
+from rankiqa.serve.limits import Limits
 from rankiqa.serve.service import Service, plain_name, without_advice
 from rankiqa.serve.turns import Check, Turns
-from rankiqa.serve.uploads import refusal
+from rankiqa.serve.uploads import turn_or_refusal
 from rankiqa.video.reading import Video
 from rankiqa.video.sampling import Step
 from rankiqa.video.summary import fifth_percentile
@@ -136,12 +135,7 @@ def add_route(router: APIRouter, clips: Clips, limits: Limits) -> None:
     @router.post("/v1/video", response_model=VideoScores, summary="How good does this video look, over time?")
     async def score_video(request: Request, file: UploadFile = file, every: float = step) -> Any:
         """A row for each scored frame: the first one at or after each multiple of `every`."""
-        name = plain_name(file.filename)
-        try:
-            return await clips.score(file.file, name, Step(every), request.is_disconnected)
-        except ImageError as error:
-            return refusal(422, str(error))
-        except Refused as refused:
-            return JSONResponse({"detail": refused.detail}, refused.status, {"Retry-After": "3"})
-        except TimeoutError:
-            return refusal(503, "the server is too busy, or the video takes too long; try a shorter one")
+        scored = clips.score(file.file, plain_name(file.filename), Step(every), request.is_disconnected)
+        return await turn_or_refusal(
+            scored, "the server is too busy, or the video takes too long; try a shorter one"
+        )

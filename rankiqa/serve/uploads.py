@@ -1,14 +1,16 @@
 """What all addresses that take images share: their router, their form, their rows and their refusals."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import APIRouter, Depends, File, UploadFile
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 
+from rankiqa.errors import ImageError
 from rankiqa.serve.answers import Fault, ImageScore
-from rankiqa.serve.limits import Limits
+from rankiqa.serve.limits import Limits, Refused
 from rankiqa.serve.service import Service
 
 STATUSES = {
@@ -55,6 +57,23 @@ async def rows_or_refusal(service: Service, files: list[UploadFile]) -> list[Ima
         return list(await asyncio.wait_for(work, limits.score_seconds))
     except asyncio.TimeoutError:
         return refusal(503, "the server is too busy; try again")
+
+
+async def turn_or_refusal(work: Awaitable[Any], busy: str = "the server is too busy; try again") -> Any:
+    """What long work for one upload gives (`rankiqa.serve.turns`), or the refusal that it ends in.
+
+    Args:
+        work: the turn.
+        busy: what is said where its time did not suffice.
+    """
+    try:
+        return await work
+    except ImageError as error:
+        return refusal(422, str(error))
+    except Refused as refused:
+        return JSONResponse({"detail": refused.detail}, refused.status, {"Retry-After": "3"})
+    except TimeoutError:
+        return refusal(503, busy)
 
 
 def refusal(status: int, detail: str, **more: Any) -> JSONResponse:

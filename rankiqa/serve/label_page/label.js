@@ -1,6 +1,6 @@
 // The labelling page: who answers, the pair in front, keys and touches; what was answered goes to the outbox.
 
-import { announce, busy, button, byId, h } from "./dom.js";
+import { announce, busy, button, byId, h, themeButton } from "./dom.js";
 import { Outbox, ask } from "./outbox.js";
 import { boxOf, held, isStacked, show } from "./pairs.js";
 import { choose, integer, languageTag, number, say, tell, usual } from "./text.js";
@@ -21,7 +21,7 @@ let undoing = false;
 
 async function main() {
   await choose(usual());
-  theme();
+  themeButton();
   listen();
   try {
     about = await ask("v1/label/about");
@@ -232,17 +232,6 @@ function askForName() {
     if (wrong.hidden) given(name);
   };
   dialog.showModal();
-}
-
-function theme() {
-  const root = document.documentElement;
-  const tellState = () => byId("theme").setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
-  byId("theme").addEventListener("click", () => {
-    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
-    tellState();
-  });
-  tellState();
 }
 
 main();

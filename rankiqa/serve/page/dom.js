@@ -38,3 +38,16 @@ export function pause(seconds, signal) {
     signal?.addEventListener("abort", stop, { once: true });
   });
 }
+
+/** Let the button "theme" change between light and dark; what tells its state anew. */
+export function themeButton() {
+  const root = document.documentElement;
+  const tellState = () => byId("theme").setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
+  byId("theme").addEventListener("click", () => {
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
+    tellState();
+  });
+  tellState();
+  return tellState;
+}

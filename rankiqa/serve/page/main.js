@@ -1,7 +1,7 @@
 // The page itself: language, theme, tabs, key; what is dropped or pasted goes to the tab in front.
 
 import { server, start } from "./api.js";
-import { byId } from "./dom.js";
+import { byId, themeButton } from "./dom.js";
 import { Many } from "./many.js";
 import { One } from "./one.js";
 import { acceptEverywhere } from "./picker.js";
@@ -64,18 +64,12 @@ function tell() {
 
 function theme() {
   const root = document.documentElement;
-  const tellState = () => byId("theme").setAttribute("aria-pressed", String(root.dataset.theme === "dark"));
-  byId("theme").addEventListener("click", () => {
-    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
-    tellState();
-  });
+  const tellState = themeButton();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => {
     if (localStorage.getItem("theme")) return;
     root.dataset.theme = event.matches ? "dark" : "light";
     tellState();
   });
-  tellState();
 }
 
 function show(name, focus = false) {
