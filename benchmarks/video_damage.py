@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 ROOT = Path(__file__).resolve().parents[1]
+CODING = {"crf": "20", "preset": "veryfast", "g": "25", "sc_threshold": "0"}  # a key frame every second
 SIZE, RATE, SECONDS, DAMAGED = (960, 540), 25, 8, 5
 
 
@@ -45,7 +46,7 @@ def dark(image: Image.Image) -> Image.Image:
 
 
 DAMAGES: dict[str, Callable[[Image.Image], Image.Image] | None] = {
-    "none": None, "soft": soft, "blocks": blocks, "noise": noise, "dark": dark, "lost packets": None,
+    "none": None, "soft": soft, "blocks": blocks, "noise": noise, "dark": dark, "broken bytes": None,
 }  # fmt: skip
 
 
@@ -70,21 +71,25 @@ def main() -> None:
 
 
 def write_video(path: Path, photo: Path, name: str) -> None:
-    """A pan over a photograph; packets are lost after they were encoded."""
+    """A pan over a photograph; bytes are broken after they were encoded, a sixth of each packet."""
     import av
 
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=RATE, options={"crf": "20", "preset": "veryfast"})
+        stream: Any = container.add_stream("libx264", rate=RATE, options=CODING)
         stream.width, stream.height = SIZE
         change = DAMAGES[name]
         for number, image in enumerate(pan(photo)):
             is_damaged = number // RATE == DAMAGED
             frame = av.VideoFrame.from_image(change(image) if change and is_damaged else image)
             for packet in stream.encode(frame):
-                lost = name == "lost packets" and int(packet.pts * packet.time_base) == DAMAGED
-                if not lost or packet.is_keyframe or rng.random() < 0.5:
-                    container.mux(packet)
+                if name == "broken bytes" and int(packet.pts * packet.time_base) == DAMAGED:
+                    data = np.frombuffer(bytes(packet), np.uint8).copy()
+                    data[len(data) // 3 : len(data) // 2] = rng.integers(
+                        0, 256, len(data) // 2 - len(data) // 3
+                    )
+                    packet.update(data.tobytes())
+                container.mux(packet)
         container.mux(stream.encode(None))
 
 

@@ -21,6 +21,7 @@ from rankiqa.terminal.printable import one_line
 _NO_IMAGES = ("EPS", "MPEG")
 # Images that Pillow reads by a plug-in, or only if it was built with a library: their rows will say so.
 _BY_PLUGIN = frozenset(".heic .heif .hif .avif .webp .jp2 .j2k .mpo".split())
+COMMON = _BY_PLUGIN.union(".jpg .jpeg .png .gif .tif .tiff .bmp".split())  # known without asking Pillow
 VIDEOS = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .3g2 .ogv .mxf".split()
 )
@@ -54,15 +55,20 @@ def _is_stub(reader: object) -> bool:
     return isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile)
 
 
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name, in lower case with its dot."""
+    # os.path answers faster than pathlib, and folders may hold a million
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
+
+
 def has_image_suffix(name: str) -> bool:
     """Whether the name of a file ends as that of an image."""
-    # os.path answers faster than pathlib, and folders may hold a million
-    return os.path.splitext(name)[1].lower() in image_suffixes()  # noqa: PTH122
+    return suffix_of(name) in image_suffixes()
 
 
 def has_video_suffix(name: str) -> bool:
     """Whether the name of a file ends as that of a video."""
-    return os.path.splitext(name)[1].lower() in VIDEOS  # noqa: PTH122
+    return suffix_of(name) in VIDEOS
 
 
 def is_hidden(name: str) -> bool:

@@ -39,7 +39,9 @@ def open_container(av: Any, file: IO[bytes], name: str) -> Any:
     """
     try:
         options = {"format_whitelist": ",".join(FORMATS)}
-        return av.open(_Nameless(file), options=options, metadata_errors="replace")
+        # before PyAV 19, titles that are no UTF-8 were errors unless asked otherwise
+        lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+        return av.open(_Nameless(file), options=options, **lenient)
     except (*damage(av), ValueError) as error:
         content = content_name(file)
         if content and not content.startswith("a video"):

@@ -5,7 +5,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 
-from rankiqa.batch.folders import has_image_suffix, has_video_suffix
+from rankiqa.batch.folders import COMMON, VIDEOS, suffix_of
 from rankiqa.batch.pipeline import Decoded, reason_of
 from rankiqa.batch.results import Row
 from rankiqa.batch.storage import open_stream
@@ -110,10 +110,9 @@ class _Stopped(Exception):  # noqa: N818  # no error
 
 def is_video(path: str) -> bool:
     """Whether a path is that of a video: by its suffix, or where that says nothing, by its content."""
-    if has_video_suffix(path):
-        return True
-    if has_image_suffix(path):
-        return False
+    suffix = suffix_of(path)
+    if suffix in VIDEOS or suffix in COMMON:
+        return suffix in VIDEOS
     try:
         with open_stream(path) as file:
             return content_name(file).startswith("a video")
