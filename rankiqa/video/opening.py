@@ -27,8 +27,8 @@ def open_library(name: str) -> Any:
 
 
 def damage(av: Any) -> tuple[type[Exception], ...]:
-    """What PyAV raises: FFmpeg's errors, and what a file says when it is asked for a place that it lacks."""
-    return (av.error.FFmpegError, OSError)
+    """What PyAV raises: errors of FFmpeg, of a file asked for a place that it lacks, and of wrong values."""
+    return (av.error.FFmpegError, OSError, ValueError)
 
 
 def open_container(av: Any, file: IO[bytes], name: str) -> Any:
@@ -42,7 +42,7 @@ def open_container(av: Any, file: IO[bytes], name: str) -> Any:
         # before PyAV 19, titles that are no UTF-8 were errors unless asked otherwise
         lenient = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
         return av.open(_Nameless(file), options=options, **lenient)
-    except (*damage(av), ValueError) as error:
+    except damage(av) as error:
         content = content_name(file)
         if content and not content.startswith("a video"):
             raise ImageError(f"{name}: not a video, but {content}") from error

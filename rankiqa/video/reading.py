@@ -134,7 +134,7 @@ class Video:
     def _image(self, frame: Any) -> Image.Image:
         try:
             return to_image(frame)
-        except (*self._damage, ValueError) as error:
+        except self._damage as error:
             text = f"frames of the format {frame.format.name} can't be converted"
             raise ImageError(f"{self._name}: {text}") from error
 
