@@ -10,6 +10,7 @@ import pytest
 import tomllib
 
 import rankiqa
+from rankiqa.optional import installed
 from tests.conftest import ROOT, texture
 from tests.rest_client import KEY, answer, ask, bytes_of, in_process, send, serve_runtime
 
@@ -89,7 +90,8 @@ def test_nothing_else_is_there(port: int) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
     assert answer(port, "GET", "/openapi.json")[0] == 200
     assert set(ask(port, "GET", "/openapi.json")[1]["paths"]) == {
-        *("/v1/health", "/v1/model", "/v1/limits", "/v1/score", "/v1/map")
+        *("/v1/health", "/v1/model", "/v1/limits", "/v1/score", "/v1/map"),
+        *(["/v1/video"] if installed("av") else []),
     }
 
 
@@ -99,6 +101,7 @@ def test_the_key_guards_answers_and_not_the_page(port: int) -> None:
         ("GET", "/v1/model"),
         ("GET", "/v1/limits"),
         ("POST", "/v1/map"),
+        ("POST", "/v1/video"),
         ("POST", "/v1/score"),
     ):
         assert answer(port, method, path)[0] == 401
