@@ -4,13 +4,14 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from config_rules import broken_values, refuse_half_updates
+from config_rules import broken_values, refuse_broken_run
 from deploy.formats import FORMATS, format_name
 from deploy.names import ENGINES
 from optim.names import SCHEDULES, optimizer_name
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS, TRAIN_CROP
-from rankiqa.spec import VIEWS
+from rankiqa.intervals import COVERAGE
+from rankiqa.spec import HINGE, RANK_LOSSES, VIEWS
 from rankiqa.terminal.argument_types import (
     bounded_float,
     byte_count,
@@ -42,6 +43,7 @@ PREDICT = flags.Group("predict", "see docs/deployment.md", may_change=True)
 _LOCAL = {"cluster": "leave it out, or score without --cluster"}
 _HELD = {"cluster": "the workers take it from the file of --resume; leave it out"}
 _VIEW = {"cluster": "the workers take it from the file; --export torchscript with this flag writes one"}
+_WORKERS = {"cluster": "the workers give intervals of 0.9; leave it out"}
 _CORES = {"cluster": "each worker has one core; leave it out"}
 
 
@@ -69,7 +71,7 @@ class Config:
     jit: bool = ACTION.switch("--jit", needs={"resume": "the checkpoint to convert"},
         help="convert the file of --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
     calibrate: bool = ACTION.switch("--calibrate", needs={"resume": "the checkpoint to calibrate"},
-        help="write the weights of --resume with percentiles of scores of DATA/val: calibrated_{arch}.pth")
+        help="write the weights of --resume with percentiles, intervals of DATA/val: calibrated_{arch}.pth")
     export: list[str] | None = ACTION.flag("--export", type=format_name, nargs="+", metavar="FORMAT",
         needs={"resume": "the checkpoint to convert"},
         help=f"convert the file of --resume to files in CHECKPOINT_DIR; formats: {', '.join(FORMATS)}")
@@ -79,8 +81,12 @@ class Config:
         help="print the names that --arch takes, such as those that match 'timm/*'")
     list_optimizers: bool = ACTION.switch("--list_optimizers", help="print the names that --optimizer takes")
 
-    data: Path = DATA.flag("--data", type=Path, default=Path("data"), metavar="DIR", may_change=True,
-        help="folder with train, val and test, each with a label.txt")
+    data: tuple[Path, ...] = DATA.flag("--data", type=Path, nargs="+", default=(Path("data"),), metavar="DIR",
+        may_change=True, help="folder with train, val and test, each with a label.txt; "
+        "several: data sets of one task, each on a scale of its own, see docs/tasks.md")
+    mix: str = DATA.flag("--mix", choices=("proportional", "balanced"), default="proportional",
+        help="with several --data: a step holds rows of the sets in proportion, each row once per epoch; "
+        "balanced: as many of each set, those of smaller sets several times per epoch")
     image_size: tuple[int, int] = DATA.flag("--image_size", type=positive_int, nargs=2, default=(224, 224),
         metavar=("H", "W"), excludes=_VIEW, help="input height and width in pixels, each at least 32")
     view: str = DATA.flag("--view", choices=VIEWS, default="fit", excludes=_VIEW,
@@ -103,8 +109,9 @@ class Config:
     augment: bool = DATA.switch("--no_augment", help="train without horizontal flips and random crops")
     bad_images: str = DATA.flag("--bad_images", choices=("error", "skip"), default="error",
         help="whether an unreadable image ends the run, or its rows are left out with a notice")
-    cache: str = DATA.flag("--cache", choices=("no", "ram", "disk"), default="ram", may_change=True,
-        help="keep decoded images between epochs: in memory, or in a nameless file in TMPDIR")
+    cache: str = DATA.flag("--cache", choices=("no", "ram", "disk", "features"), default="ram",
+        may_change=True, help="keep decoded images between epochs, in memory or in a nameless file in "
+        "TMPDIR; or the features of layers that stay frozen, of images as validation sees them")
     cache_size: int | None = DATA.flag("--cache_size", type=byte_count, metavar="BYTES", shown="8G",
         may_change=True, help="room for --cache, such as 500M; in memory at most a quarter of what is free")
     full_decode: bool = DATA.switch("--full_decode",
@@ -129,6 +136,12 @@ class Config:
         "regress: mean opinion scores; also spelled ranking_loss, emd_loss, regress_loss")
     margin: float = OBJECTIVE.flag("--margin", type=positive_float, default=1.0,
         help="rank: score gap at which a pair costs nothing")
+    rank_loss: str = OBJECTIVE.flag("--rank_loss", choices=RANK_LOSSES, default=HINGE,
+        help="rank: hinge learns the order of a pair; logistic (Bradley-Terry) and fidelity (Thurstone) the "
+        "share p of raters who prefer the first image, so that a score gap stands for a share")
+    tie: float = OBJECTIVE.flag("--tie", type=bounded_float(0, 0.5), default=0.0, metavar="T",
+        help="rank with p: distance of p from 0.5 up to which a pair has no order: hinge and pair accuracy "
+        "leave it out, logistic and fidelity learn its p")
     use_margin: bool = OBJECTIVE.switch("--use_margin", may_change=True,
         help="accepted for older command lines; a margin is always used")
     rank_activation: str = OBJECTIVE.flag("--rank_activation", choices=("none", "sigmoid"), default="none",
@@ -227,8 +240,15 @@ class Config:
         excludes=_LOCAL, help="page with best and worst images, a histogram and a table; opens from disk")
     quality_map: Path | None = PREDICT.flag("--quality_map", type=Path, metavar="DIR", only_with="predict",
         excludes=_LOCAL, help="folder for a PNG per image that shows where quality is lost")
+    coverage: float = PREDICT.flag("--coverage", type=share, default=COVERAGE, metavar="SHARE",
+        excludes=_WORKERS,
+        help="share of images whose label shall lie from low to high (--predict, -e); with --calibrate: "
+        "no file without intervals of it")
     engine: str = PREDICT.flag("--engine", choices=ENGINES, default="auto",
         help="library that computes: auto takes OpenVINO on a CPU where it is installed, else the file's own")
+    scale: str | None = PREDICT.flag("--scale", metavar="NAME",
+        excludes={"cluster": "the workers give the plain score; leave it out"},
+        help="with --predict or -e: give scores on the scale of this data set, of a model trained on several")
     skip_done: bool = PREDICT.switch("--skip_done", only_with="predict",
         needs={"output": "whose rows say what is done"},
         help="continue where --output ends: images in it are left out; name the same model again")
@@ -255,11 +275,11 @@ def parse_config(argv: list[str]) -> Config:
         ConfigError: an unknown flag, a wrong value, or flags that exclude each other.
     """
     values = flags.parse_flags(argv, build_parser())
-    if "image_size" in values:
-        values["image_size"] = tuple(values["image_size"])
+    for name in {"image_size", "data"} & set(values):
+        values[name] = tuple(values[name])
     config = Config(**values, given=frozenset(values))
     for message in (*flags.broken_rules(config), *broken_values(config)):
         raise ConfigError(message)
     if config.continue_from is None:
-        refuse_half_updates(config)
+        refuse_broken_run(config)
     return config

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING
 from optim.names import LOOKING_AHEAD, TORCH
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import TRAIN_CROP
+from rankiqa.spec import HINGE
 from utils.errors import ConfigError
 
 if TYPE_CHECKING:
     from config import Config
 
 
-def refuse_half_updates(config: Config) -> None:
-    """Raise ConfigError where --save_every would save between the steps of one update."""
+def refuse_broken_run(config: Config) -> None:
+    """Raise ConfigError where a run, new or continued, can't be what its flags say together."""
     if config.save_every % config.accumulate:
         given = f"--save_every {config.save_every} must be a multiple of --accumulate {config.accumulate}"
         raise ConfigError(f"{given}: half an update can't be saved")
+    if config.train and config.cache == "features" and config.freeze_backbone < config.epochs:
+        raise ConfigError(
+            "--cache features needs layers that stay what they are: --freeze_backbone must cover all epochs, "
+            f"{config.epochs}, and is {config.freeze_backbone}"
+        )
 
 
 def broken_values(config: Config) -> Iterator[str]:
@@ -27,6 +33,10 @@ def broken_values(config: Config) -> Iterator[str]:
     few = config.num_classes < 2 and (config.train or "num_classes" in config.given)
     if config.criterion == "emd" and few:
         yield "--criterion emd needs --num_classes N of at least 2, the number of rating bins"
+    hinge = config.rank_loss == HINGE
+    if starts and config.criterion == "rank" and not hinge:
+        for name in sorted({"margin", "rank_activation"} & config.given):
+            yield f"--{name} is for --rank_loss hinge: {config.rank_loss} compares shares of raters"
     if starts and config.rank_activation == "sigmoid" and config.margin >= 1 and config.criterion == "rank":
         yield f"--margin {config.margin:g} can never be met with --rank_activation sigmoid; give one below 1"
     if config.continue_from is None and config.criterion == "rank" and config.group_size > 1:
@@ -36,6 +46,11 @@ def broken_values(config: Config) -> Iterator[str]:
         yield f"{given}: a group that is cut can't be compared within its step"
     if starts and config.train_crop != TRAIN_CROP and config.view != "whole":
         yield "--train_crop is for --view whole: with fit and patches crops have the size --image_size"
+    reasons_alone = config.reasons and config.resume is not None and config.freeze_backbone >= config.epochs
+    if starts and reasons_alone and len(config.data) > 1 and config.criterion == "regress":
+        yield "--reasons on a model that stays as it is learns no MOS: join the label files to one --data"
+    if config.cache == "features" and config.auto_batch:
+        yield "--cache features: the last layer takes any batch; give -b instead of --auto_batch"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
     if "momentum" in config.given and config.optimizer not in TORCH:
@@ -44,6 +59,9 @@ def broken_values(config: Config) -> Iterator[str]:
         yield "INT8 needs --calibration DIR, a folder of a few hundred images"
     if config.output is not None and not config.cluster and config.output.suffix.lower() not in TABLES:
         yield f"--output {config.output}: its suffix must be one of {', '.join(TABLES)}"
+    one_set = config.evaluate and len(config.data) == 1 and not config.compare
+    if config.scale is not None and not (config.predict or one_set):
+        yield "--scale belongs to --predict, or to -e with one --data: of several each has its own scale"
     other = config.compare or config.pairs or config.behaviour is not None
     if config.evaluate and not (config.resume or other):
         yield "--evaluate needs --resume FILE, the checkpoint to evaluate"

@@ -179,16 +179,16 @@ def _row(name: str, share: float) -> str:
 
 def _images(config: Config) -> list[Path]:
     given = Path(config.behaviour) if config.behaviour else None
-    folder = given or next(
-        (config.data / name for name in CLEAN_IMAGES if (config.data / name).is_dir()), None
-    )
+    places = [data / name for name in CLEAN_IMAGES for data in config.data]
+    folder = given or next((place for place in places if place.is_dir()), None)
     if folder is None:
         raise DataError(
-            f"{config.data}: no refimgs with clean images in it; name a folder of them: --behaviour DIR"
+            f"{', '.join(map(str, config.data))}: no refimgs with clean images in it; "
+            "name a folder of them: --behaviour DIR"
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --behaviour takes a folder of clean, sharp images")
-    if not given and folder != config.data / CLEAN_IMAGES[0]:
+    if not given and folder not in [data / CLEAN_IMAGES[0] for data in config.data]:
         logging.warning("%s: judged on images that this data trains or validates with", folder)
     images = [path for path in find_images(folder) if _is_large(path, config.bad_images == "skip")]
     if not images:

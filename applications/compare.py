@@ -3,12 +3,14 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from applications.evaluation.intervals import difference_intervals, scene_sums, with_fit
+from applications.evaluation.label_sets import evaluate_sets, scales_to_judge
 from applications.evaluation.logits import label_logits
-from applications.evaluation.predictions import Predictions, evaluate_logits
+from applications.evaluation.predictions import Predictions
 from applications.evaluation.tables import comparison_table
 from applications.setup.continuing import flags_of
 from applications.setup.data import evaluation_labels, warn_of_learned_images
@@ -50,25 +52,34 @@ def run(config: Config) -> int:
         warn_of_learned_images(labels, flags)
         criterion = trained_criterion(own, spec, flags)
         logits = label_logits(own, process, network, spec, labels)
-        results.append(evaluate_logits(labels, logits, criterion))
+        scales = scales_to_judge(own, spec, labels)
+        results.append(evaluate_sets(labels, logits, criterion, scales))
     assert labels is not None
-    differences, verdicts = differ(labels, *results)
-    metrics = [with_fit(labels, result) for result in results]
     logging.info("A: %s\nB: %s", *files)
-    logging.info("%s", comparison_table(metrics[0], metrics[1], differences, verdicts))
+    sets = {}
+    for part, first, second in zip(labels.sets, *results, strict=True):
+        if labels.parts:
+            logging.info("on %s", part.source)
+        sets[part.set_name] = _compare_on(part, first, second)
+    found = {"sets": sets} if labels.parts else next(iter(sets.values()))
     with RunLog(new_run_folder(config.logdir, "compare", "two", labels.task)) as log:
         log.config(flags_of(config))
-        log.metrics(
-            {
-                "models": [str(file) for file in files],
-                "labels": str(labels.source),
-                "figures": metrics,
-                "difference_intervals": differences,
-                "tests": {name: verdict._asdict() for name, verdict in verdicts.items()},
-            }
-        )
+        log.metrics({"models": [str(file) for file in files], **found})
         logging.info("metrics.json: %s", log.folder)
     return 0
+
+
+def _compare_on(labels: Labels, first: Predictions, second: Predictions) -> dict[str, Any]:
+    """Print the table of two models on one data set; what metrics.json holds of it."""
+    differences, verdicts = differ(labels, first, second)
+    metrics = [with_fit(labels, result) for result in (first, second)]
+    logging.info("%s", comparison_table(metrics[0], metrics[1], differences, verdicts))
+    return {
+        "labels": str(labels.source),
+        "figures": metrics,
+        "difference_intervals": differences,
+        "tests": {name: verdict._asdict() for name, verdict in verdicts.items()},
+    }
 
 
 def differ(
@@ -78,9 +89,13 @@ def differ(
     rows = np.intersect1d(first.rows, second.rows)
     scenes = scenes_of_rows(labels, rows, origins_of(labels))
     intervals = difference_intervals(labels, first, second, rows, scenes)
+    intervals.pop("log_likelihood_best", None)  # of the labels, and no matter of models
     if scenes is not None and labels.task == "rank":
-        right = [scene_sums(one.scores, labels.images[rows], scenes)[0] for one in (first, second)]
-        return intervals, {"pair_accuracy": compare_scenes(*right)}
+        sums = [scene_sums(labels, one, rows, scenes) for one in (first, second)]
+        verdicts = {"pair_accuracy": compare_scenes(sums[0][0], sums[1][0])}
+        if "log_likelihood" in intervals:
+            verdicts["log_likelihood"] = compare_scenes(sums[0][3], sums[1][3])
+        return intervals, verdicts
     return intervals, _tests(labels, rows, first, second)
 
 

@@ -15,7 +15,8 @@ from applications.evaluation.plots import rate_plot, save
 from applications.setup.auto_batch import with_auto_batch
 from applications.setup.continuing import flags_of
 from applications.setup.data import split_labels, usable_workers
-from applications.setup.model import new_model, place_to_train
+from applications.setup.model import place_to_train
+from applications.setup.scales import new_model_for
 from applications.setup.torch_errors import explain_torch_errors
 from applications.training.components import Components, build_training, freeze
 from applications.training.loop import train_step
@@ -46,7 +47,7 @@ def run(config: Config) -> int:
     labels = split_labels(config, "train")
     if process.device == "cpu":
         keep_freed_memory()
-    network, spec = new_model(config, labels.targets)
+    network, spec = new_model_for(config, labels)
     place_to_train(network, process.device, config)
     folder = new_run_folder(config.logdir, "find_lr", spec.arch, config.criterion)
     with (

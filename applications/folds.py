@@ -17,7 +17,7 @@ import numpy as np
 
 from applications.evaluation.tables import fold_table
 from applications.setup.continuing import FREE, flags_of
-from applications.setup.fold_data import PARTS, cut, gather_rows, write_fold
+from applications.setup.fold_data import PARTS, cut, gather_sets, write_fold
 from config import Config
 from models import canonical_arch
 from rankiqa.files import require_writable, write_text
@@ -40,19 +40,22 @@ def run(config: Config, run_action: Callable[[Config], int]) -> int:
     require_writable(config.checkpoint_dir, "--checkpoint_dir")
     require_writable(config.logdir, "--logdir")
     count = config.folds or 0
-    rows = gather_rows(config)
-    part = cut(rows, count, config.seed)
+    sets = gather_sets(config)
+    part = {name: cut(rows, count, config.seed, name) for name, rows in sets.items()}
     parts: list[list[str]] = [[] for _ in range(count)]
-    for row in rows:
-        parts[part[row.scenes[0]]].append(row.images[0])
+    for name, rows in sets.items():
+        for row in rows:
+            parts[part[name][row.scenes[0]]].append(row.images[0])
     _check_plan(config, parts)
     metrics = []
     for number in range(count):
         folder = config.checkpoint_dir / f"fold_{number + 1}"
         if not (folder / RESULT).is_file():
             logging.info("fold %d of %d: %s", number + 1, count, folder)
-            write_fold(folder / "data", rows, part, number, count)
-            status = _train_and_test(config, folder, run_action)
+            for name, rows in sets.items():
+                write_fold(folder / "data" / name, rows, part[name], number, count)
+            data = tuple(folder / "data" / name for name in sets)
+            status = _train_and_test(config, folder, data, run_action)
             if status:
                 return status
         else:
@@ -85,13 +88,15 @@ def _check_plan(config: Config, parts: list[list[str]]) -> None:
     )
 
 
-def _train_and_test(config: Config, folder: Path, run_action: Callable[[Config], int]) -> int:
+def _train_and_test(
+    config: Config, folder: Path, data: tuple[Path, ...], run_action: Callable[[Config], int]
+) -> int:
     arch = file_arch(canonical_arch(config.arch))
     latest, best = folder / f"checkpoint_{arch}.pth", folder / f"model_best_{arch}.pth"
     own = replace(
         config,
         folds=None,
-        data=folder / "data",
+        data=data,
         checkpoint_dir=folder,
         logdir=folder / "logs",
         continue_from=str(latest) if latest.is_file() else None,

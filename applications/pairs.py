@@ -30,7 +30,7 @@ def run(config: Config) -> int:
     """Print the table; write metrics.json and wrong_pairs.csv into logs/<run>/; 0."""
     assert config.pairs is not None
     setup_console()
-    pairs = load_pairs(config.pairs, config.data)
+    pairs = load_pairs(config.pairs, *config.data)
     scorer, model = open_scorer(config, len(pairs.paths))
     logging.info("%s", describe(scorer, model))
     scores = image_scores(pairs, scorer, config)[pairs.images]

@@ -15,9 +15,10 @@ from typing import Any
 from torch import nn
 
 from applications.setup.auto_batch import with_auto_batch
-from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_digest
+from applications.setup.continuing import continued, flags_of, refuse_changed_rows, rows_of
 from applications.setup.data import on_shared_images, split_labels, usable_workers
-from applications.setup.model import new_model, place_to_train
+from applications.setup.model import place_to_train
+from applications.setup.scales import held_scales, new_model_for, scales_by_name
 from applications.setup.torch_errors import explain_torch_errors
 from applications.training.advice import on_averages, on_labels
 from applications.training.components import Components, build_training, swa_start
@@ -28,9 +29,10 @@ from config import Config
 from dataloader.labels import Labels
 from dataloader.loaders import end_workers
 from models import load_model
+from models.scales import scales_of
 from rankiqa.files import require_writable
 from rankiqa.machine import keep_freed_memory
-from rankiqa.spec import ModelSpec
+from rankiqa.spec import HINGE, ModelSpec
 from rankiqa.terminal.log import setup_console
 from rankiqa.terminal.signals import StopSignals
 from utils.checkpoint import load_checkpoint
@@ -89,8 +91,8 @@ def train(process: Process, config: Config) -> int:
         StopSignals() as stop,
     ):
         log.config(flags_of(config))
-        validated = len(labels["val"].paths)
-        components = build_training(config, process, network, spec, labels["train"], log, stop, validated)
+        components = build_training(config, process, network, spec, labels["train"], log, stop, labels["val"])
+        spec = spec.with_(scales=scales_by_name(scales_of(network), labels["train"]) or spec.scales)
         if process.is_main:
             warn(_notices(config, components, **labels))
         if checkpoint is not None:
@@ -115,15 +117,16 @@ def _start(
         ConfigError: the checkpoint can't be continued with these processes or these labels.
     """
     if checkpoint is None:
-        network, spec = new_model(config, labels["train"].targets)
+        network, spec = new_model_for(config, labels["train"])
         folder = new_run_folder(config.logdir, "train", spec.arch, config.criterion)
         state = TrainState(run_folder=str(folder))
     else:
         network, spec = load_model(checkpoint, str(config.continue_from))
+        held_scales(network, labels["train"], checkpoint["state_dict"])
         state = TrainState.from_dict(checkpoint["train_state"])
         _refuse_other_world_size(state, process)
         refuse_changed_rows(state.rows_of, labels, state.in_steps)
-    state.rows_of = {split: rows_digest(rows) for split, rows in labels.items()}
+    state.rows_of = rows_of(labels)
     return network, spec, state
 
 
@@ -141,6 +144,8 @@ def _notices(config: Config, components: Components, train: Labels, val: Labels)
     yield from on_labels(train)
     yield from on_labels(val)
     yield from on_shared_images(train, val)
+    if train.has_shares and config.rank_loss == HINGE:
+        yield f"{train.source}: --rank_loss hinge learns the order of its pairs alone; logistic learns p"
     updates = -(-len(components.batches) // config.accumulate) * config.epochs
     swa_from = swa_start(config)
     yield from on_averages(config.ema, swa_from and config.epochs - swa_from, updates)

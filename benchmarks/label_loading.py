@@ -2,10 +2,10 @@
 
     python benchmarks/label_loading.py [--index Waterloo_Exploration.txt] [--repeats 5]
 
-Two lists: Waterloo Exploration's 94,880 files as within-type pairs, and 1.4 million pairs over 100,000 paths.
-Every image is there, as an empty file in a temporary folder, so that the check for it is on. Each
-measurement is a process of its own; the readers take turns. Memory is the peak of the process less what
-Python with NumPy takes before the reader is imported.
+Lists: Waterloo Exploration's 94,880 files as within-type pairs, and 1.4 million pairs over 100,000 paths,
+alone, with shares of raters, and with their votes. Every image is there, as an empty file in a temporary
+folder, so that the check for it is on. Each measurement is a process of its own; the readers take turns.
+Memory is the peak of the process less what Python with NumPy takes before the reader is imported.
 """
 
 import argparse
@@ -57,8 +57,9 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {args.repeats} runs each, taking turns\n")
     print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}")
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("Waterloo" if args.index else "Waterloo, made up", "scenes of 100"):
-            root = Path(folder) / name.split()[0]
+        waterloo = "Waterloo" if args.index else "Waterloo, made up"
+        for name in (waterloo, "scenes of 100", "with p, scenes of 100", "with p and votes, scenes of 100"):
+            root = Path(folder) / name.replace(" ", "_")
             # In another process: Linux counts the peak of the one that starts a program as the program's own.
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                 rows, images = pool.submit(write_list, root, name, args.index).result()
@@ -69,7 +70,18 @@ def main() -> None:
 
 def write_list(root: Path, name: str, index: Path | None) -> tuple[int, int]:
     """Write the label file called `name`; its numbers of images and rows as `write_labels` gives them."""
-    return write_labels(root, waterloo_pairs(index) if name.startswith("Waterloo") else scene_pairs())
+    if name.startswith("Waterloo"):
+        return write_labels(root, waterloo_pairs(index))
+    return write_labels(root, with_shares("votes" in name) if name.startswith("with p") else scene_pairs())
+
+
+def with_shares(votes: bool) -> Iterator[tuple[str, ...]]:
+    """`scene_pairs` with the share of some raters that prefers the first, and how many they are."""
+    chance = random.Random(1)
+    for pair in scene_pairs():
+        raters = chance.randint(1, 20)
+        share = f"{chance.randint(0, raters) / raters:.3g}"
+        yield (*pair, share, str(raters)) if votes else (*pair, share)
 
 
 def waterloo_pairs(index: Path | None) -> Iterator[tuple[str, str]]:
@@ -110,14 +122,14 @@ def scene_pairs() -> Iterator[tuple[str, str]]:
     yield from pairs
 
 
-def write_labels(root: Path, pairs: Iterator[tuple[str, str]]) -> tuple[int, int]:
+def write_labels(root: Path, pairs: Iterator[tuple[str, ...]]) -> tuple[int, int]:
     """label.txt and empty images below `root`; the numbers of rows and of images."""
     root.mkdir()
     names: dict[str, None] = {}
     rows = 0
     with (root / "label.txt").open("w", encoding="utf-8") as file:
-        for better, worse in pairs:
-            file.write(f"{better},{worse}\n")
+        for better, worse, *said in pairs:
+            file.write(",".join([better, worse, *said]) + "\n")
             names[better] = names[worse] = None
             rows += 1
     for folder in {(root / name).parent for name in names}:

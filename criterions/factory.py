@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from torch import nn
 
+from rankiqa.spec import HINGE
+
 Loss = TypeVar("Loss", bound=type[nn.Module])
 
 
@@ -25,7 +27,7 @@ def register(task: str, *flags: str) -> Callable[[Loss], Loss]:
     `pair_index` says which of the M images of a batch belong to each of its R rows.
 
     Args:
-        task: a value of --criterion.
+        task: a value of --criterion, or rank/NAME for a further value of --rank_loss.
         flags: parameters of the class that are flags of the same names, and have defaults.
 
     Raises:
@@ -43,15 +45,17 @@ def register(task: str, *flags: str) -> Callable[[Loss], Loss]:
 
 def objective_flags() -> list[str]:
     """Names of the flags that `create_criterion` takes."""
-    return sorted({name for entry in LOSSES.values() for name in entry.flags})
+    return sorted({"rank_loss"}.union(*(entry.flags for entry in LOSSES.values())))
 
 
-def create_criterion(task: str, **options: Any) -> nn.Module:
+def create_criterion(task: str, rank_loss: str = HINGE, **options: Any) -> nn.Module:
     """The loss of `task`; see `register`.
 
     Args:
         task: "rank", "emd" or "regress".
-        options: values of `objective_flags`; those of other tasks are ignored.
+        rank_loss: which of those of rank.
+        options: values of `objective_flags`; those of other losses are ignored.
     """
-    loss, flags = LOSSES[task]
+    own = task if task != "rank" or rank_loss == HINGE else f"{task}/{rank_loss}"
+    loss, flags = LOSSES[own]
     return loss(**{name: value for name, value in options.items() if name in flags})

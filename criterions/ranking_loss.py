@@ -1,9 +1,13 @@
-"""Pairwise hinge on scores (Liu, van de Weijer & Bagdanov, RankIQA, ICCV 2017, eq. 3)."""
+"""Pairwise hinge on scores (Liu, van de Weijer & Bagdanov, RankIQA, ICCV 2017, eq. 3).
+
+Of pairs with the share of raters who prefer the first image it takes the order alone.
+"""
 
 from torch import Tensor, nn
 
 from criterions.checks import require_shape
 from criterions.factory import register
+from criterions.preference import preferences
 from criterions.score import score
 
 
@@ -33,8 +37,16 @@ class RankingLoss(nn.Module):
         self.margin, self.activation = margin, rank_activation
 
     def forward(self, logits: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
-        """The loss of (M, N) logits at the (R, 2) index pairs (better, worse); `targets` holds nothing."""
+        """The loss of (M, N) logits at the (R, 2) index pairs.
+
+        The pairs are (better, worse) where `targets` holds nothing, (R, 0). With shares it holds the weights
+        and orders of `Preferences`, and a tie costs nothing.
+        """
         scores = score(logits)
         if self.activation == "sigmoid":
             scores = scores.sigmoid()
+        if targets.shape[1]:
+            rows = preferences(scores, pair_index, targets)
+            hinges = (self.margin - rows.order * rows.gap).clamp_min(0)
+            return (rows.weight * rows.order.abs() * hinges).mean()
         return ranking_loss(scores[pair_index[:, 0]], scores[pair_index[:, 1]], self.margin)

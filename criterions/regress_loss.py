@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from criterions.checks import require_shape
+from criterions.checks import full_precision, require_shape
 from criterions.factory import register
 from criterions.score import score
 
@@ -16,7 +16,7 @@ def regress_loss(scores: Tensor, mos: Tensor) -> Tensor:
     return (scores - mos).square().mean()
 
 
-def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
+def order_loss(scores: Tensor, mos: Tensor, sets: Tensor | None = None) -> Tensor:
     """Mean over all pairs i, j with MOS_i > MOS_j of max(0, (MOS_i - MOS_j) - (score_i - score_j)).
 
     The hinge of RankIQA (Liu et al. 2017, eq. 3) with the gap of the labels as the margin of each pair: two
@@ -25,13 +25,17 @@ def order_loss(scores: Tensor, mos: Tensor) -> Tensor:
 
     Args:
         scores, mos: (R,).
+        sets: (R,) data sets; pairs of two of them are left out. None: all are of one.
     """
     require_shape(tuple(scores.shape), mos=mos)
     sums, counts = [], []
     rows = max(1, PAIRS // max(1, len(mos)))
-    for block, labels in zip(scores.split(rows), mos.split(rows), strict=True):
+    of = mos.new_zeros(mos.shape) if sets is None else sets
+    for block, labels, own in zip(scores.split(rows), mos.split(rows), of.split(rows), strict=True):
         gaps = labels[:, None] - mos
         ordered = gaps > 0
+        if sets is not None:
+            ordered &= own[:, None] == sets
         sums.append((((gaps - (block[:, None] - scores)).clamp_min(0)) * ordered).sum())
         counts.append(ordered.sum())
     return torch.stack(sums).sum() / torch.stack(counts).sum().clamp_min(1)
@@ -54,3 +58,38 @@ class RegressLoss(nn.Module):
         scores = score(logits)[pair_index[:, 0]]
         loss = regress_loss(scores, targets)
         return loss + self.rank_weight * order_loss(scores, targets) if self.rank_weight else loss
+
+
+class SetsRegressLoss(nn.Module):
+    """`RegressLoss` on rows of several data sets, each in standard deviations of the MOS of its set.
+
+    So a set with a wide scale counts as much per row as one with a narrow scale, and `order_loss` compares
+    images of one set alone.
+
+    Args:
+        means, deviations: (K,) of the MOS of the sets.
+        rank_weight: of `order_loss`.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, means: Tensor, deviations: Tensor, rank_weight: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", means.clone())
+        self.register_buffer("deviation", deviations.clone())
+        self.rank_weight = rank_weight
+
+    def forward(self, mapped: Tensor, pair_index: Tensor, targets: Tensor) -> Tensor:
+        """The loss of (M, K) standardised scores on the scale of each set.
+
+        Args:
+            mapped: of M images.
+            pair_index: (R, 1), which of them the rows are of.
+            targets: (R, 2): the MOS, and the number of its set.
+        """
+        sets = targets[:, 1].long()
+        scores = full_precision(mapped)[pair_index[:, 0], sets]
+        mos = (targets[:, 0] - self.mean[sets]) / self.deviation[sets]
+        loss = regress_loss(scores, mos)
+        return loss + self.rank_weight * order_loss(scores, mos, sets) if self.rank_weight else loss

@@ -32,6 +32,9 @@ class RowBatches:
     shorter than the others comes last in every epoch, so that no other group is cut. A process that the last
     step leaves without a row gets one with weight 0, because every process must take part in the step.
 
+    Rows of several data sets are mixed: each set is shuffled by itself, and they are dealt out so that every
+    step holds rows of the sets in proportion, as nearly as whole groups allow.
+
     Args:
         images: (R, 2) or (R, 1) image indices of the rows.
         count: number of images.
@@ -42,6 +45,10 @@ class RowBatches:
         together: rows that follow each other and are a group, where a row has one image: the versions of an
             image, say; `batch_size` is a multiple of it. A loss on the order of a batch's rows then
             compares what should be compared.
+        sets: (R,) the number of each row's data set, those of a set in one stretch whose length is a multiple
+            of `together`; None: there is one set.
+        balanced: give every set as many rows per epoch as the largest has; those of smaller ones are then
+            visited several times, each once before any is visited again.
     """
 
     def __init__(
@@ -54,21 +61,26 @@ class RowBatches:
         rank: int = 0,
         grouped: bool = True,
         together: int = 1,
+        sets: np.ndarray | None = None,
+        balanced: bool = False,
     ) -> None:
         self._groups, self._together = np.arange(len(images)) // together, together
         if grouped and images.shape[1] == 2:
             self._groups = row_groups(images, count, max(1, batch_size // GROUPS_A_BATCH))
         self._batch_size, self._seed, self._world_size, self._rank = batch_size, seed, world_size, rank
         self._epoch = self._start = 0
+        self._sets = [] if sets is None else [np.flatnonzero(sets == one) for one in np.unique(sets)]
+        self._most = max(map(len, self._sets)) if balanced and self._sets else 0
+        self._count = self._most * len(self._sets) or len(images)
 
     def __len__(self) -> int:
         """Steps an epoch, the ones that `set_position` skips included."""
-        return -(-len(self._groups) // (self._batch_size * self._world_size))
+        return -(-self._count // (self._batch_size * self._world_size))
 
     def rows(self, step: int, window: int = 1) -> int:
         """Rows of `step` in all processes, or of the `window` steps that it is added up with."""
         joint, first = self._batch_size * self._world_size, step - step % window
-        return min((first + window) * joint, len(self._groups)) - first * joint
+        return min((first + window) * joint, self._count) - first * joint
 
     def set_position(self, epoch: int, start: int = 0) -> None:
         """The next iteration gives the steps of `epoch` from number `start` on."""
@@ -91,9 +103,28 @@ class RowBatches:
         return np.minimum(bounds * self._together, rows)
 
     def order(self, epoch: int) -> np.ndarray:
-        """All row numbers in the order of `epoch`, groups kept together."""
+        """The row numbers of `epoch` in their order, groups kept together."""
         rng = np.random.default_rng([self._seed, epoch])
+        if not self._sets:
+            return self._shuffled(rng, np.arange(len(self._groups)))
+        orders = [self._of_set(rng, rows) for rows in self._sets]
+        # where each row's group stands in the course of its set, 0 to 1: so sets are dealt out evenly
+        places = np.concatenate([_middles(self._groups[order]) for order in orders])
+        return np.concatenate(orders)[np.argsort(places, kind="stable")]
+
+    def _of_set(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        passes = -(-self._most // len(rows)) or 1
+        return np.concatenate([self._shuffled(rng, rows) for _ in range(passes)])[: self._most or None]
+
+    def _shuffled(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         place = rng.permutation(int(self._groups.max()) + 1)
         if len(self._groups) % self._together:
             place[-1] = len(place)
-        return np.argsort(place[self._groups], kind="stable")
+        return rows[np.argsort(place[self._groups[rows]], kind="stable")]
+
+
+def _middles(groups: np.ndarray) -> np.ndarray:
+    """(R,) the middle of the run of equal `groups` (R,) that each row stands in, as a share of all rows."""
+    ends = np.append(np.flatnonzero(np.diff(groups)) + 1, len(groups))
+    sizes = np.diff(ends, prepend=0)
+    return np.repeat((ends - sizes / 2) / len(groups), sizes)

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from dataloader.batches import StepRows
 from dataloader.cache import ImageCache
+from dataloader.features import FeatureView
 from dataloader.groups import scenes_of
 from dataloader.labels import Labels
 from dataloader.recipes import read_image
@@ -21,10 +22,10 @@ class TrainBatch(NamedTuple):
     """One training step.
 
     Attributes:
-        images: uint8 (M, 3, H, W), each distinct image of the rows once.
-        pair_index: int64 indices into `images` of each row's images: (R, 2) as (better, worse) for rank,
-            (R, 1) for emd and regress.
-        targets: float32 (R, N) distributions, (R,) MOS, or (R, 0) for rank.
+        images: uint8 (M, 3, H, W), each distinct image of the rows once; or features, float32 (M, F).
+        pair_index: int64 indices into `images` of each row's images: (R, 2) for rank, (R, 1) for emd and
+            regress.
+        targets: of these rows, see `Labels`.
         weight: see `StepRows`.
         errors: a message for every image that could not be read; its rows are left out.
         numbers: int64 (M,), which images of the label file these are.
@@ -43,8 +44,9 @@ class EvalBatch(NamedTuple):
 
     Attributes:
         numbers: int64 (M,) image numbers.
-        images: uint8 (M, P, 3, H, W), P crops per image; where images have sizes of their own, all their
-            crops laid end to end, which takes one piece of shared memory and not one per image.
+        images: uint8 (M, P, 3, H, W), P crops per image, or features, float32 (M, P, F). Where images have
+            sizes of their own, all their crops laid end to end, which takes one piece of shared memory and
+            not one per image.
         errors: a message for every image that could not be read; its number is left out.
         shapes: int64 (M, 4), the (P, 3, H, W) of each image in such a row; else None.
     """
@@ -78,7 +80,7 @@ class TrainDataset(Dataset):
     def __init__(
         self,
         labels: Labels,
-        view: View,
+        view: View | FeatureView,
         seed: int | None,
         siamese: bool = False,
         cache: ImageCache | None = None,
@@ -98,7 +100,7 @@ class TrainDataset(Dataset):
         place = np.full(len(numbers), -1)
         for position, number in enumerate(numbers):
             try:
-                prepared = self._prepared(int(number))
+                prepared = _prepared(self._view, self._labels.paths, int(number), self._cache)
             except ImageError as error:
                 errors.append(str(error))
                 continue
@@ -107,15 +109,9 @@ class TrainDataset(Dataset):
         index = place[index.reshape(len(step.rows), -1)]
         whole = (index >= 0).all(axis=1)
         targets = torch.from_numpy(self._labels.targets[step.rows[whole]])
-        images = _stacked(crops, (3, *self._view.train_size))
+        images = _stacked(crops, self._view.none_to_train())
         read = torch.from_numpy(numbers[place >= 0].astype(np.int64))
         return TrainBatch(images, torch.from_numpy(index[whole]), targets, step.weight, errors, read)
-
-    def _prepared(self, number: int) -> np.ndarray:
-        def decoded() -> np.ndarray:
-            return self._view.prepare(read_image(self._view, self._labels.paths[number]))
-
-        return decoded() if self._cache is None else self._cache.get(number, decoded)
 
     def _rng(self, epoch: int, number: int) -> np.random.Generator | None:
         if self._seed is None:
@@ -134,7 +130,7 @@ class EvalDataset(Dataset):
     """
 
     def __init__(
-        self, paths: StringTable, view: View, cache: ImageCache | None = None, first: int = 0
+        self, paths: StringTable, view: View | FeatureView, cache: ImageCache | None = None, first: int = 0
     ) -> None:
         self._paths, self._view, self._cache, self._first = paths, view, cache, first
 
@@ -144,24 +140,32 @@ class EvalDataset(Dataset):
         errors: list[str] = []
         for number in numbers:
             try:
-                crops.append(self._view.cut(self._prepared(int(number))))
+                prepared = _prepared(self._view, self._paths, int(number), self._cache, self._first)
+                crops.append(self._view.cut(prepared))
                 read.append(int(number))
             except ImageError as error:
                 errors.append(str(error))
         found = torch.tensor(read, dtype=torch.int64)
         if self._view.has_one_size:
-            return EvalBatch(found, _stacked(crops, (1, 3, *self._view.size)), errors)
+            return EvalBatch(found, _stacked(crops, self._view.none_to_evaluate()), errors)
         flat = np.concatenate([one.ravel() for one in crops]) if crops else np.empty(0, np.uint8)
         shapes = torch.tensor([one.shape for one in crops], dtype=torch.int64).view(-1, 4)
         return EvalBatch(found, torch.from_numpy(flat), errors, shapes)
 
-    def _prepared(self, number: int) -> np.ndarray:
-        def decoded() -> np.ndarray:
-            return self._view.prepare(read_image(self._view, self._paths[number]))
 
-        return decoded() if self._cache is None else self._cache.get(self._first + number, decoded)
+def _prepared(
+    view: View | FeatureView, paths: StringTable, number: int, cache: ImageCache | None, first: int = 0
+) -> np.ndarray:
+    """What `view` makes of the image `number` at first, kept by `cache` as number `first` + `number`."""
+    if isinstance(view, FeatureView):
+        return view.of(number)
+
+    def decoded() -> np.ndarray:
+        return view.prepare(read_image(view, paths[number]))
+
+    return decoded() if cache is None else cache.get(first + number, decoded)
 
 
-def _stacked(crops: list[np.ndarray], shape: tuple[int, ...]) -> Tensor:
-    """uint8 (M, *shape of each); `shape` is that of a crop where there is none."""
-    return torch.from_numpy(np.stack(crops) if crops else np.empty((0, *shape), np.uint8))
+def _stacked(crops: list[np.ndarray], none: np.ndarray) -> Tensor:
+    """(M, *shape of each); `none` where there is no crop."""
+    return torch.from_numpy(np.stack(crops) if crops else none)

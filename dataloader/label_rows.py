@@ -3,7 +3,7 @@
 import csv
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from utils.errors import ConfigError, LabelError
 
 SHOWN = 20  # errors listed, before the rest is only counted
 _KEPT = 10_000
+Rows = Iterable[tuple[int, list[str]]]
 
 
 class ErrorList:
@@ -91,13 +92,12 @@ def _quoted_fields(text: str, number: int, errors: ErrorList) -> list[str] | Non
 class Interner:
     """Gives every distinct image one index, and finds its file once."""
 
-    def __init__(self, file: Path, root: str | Path | None, errors: ErrorList) -> None:
+    def __init__(self, file: Path, roots: Iterable[str | Path], errors: ErrorList) -> None:
         self.names: list[str] = []
         self.paths: list[str] = []
         self.known: dict[str, int] = {}  # a loop over millions of rows looks here first, and saves a call
         self._errors = errors
-        folders = [file.parent] + ([Path(root)] if root is not None else [])
-        self._folders = [str(folder) for folder in folders]
+        self._folders = [str(Path(folder)) for folder in (file.parent, *roots)]
 
     def __call__(self, name: str, line: int) -> int:
         """The index of image `name`; a file that is not there is noted as an error at `line`, once."""
@@ -156,11 +156,16 @@ def count_distinct(keys: np.ndarray) -> int:
     return int(np.count_nonzero(ordered[1:] != ordered[:-1])) + bool(len(ordered))
 
 
+def self_pairs(pairs: np.ndarray, lines: array, interner: Interner, errors: ErrorList) -> None:
+    """Note images paired with themselves; `pairs` is (R, 2)."""
+    for row in np.flatnonzero(pairs[:, 0] == pairs[:, 1]):
+        errors.add(lines[row], f"an image paired with itself: {interner.names[pairs[row, 0]]!r}")
+
+
 def pair_errors(pairs: np.ndarray, lines: array, interner: Interner, errors: ErrorList) -> None:
     """Note images paired with themselves and pairs that stand in both orders; `pairs` is (R, 2)."""
+    self_pairs(pairs, lines, interner, errors)
     better, worse = pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
-    for row in np.flatnonzero(better == worse):
-        errors.add(lines[row], f"an image paired with itself: {interner.names[better[row]]!r}")
     count = len(interner.names)
     keys, reverse = better * count + worse, worse * count + better
     if count_distinct(np.minimum(keys, reverse)) == count_distinct(keys):

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from dataloader.batches import RowBatches
 from dataloader.cache import ImageCache
 from dataloader.datasets import EvalDataset, TrainDataset
+from dataloader.features import FeatureView
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
 from rankiqa.terminal.signals import leave_to_parent
@@ -19,7 +20,7 @@ LOW_PRIORITY = 5  # added to their niceness where no GPU computes; with more, a 
 
 def train_loader(
     labels: Labels,
-    view: View,
+    view: View | FeatureView,
     batches: RowBatches,
     *,
     seed: int = 0,
@@ -48,7 +49,7 @@ def train_loader(
 
 def eval_loader(
     paths: StringTable,
-    view: View,
+    view: View | FeatureView,
     *,
     batch_size: int,
     workers: int = 0,

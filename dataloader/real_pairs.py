@@ -36,13 +36,13 @@ class RealPairs:
         return self.table.rows[int(np.flatnonzero((self.images == image).any(axis=1))[0])].where
 
 
-def load_pairs(file: Path, root: Path | None = None) -> RealPairs:
+def load_pairs(file: Path, *roots: Path) -> RealPairs:
     """Parse and check a file of pairs.
 
     Args:
         file: with a header that has the columns better, worse and kind. Images are looked for as those of a
-            label file: as the path says, then beside the file, then in `root`.
-        root: a further folder (`--data`).
+            label file: as the path says, then beside the file, then in each of `roots`.
+        roots: further folders (`--data`).
 
     Raises:
         DataError: no table, or one that breaks its form; see `utils.delimited.read_table`.
@@ -53,7 +53,7 @@ def load_pairs(file: Path, root: Path | None = None) -> RealPairs:
     if not table.rows:
         raise LabelError(f"{file}: holds no pairs below its header; every line needs 'better,worse,kind'")
     errors = ErrorList(file)
-    interner = Interner(file, root, errors)
+    interner = Interner(file, roots, errors)
     indices = []
     for row in table.rows:
         indices.append([interner(row[column], row.line) for column in ("better", "worse")])

@@ -59,7 +59,7 @@ def reason_labels(labels: Labels, view: View, types: Sequence[tuple[str, float]]
     found = ReasonLabels(presence, severity, np.array(chains, dtype=bool))
     if not found.known.any():
         raise DataError(
-            f"{labels.source}: nothing says what the damage of its images is; reasons need rows that are "
+            f"{labels.where}: nothing says what the damage of its images is; reasons need rows that are "
             "recipes (utils/data_generate/recipe_generator.py) or a manifest.csv with known types beside it"
         )
     return found

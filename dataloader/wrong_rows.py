@@ -13,7 +13,8 @@ _WHOLE = re.compile("[+-]?[0-9]+")
 
 def form(task: str, bins: int) -> str:
     """How a row of `task` looks, N = `bins`."""
-    return {"rank": "'better,worse'", "emd": f"'path,p1,...,p{bins}'", "regress": "'path,mos'"}[task]
+    rank = "'better,worse' or 'first,second,p'"
+    return {"rank": rank, "emd": f"'path,p1,...,p{bins}'", "regress": "'path,mos'"}[task]
 
 
 def is_image(text: str) -> bool:
@@ -54,7 +55,8 @@ def _of_another_task(fields: list[str], task: str) -> str:
         return f"the number {fields[0]} stands before the path"
     if pair and len(fields) > 2 and None not in rest[1:] and is_image(fields[0]):
         third = ",".join(fields[2:])
-        return f"a third column {third!r}" + ("" if task == "rank" else ", in a row of the rank task")
+        where = "that the first row does not have" if task == "rank" else "in a row of the rank task"
+        return f"a third column {third!r}, {where}"
     if task != "rank" and pair and len(fields) == 2:
         return "this is a row of the rank task ('better,worse')"
     if task != "regress" and numbers and len(rest) == 1:

@@ -13,6 +13,7 @@ from metrics.emd import emd, mean_rating, middle_accuracy, rating_deviation
 from metrics.error import mae, rmse
 from metrics.logistic import fit_logistic
 from metrics.pair_accuracy import PairAccuracy, pair_accuracy
+from metrics.preferences import best_log_likelihood, calibration, log_likelihood
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ class Pairs:
     def counted(self) -> PairAccuracy:
         """Right pairs and ties."""
         return pair_accuracy(self.better, self.worse)
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """(R, 2) pairs, (R,) shares of raters who prefer the first, (R,) votes, (R, 2) log predicted shares."""
+
+    pairs: np.ndarray
+    shares: np.ndarray
+    votes: np.ndarray
+    log_shares: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class Metric:
     Attributes:
         label: its name for people.
         higher_is_better: its direction.
-        of: Pairs, Distributions or Opinions -> the function of one.
+        of: Pairs, Preferences, Distributions or Opinions -> the function of one.
     """
 
     label: str
@@ -76,7 +87,26 @@ METRICS = {
     "score_gap": Metric(
         "mean score gap",
         True,
-        {Pairs: lambda rows: float(np.mean(rows.better.astype(np.float64) - rows.worse))},
+        {Pairs: lambda rows: _mean(rows.better.astype(np.float64) - rows.worse)},
+    ),
+    "log_likelihood": Metric(
+        "log-likelihood",
+        True,
+        {Preferences: lambda rows: _mean(log_likelihood(rows.log_shares, rows.shares), rows.votes)},
+    ),
+    "log_likelihood_best": Metric(
+        "log-likelihood, best possible",
+        True,
+        {
+            Preferences: lambda rows: _mean(
+                best_log_likelihood(rows.pairs, rows.shares, rows.votes), rows.votes
+            )
+        },
+    ),
+    "calibration_error": Metric(
+        "calibration error of p",
+        False,
+        {Preferences: lambda rows: calibration(rows.log_shares, rows.shares, rows.votes).error},
     ),
     "emd_r1": Metric("EMD, r = 1", False, {Distributions: lambda rows: _mean_emd(rows, 1)}),
     "emd_r2": Metric("EMD, r = 2", False, {Distributions: lambda rows: _mean_emd(rows, 2)}),
@@ -110,11 +140,15 @@ METRICS = {
 }
 
 
+def _mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    return float(np.average(values, weights=weights)) if len(values) else math.nan
+
+
 def _mean_emd(rows: Distributions, r: float) -> float:
     return float(emd(rows.probs, rows.hist, r).mean())
 
 
-def _measured(rows: Pairs | Distributions | Opinions) -> dict[str, float]:
+def _measured(rows: Pairs | Preferences | Distributions | Opinions) -> dict[str, float]:
     """Every metric of `METRICS` that these rows have."""
     return {name: metric.of[type(rows)](rows) for name, metric in METRICS.items() if type(rows) in metric.of}
 
@@ -122,6 +156,11 @@ def _measured(rows: Pairs | Distributions | Opinions) -> dict[str, float]:
 def rank_metrics(scores: np.ndarray, pairs: np.ndarray) -> dict[str, float]:
     """Metrics of (M,) scores over (R, 2) pairs of images (better, worse)."""
     return _measured(Pairs(scores[pairs[:, 0]], scores[pairs[:, 1]]))
+
+
+def preference_metrics(rows: Preferences) -> dict[str, float]:
+    """Metrics of predicted shares of raters, means over votes."""
+    return _measured(rows)
 
 
 def emd_metrics(probs: np.ndarray, hist: np.ndarray) -> dict[str, float]:
@@ -145,11 +184,14 @@ def fitted_metrics(scores: np.ndarray, mos: np.ndarray) -> dict[str, float]:
 def best_key(task: str, metrics: dict[str, float]) -> tuple[float, float]:
     """A tuple that is greater for a better model (docs/architecture.md).
 
-    rank: highest pair accuracy. emd: lowest EMD (r = 1). regress: highest SRCC, of which any is better than
-    an undefined one. Of equal ones the lowest loss. SRCC is rounded: its last digits depend on the order of a
+    rank: highest pair accuracy; where shares of raters are predicted, the lowest loss, then the highest pair
+    accuracy. emd: lowest EMD (r = 1). regress: highest SRCC, of which any is better than an undefined one. Of
+    equal ones the lowest loss. SRCC is rounded: its last digits depend on the order of a
     sum.
     """
     loss = _finite(-metrics["loss"])
+    if task == "rank" and "log_likelihood" in metrics:
+        return loss, _finite(metrics["pair_accuracy"])
     if task == "rank":
         return _finite(metrics["pair_accuracy"]), loss
     if task == "emd":

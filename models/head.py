@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 REASONS = "reasons"  # name of the second head, a child of the layer that gives the score
+SCALES = "scales"  # name of the maps to the scales of data sets, another one, of training alone
 
 
 def head_of(model: nn.Module) -> tuple[str, nn.Linear]:

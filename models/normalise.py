@@ -29,6 +29,14 @@ def to_unit(images: Tensor) -> Tensor:
     return images.float() / 255.0
 
 
+class NormalisePixels(Normalise):
+    """`Normalise` of uint8 pixels (B, 3, H, W) as views give them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> float32 (B, 3, H, W)."""
+        return super().forward(to_unit(images))
+
+
 def place(network: nn.Module, device: str, channels_last: bool = True) -> nn.Module:
     """`network` on `device`, its weights laid out as convolutions are fastest; inputs follow weights."""
     layout = torch.channels_last if channels_last else torch.contiguous_format

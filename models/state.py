@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.head import REASONS, head_of
+from models.head import REASONS, SCALES, head_of
 from utils.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def unwrap_state(content: Any, where: str) -> dict[str, Tensor]:
 def fit_state(model: nn.Module, state: dict[str, Tensor], where: str) -> list[str]:
     """Load a state dict into `model`; return a notice if the head did not fit and was left out.
 
-    Prefixes of DataParallel and torch.compile are dropped. A state that raises leaves the model as it was.
+    Prefixes of DataParallel and torch.compile are dropped, and so are scales of data sets (`models.scales`).
+    A state that raises leaves the model as it was.
 
     Args:
         where: the file that the state came from; it opens every message.
@@ -67,6 +68,8 @@ def fit_state(model: nn.Module, state: dict[str, Tensor], where: str) -> list[st
     """
     own = model.state_dict()
     fitted = _renamed(state, own)
+    for key in [key for key in fitted if f".{SCALES}." in key]:
+        del fitted[key]  # of training alone: the ModelSpec says what they have become
     for key in own:
         if key.endswith(COUNTER):
             fitted.setdefault(key, own[key])
@@ -100,6 +103,12 @@ def _bare(name: str) -> str:
 def without_reasons(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A state dict without the weights of the second head (`models.reasons`)."""
     return {name: tensor for name, tensor in state.items() if f".{REASONS}." not in name}
+
+
+def without_scales(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict without the scales of data sets (`models.scales`); the same one where it has none."""
+    held = [name for name in state if f".{SCALES}." in name]
+    return {name: tensor for name, tensor in state.items() if name not in held} if held else state
 
 
 def _keep_own_head(

@@ -1,6 +1,6 @@
 """Averaged weights: exponential (EMA) after every update, or equal (SWA) over the ends of late epochs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -50,18 +50,24 @@ class Averages:
         self._begun = True
         self._model.n_averaged += 1
 
-    def after_epoch(self, epoch: int, inputs: Iterable[Tensor]) -> None:
+    def after_epoch(
+        self,
+        epoch: int,
+        inputs: Iterable[Tensor],
+        part: Callable[[nn.Module], nn.Module] = lambda network: network,
+    ) -> None:
         """Call at the end of `epoch`, the network in the modes in which it learnt.
 
         Args:
             epoch: from 0.
-            inputs: (B, 3, H, W) batches of normalised training images, which only SWA asks for.
+            inputs: batches of what the network learnt from, (B, 3, H, W) if images, which only SWA asks for.
+            part: the part of the network that they are the inputs of.
         """
         if self._model is not None and self._swa_from is not None and epoch >= self._swa_from:
             self._model.update_parameters(self._network)
             for averaged, module in zip(self._model.module.modules(), self._network.modules(), strict=True):
                 averaged.training = module.training
-            update_statistics(self._model.module, inputs)
+            update_statistics(part(self._model.module), inputs)
 
     @property
     def averaged_model(self) -> nn.Module:

@@ -1,6 +1,6 @@
 """Optimisers by name: torch's, those of the package pytorch-optimizer, and two made of its parts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ def create_optimizer(
     momentum: float,
     lookahead: bool = False,
     no_decay_norm: bool = False,
+    never_decay: Sequence[nn.Parameter] = (),
 ) -> torch.optim.Optimizer:
     """An optimiser over `parameters`.
 
@@ -31,11 +32,16 @@ def create_optimizer(
         momentum: of torch's sgd and rmsprop, and beta1 of its Adam family; the others keep their own.
         lookahead: pull the weights half-way back to where they were 5 steps before, every 5 steps.
         no_decay_norm: no decay of biases and of the scales of norms: parameters of one dimension or none.
+        never_decay: those of `parameters` that have none in any case.
 
     Raises:
         KeyError: an unknown name.
     """
-    groups = _groups(list(parameters), weight_decay, no_decay_norm)
+    spared = {id(parameter) for parameter in never_decay}
+    usual = [parameter for parameter in parameters if id(parameter) not in spared]
+    groups = _groups(usual, weight_decay, no_decay_norm)
+    if never_decay:
+        groups.append({"params": list(never_decay), "weight_decay": 0.0})
     common = {"lr": lr, "weight_decay": weight_decay}
     if name in TORCH:
         optimizer = _of_torch(name, groups, momentum, common)

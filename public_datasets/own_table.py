@@ -22,7 +22,7 @@ UNKNOWN = ("", "nan", "none", "null", "na", "n/a", "-")  # how tables spell that
     Provenance("higher", 0, 1, "ratings of your own", "", "as you say"),
 )
 def read(source: Source, provenance: Provenance) -> RatingTable:
-    """ratings.csv below --root (or --labels): columns `path`, `score`, and, if known, `scene` and `type`.
+    """ratings.csv below --root (or --labels): columns `path`, `score`, and, if known, `scene`, `type`, `std`.
 
     A row is an image, or one vote: where images have several rows and there is a column of raters (`RATERS`),
     where most images have several rows whose scores differ, or where the user says so. Votes become their
@@ -30,8 +30,8 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     of its own.
 
     Raises:
-        DataError: no such file, no such columns, a score that is no number or outside 1..num_classes, rows of
-            one image that contradict each other.
+        DataError: no such file, no such columns, a score that is no number or outside 1..num_classes, a
+            deviation that is no number or negative, rows of one image that contradict each other.
     """
     table = read_table(_file(source), "path", "score")
     if not table.rows:
@@ -52,8 +52,10 @@ def read(source: Source, provenance: Provenance) -> RatingTable:
     ]
     _, first = np.unique(images, return_index=True)
     columns: dict[str, object] = {"mos": scores[first]}
+    if "std" in table.columns and not votes:
+        columns["std"] = _deviations(table.rows)[first]
     low, high = float(scores.min()), float(scores.max())  # nobody tells the ends of the scale
-    notes = _notes(table, rater)
+    notes = _notes(table, rater, votes)
     if votes:
         gathered = gather_votes(scores[kept], images[kept], source.num_classes)
         columns = {"mos": gathered.mos, "std": gathered.std, "votes": gathered.count}
@@ -87,6 +89,14 @@ def _require_range(rows: list[Row], scores: np.ndarray, num_classes: int | None)
         )
 
 
+def _deviations(rows: list[Row]) -> np.ndarray:
+    """(R,) deviations of the ratings of each image; NaN where a cell says that it is not known."""
+    found = np.array([np.nan if row["std"].lower() in UNKNOWN else row.number("std") for row in rows])
+    for row in np.flatnonzero(found < 0):
+        raise DataError(f"{rows[row].where}: std {found[row]:g} is negative; it is a deviation of ratings")
+    return found
+
+
 def _plain(row: Row) -> str:
     """Two spellings of a path are one image."""
     if not row["path"]:
@@ -98,12 +108,12 @@ def _known(scenes: list[str]) -> list[str]:
     return ["" if scene.lower() in UNKNOWN else scene for scene in scenes]
 
 
-def _notes(table: Table, rater: str) -> list[str]:
+def _notes(table: Table, rater: str, votes: bool) -> list[str]:
     notes = []
     if table.delimiter != ",":
         decimal = " and numbers have decimal commas" if table.has_decimal_commas("score") else ""
         notes.append(f"cells are separated by {DELIMITERS[table.delimiter]}{decimal}")
-    used = ("path", "score", "scene", "type", rater or "path")
+    used = ("path", "score", "scene", "type", rater or "path", "path" if votes else "std")
     unused = [
         name or "the first one" for name in table.columns if name not in used and _holds_text(table, name)
     ]

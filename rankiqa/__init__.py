@@ -35,6 +35,7 @@ def load(
     engine: str = "auto",
     device: str = "cpu",
     threads: int | None = None,
+    scale: str | None = None,
 ) -> "Scorer":
     """A scorer from a model file alone.
 
@@ -43,15 +44,17 @@ def load(
         engine: "auto", "onnx" or "openvino".
         device: "cpu", or "cuda" with the package onnxruntime-gpu.
         threads: cores that compute; None: all that this process may use.
+        scale: the data set on whose scale scores are given, of a model that was trained on several.
 
     Raises:
-        ConfigError: an engine that is not installed, or can't run such a file.
+        ConfigError: an engine that is not installed, or can't run such a file; a scale that it does not have.
         WeightsError: the file is not there, damaged, or carries no ModelSpec.
     """
     from rankiqa.engines import open_model
     from rankiqa.scorer import Scorer
 
-    return Scorer(*open_model(Path(model or DEFAULT_MODEL), engine, device, threads))
+    opened, spec = open_model(Path(model or DEFAULT_MODEL), engine, device, threads)
+    return Scorer(opened, spec if scale is None else spec.on_scale(scale))
 
 
 def __getattr__(name: str) -> Any:

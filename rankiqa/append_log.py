@@ -49,6 +49,7 @@ class AppendLog:
         path: of the file; its folder is made if it is not there.
         resume: keep what is there; otherwise the file starts empty.
         measure: how many bytes of the file that is there can be kept; by default all whole lines.
+        durable: what is appended survives a crash of the machine, too: each record waits for the disk.
 
     Raises:
         DataError: another run writes the file.
@@ -57,8 +58,14 @@ class AppendLog:
         resumed: whether something of an earlier run was kept.
     """
 
-    def __init__(self, path: Path, resume: bool = True, measure: Callable[[Path], int] = whole_lines) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        resume: bool = True,
+        measure: Callable[[Path], int] = whole_lines,
+        durable: bool = False,
+    ) -> None:
+        self.path, self._durable = path, durable
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab")
         try:
@@ -80,6 +87,8 @@ class AppendLog:
         try:
             self._file.write(text.encode("utf-8", "surrogateescape"))
             self._file.flush()
+            if self._durable:
+                os.fsync(self._file.fileno())
         except OSError as error:
             error.filename = error.filename or str(self.path)
             raise

@@ -1,4 +1,4 @@
-"""The console script `rankiqa`: score, gate, clean, info, serve."""
+"""The console script `rankiqa`: score, gate, clean, label, info, serve, export_web."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from rankiqa import DEFAULT_MODEL, __version__, load
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.scorer import Scorer
-from rankiqa.terminal.argument_types import pixel_count, positive_int
+from rankiqa.terminal.argument_types import pixel_count, positive_int, share
 from rankiqa.terminal.entry import program
 from rankiqa.terminal.log import setup_console
 from rankiqa.video.sampling import Step, step
@@ -24,7 +24,11 @@ def main(argv: list[str] | None = None) -> int:
         stderr); 130 after an interrupt; 141 when the reader of standard output has stopped.
     """
     arguments = build_parser().parse_args(argv)
-    commands = {"score": _score, "gate": _gate, "clean": _clean, "info": _info, "serve": _serve}
+    commands = {
+        **{"score": _score, "gate": _gate, "clean": _clean},
+        **{"label": _label, "info": _info, "serve": _serve},
+        "export_web": _export_web,
+    }
     return commands[arguments.command](arguments)
 
 
@@ -51,8 +55,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_score(command("score", "score images and videos; print them or write a table, a page, or maps"))
     _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
     _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
+    _add_label(command("label", "ask which of two images is better, on a page; needs rankiqa[serve]"))
     _add_info(command("info", "show what a model file says of itself"))
     _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
+    _add_export_web(command("export_web", "write a page that scores images in the visitor's own browser"))
     return parser
 
 
@@ -64,12 +70,18 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=positive_int, metavar="N", help="cores that decode and compute; all, if not given")
 
 
+def _add_coverage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--coverage", type=share, metavar="SHARE",
+        help="share of images whose label shall lie from low to high; 0.9, if not given")  # fmt: skip
+
+
 def _add_score(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH",
         help="image, video, folder, pattern such as 'a/**/*.jpg', .txt list of paths, URL (s3://, gs://, "
         "file://), or - for paths on standard input")  # fmt: skip
     _add_model(parser)
+    _add_coverage(parser)
     add("--output", type=_table, metavar="FILE", help="table of all rows: .csv, .jsonl or .parquet")
     add("--report", type=Path, metavar="FILE", help="page (.html) with the best, the worst and all images")
     add(
@@ -83,6 +95,8 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out images that --output has already, or a run that was cut",
     )
+    add("--scale", metavar="NAME",
+        help="scores on the scale of this data set, of a model that was trained on several")  # fmt: skip
     add("--every", type=step, metavar="STEP",
         help="distance between scored frames of videos: 1s, 500ms, 10f (frames); folders are searched for "
         "videos, too; 1s for a video that is named")  # fmt: skip
@@ -94,6 +108,13 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     from rankiqa.clean.command import add_flags
+
+    add_flags(parser)
+    _add_model(parser)
+
+
+def _add_label(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.serve.label.command import add_flags
 
     add_flags(parser)
     _add_model(parser)
@@ -115,9 +136,16 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     from rankiqa.serve.command import add_flags
 
     _add_model(parser)
+    _add_coverage(parser)
     add_flags(parser)
     parser.add_argument("--gate", type=Path, metavar="FILE",
         help="gate of rankiqa gate fit: /v1/gate gives verdicts by it")  # fmt: skip
+
+
+def _add_export_web(parser: argparse.ArgumentParser) -> None:
+    from rankiqa.web.command import add_flags
+
+    add_flags(parser)
 
 
 def _table(text: str) -> Path:
@@ -135,8 +163,11 @@ def _svg(text: str) -> Path:
     return Path(text)
 
 
-def _load(arguments: argparse.Namespace) -> Scorer:
-    return load(arguments.model, engine=arguments.engine, threads=arguments.threads)
+def _load(arguments: argparse.Namespace, scale: str | None = None) -> Scorer:
+    scorer = load(arguments.model, engine=arguments.engine, threads=arguments.threads, scale=scale)
+    if getattr(arguments, "coverage", None) is not None:  # not every command has the flag
+        scorer.coverage = arguments.coverage
+    return scorer
 
 
 def _score(arguments: argparse.Namespace) -> int:
@@ -157,11 +188,17 @@ def _score(arguments: argparse.Namespace) -> int:
         videos_in_folders=arguments.every is not None,
         plot=arguments.plot,
     )
-    return score_request(request, lambda count: (_load(arguments), arguments.model))
+    return score_request(request, lambda count: (_load(arguments, arguments.scale), arguments.model))
 
 
 def _clean(arguments: argparse.Namespace) -> int:
     from rankiqa.clean.command import run
+
+    return run(arguments, lambda: _load(arguments))
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from rankiqa.serve.label.command import run
 
     return run(arguments, lambda: _load(arguments))
 
@@ -173,6 +210,7 @@ def _gate(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from rankiqa import intervals
     from rankiqa.reasons import in_words
     from rankiqa.score import scale_in_words
 
@@ -188,6 +226,8 @@ def _info(arguments: argparse.Namespace) -> int:
         "trained as": spec.criterion,
         "score": f"higher is better, {scale_in_words(spec)}",
         "view": f"{spec.view}, {size}, {scorer.view.crops} per image",
+        "scales": ", ".join(spec.scales) or "none",
+        "intervals": intervals.in_words(spec.interval),
         "reasons": "; ".join(map(in_words, spec.reasons)) or "none",
         "license": spec.license or "not stated",
         "provenance": spec.provenance or "not stated",
@@ -212,3 +252,9 @@ def _serve(arguments: argparse.Namespace) -> int:
         add_gate(app, gate, arguments.api_key is not None)
     serve(app, arguments)
     return 0
+
+
+def _export_web(arguments: argparse.Namespace) -> int:
+    from rankiqa.web.command import run
+
+    return run(arguments)

@@ -12,8 +12,10 @@ import numpy as np
 
 from rankiqa.batch.results import Row, name_of
 from rankiqa.files import write_text
+from rankiqa.intervals import COVERAGE
 from rankiqa.optional import require
 from rankiqa.page_parts import link_to, open_template, thumbnail
+from rankiqa.score import scale_in_words
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.printable import one_line
 from rankiqa.video.plot import plot_of
@@ -89,13 +91,20 @@ class Summary:
         return np.histogram(scores, np.linspace(low, high if high > low else low + 1, BINS + 1))
 
 
-def write_report(path: Path, summary: Summary, spec: ModelSpec, videos: Sequence[VideoSummary] = ()) -> None:
+def write_report(
+    path: Path,
+    summary: Summary,
+    spec: ModelSpec,
+    coverage: float = COVERAGE,
+    videos: Sequence[VideoSummary] = (),
+) -> None:
     """Write the page.
 
     Args:
         path: of the HTML file.
         summary: of all rows.
         spec: of the model that scored.
+        coverage: of its intervals, if it has any.
         videos: each with a plot over its time and its worst seconds.
 
     Raises:
@@ -112,7 +121,7 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec, videos: Sequence
     }
     text = template.render(
         spec=spec,
-        meaning=_meaning(spec),
+        meaning=_meaning(spec) + _about_intervals(spec, coverage),
         summary=summary,
         total=summary.good + summary.bad,
         videos=_sections(videos, parent),
@@ -124,6 +133,8 @@ def write_report(path: Path, summary: Summary, spec: ModelSpec, videos: Sequence
 
 
 def _meaning(spec: ModelSpec) -> str:
+    if spec.scale:
+        return f"Scores are {scale_in_words(spec)}; higher is better."
     if spec.num_classes > 1:
         return f"Scores are expected ratings in 1..{spec.num_classes}, higher is better."
     if spec.score_range:
@@ -132,15 +143,22 @@ def _meaning(spec: ModelSpec) -> str:
     return "Higher is better; the scale of this model has no fixed ends."
 
 
+def _about_intervals(spec: ModelSpec, coverage: float) -> str:
+    if spec.interval is None:
+        return ""
+    return f" Labels of such images lie from low to high in {coverage:.0%} of the cases."
+
+
 def _script_safe(value: Any) -> str:
     """JSON that can stand inside <script>: a file may be called </script>."""
     return json.dumps(value).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def _table_row(row: Row, parent: Path) -> list[Any]:
-    rounded = [None if value is None else round(value, 4) for value in (row.score, row.percentile, row.std)]
+    numbers = (row.score, row.percentile, row.std, row.low, row.high)
+    *first, low, high = (None if value is None else round(value, 4) for value in numbers)
     link = link_to(row.path, parent, row.time)
-    return [name_of(row), *rounded, row.width, row.height, row.error, link, row.reasons]
+    return [name_of(row), *first, row.width, row.height, row.error, link, row.reasons, low, high]
 
 
 def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:

@@ -56,6 +56,12 @@ def deviation(shares: np.ndarray) -> np.ndarray:
     return np.sqrt((shares * (ratings - means[:, None]) ** 2).sum(axis=1))
 
 
+def crop_deviation(logits: np.ndarray) -> np.ndarray:
+    """float32 (M,): the standard deviation of the scores of each image's crops; `logits` is (M, P, N)."""
+    images, crops, columns = logits.shape
+    return score(logits.reshape(-1, columns)).reshape(images, crops).std(axis=1)
+
+
 def percentile(value: float, spec: ModelSpec) -> float | None:
     """Where in 0..100 a score lies among those of validation; None where none are known."""
     if spec.score_percentiles is None:
@@ -65,12 +71,18 @@ def percentile(value: float, spec: ModelSpec) -> float | None:
 
 def score_ends(spec: ModelSpec) -> tuple[float, float] | None:
     """(worst, best): the ratings 1..N, or for N = 1 what validation has shown; None where it has not."""
-    return (1.0, float(spec.num_classes)) if spec.num_classes > 1 else spec.score_range
+    if spec.num_classes == 1:
+        return spec.score_range
+    return spec.scaled(1.0), spec.scaled(float(spec.num_classes))
 
 
 def scale_in_words(spec: ModelSpec) -> str:
     """The scale of the model's scores, for people."""
     ends = score_ends(spec)
+    if spec.scale:
+        of_set = f"on the scale of {spec.scale}"
+        span = f", {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+        return of_set + span + (" in validation" if span and spec.num_classes == 1 else "")
     if spec.num_classes > 1:
         return f"in 1..{spec.num_classes}"
     return f"{ends[0]:.3f} to {ends[1]:.3f} in validation" if ends else "no fixed scale"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -14,9 +14,10 @@ from PIL import Image
 from rankiqa.batch.storage import read_image
 from rankiqa.chunks import Chunks
 from rankiqa.image import from_pillow
+from rankiqa.intervals import COVERAGE, require_coverage
 from rankiqa.machine import usable_cores
 from rankiqa.reasons import Reason, strongest
-from rankiqa.score import average_crops, deviation, distribution, score
+from rankiqa.score import average_crops, crop_deviation, deviation, distribution, score
 from rankiqa.spec import ModelSpec
 from rankiqa.views import View
 
@@ -57,12 +58,35 @@ class Scores:
         damage: float32 (M, 2 K), the probability that each family of damage is visible, and the severities;
             None for a model without reasons.
         families: their K names.
+        low, high: float32 (M,), the interval around each score in which the labels of such images lie in the
+            share of cases that `Scorer.coverage` says; None for a model without intervals.
     """
 
     scores: np.ndarray
     probs: np.ndarray | None
     damage: np.ndarray | None = None
     families: tuple[str, ...] = ()
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+
+    @property
+    def strengths(self) -> np.ndarray | None:
+        """float32 (M, K), of each family of damage: its probability times its severity; None without any."""
+        if self.damage is None:
+            return None
+        probabilities, severities = np.split(self.damage, 2, axis=1)
+        return probabilities * severities
+
+    @classmethod
+    def joined(cls, parts: Sequence["Scores"]) -> "Scores":
+        """Those of the images of all parts, at least one."""
+
+        def whole(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return None if values[0] is None else np.concatenate(values)
+
+        arrays = {name: whole(name) for name in ("scores", "probs", "damage", "low", "high")}
+        return cls(**arrays, families=parts[0].families)
 
     @property
     def reasons(self) -> list[list[Reason]] | None:
@@ -74,8 +98,9 @@ class Scores:
 
     def part(self, place: slice) -> "Scores":
         """Those of some images."""
-        probs, damage = (None if values is None else values[place] for values in (self.probs, self.damage))
-        return Scores(self.scores[place], probs, damage, self.families)
+        several = (self.probs, self.damage, self.low, self.high)
+        probs, damage, low, high = (None if values is None else values[place] for values in several)
+        return Scores(self.scores[place], probs, damage, self.families, low, high)
 
     @property
     def deviations(self) -> np.ndarray | None:
@@ -95,6 +120,7 @@ class Scorer:
     def __init__(self, engine: Engine, spec: ModelSpec, chunk: int | None = None) -> None:
         self.engine, self.spec = engine, spec
         self.view = spec.make_view()
+        self._coverage = min(COVERAGE, spec.interval.coverages[-1]) if spec.interval else COVERAGE
         self._chunks = Chunks(chunk or chunk_for(engine, self.view))
         self._pools: dict[int, ThreadPoolExecutor] = {}
 
@@ -102,6 +128,20 @@ class Scorer:
     def chunk(self) -> int:
         """Crops per forward."""
         return self._chunks.size
+
+    @property
+    def coverage(self) -> float:
+        """Share of images whose label lies between `Scores.low` and `Scores.high`; 0.9, unless it is set.
+
+        Raises:
+            ConfigError: setting one that the model can't promise.
+        """
+        return self._coverage
+
+    @coverage.setter
+    def coverage(self, share: float) -> None:
+        require_coverage(self.spec.interval, share)
+        self._coverage = share
 
     @property
     def on_gpu(self) -> bool:
@@ -133,14 +173,7 @@ class Scorer:
         if not parts:
             columns = self.spec.num_classes + 2 * len(self.spec.reasons)
             return self._scores(np.empty((0, 1, columns), np.float32))
-        probs = [part.probs for part in parts if part.probs is not None]
-        damage = [part.damage for part in parts if part.damage is not None]
-        return Scores(
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate(probs) if probs else None,
-            np.concatenate(damage) if damage else None,
-            self.spec.reasons,
-        )
+        return Scores.joined(parts)
 
     def _score_some(self, images: Sequence[Image.Image | str | Path]) -> Scores:
         with ThreadPoolExecutor(usable_cores(), "decode") as pool:
@@ -168,10 +201,24 @@ class Scorer:
     def _scores(self, outputs: np.ndarray) -> Scores:
         """What the outputs (M, P, N + 2 K) of images say, as means over their crops."""
         families = self.spec.reasons
-        if not families:
-            return Scores(*_of(average_crops(outputs)))
         logits, damage = np.split(outputs, [outputs.shape[2] - 2 * len(families)], axis=2)
-        return Scores(*_of(average_crops(logits)), damage.mean(axis=1), families)
+        averaged = average_crops(logits)
+        found = Scores(
+            self.spec.scaled(score(averaged)),
+            distribution(averaged),
+            damage.mean(axis=1) if families else None,
+            families,
+        )
+        return self._with_interval(found, logits) if self.spec.interval else found
+
+    def _with_interval(self, found: Scores, logits: np.ndarray) -> Scores:
+        """With low and high; `logits` (M, P, N) are those of the crops."""
+        assert self.spec.interval is not None
+        signals = {"score": found.scores, "crops": crop_deviation(logits)}
+        if found.deviations is not None:
+            signals["ratings"] = found.deviations
+        low, high = self.spec.interval.around(signals, self.coverage)
+        return replace(found, low=low.astype(np.float32), high=high.astype(np.float32))
 
     def outputs(self, crops: np.ndarray | Sequence[np.ndarray], pad: bool = False) -> np.ndarray:
         """float32 (M, P, N + 2 K), see `Engine`, `score_crops`. Each forward holds crops of one size."""
@@ -244,7 +291,3 @@ def by_size(crops: np.ndarray | Sequence[np.ndarray]) -> list[SizeGroup]:
         SizeGroup(np.array(numbers), np.concatenate([crops[number] for number in numbers]))
         for numbers in places.values()
     ]
-
-
-def _of(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    return score(logits), distribution(logits)

@@ -97,6 +97,14 @@ class View:
         crop = _crop(_at_least(prepared, self.train_size), self.train_size, (place[0], place[1]))
         return np.ascontiguousarray(crop[..., ::-1]) if flip else crop
 
+    def none_to_train(self) -> np.ndarray:
+        """What `vary` gives, of no image: uint8 (0, 3, H, W)."""
+        return np.empty((0, 3, *self.train_size), np.uint8)
+
+    def none_to_evaluate(self) -> np.ndarray:
+        """What `evaluate` gives, of no image, where crops have one size: uint8 (0, P, 3, H, W)."""
+        return np.empty((0, self.crops, 3, *self.size), np.uint8)
+
     @property
     def _area(self) -> int:
         return self.size[0] * self.size[1]

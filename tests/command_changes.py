@@ -5,10 +5,13 @@ import re
 NOT_RUN = {  # start of a command: why no test runs it
     "pip install": "installs packages, over the network",
     "python benchmarks/gate_against_cleanvision.py": "needs an environment of cleanvision's own",
+    "python benchmarks/interval_coverage.py": "needs labelled images of two dozen scenes",
+    "python main.py -e --resume pretrained/default.pth --data recipes/val": "makes its predictions",
+    "rankiqa gate fit --good good/ --bad bad/ --by_reason": "needs a model with reasons",
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
-    r"demos/web_app\.py|^curl": "fastapi",
+    r"demos/web_app\.py|^curl|rankiqa label": "fastapi",
     r"^ray |--cluster": "ray",
     r"--export .*int8": "nncf",
     r"run_tests\.sh": "mypy",
@@ -27,6 +30,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"tcp://FIRST_MACHINE:\d+", "tcp://127.0.0.1:{meeting}", "two processes on one machine"),
     (r"^torchrun", "torchrun --master_port {torchrun}", "the usual port may be taken"),
     (r"(demos/web_app\.py.*)", r"\1 --port {web}", "the usual port may be taken"),
+    (r"(rankiqa label.*)", r"\1 --port {web}", "the same"),
     (r"127\.0\.0\.1:7860", "127.0.0.1:{web}", "the same"),
     (r"^curl", "curl -sS --fail-with-body", "an answer that says no shall fail"),
     (r"--ray-client-server-port \d+", "--ray-client-server-port {client}", "the usual port may be taken"),
@@ -73,11 +77,12 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "parity.py": "--archs mobilenet_v3_small --int8 --images 12",
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
+    "raters.py": "--runs 1",
 }
 
 ANSWERS, PEER = "answers", "--rank 1"  # the server answers; the command that another one waits for
 BACKGROUND = {  # pattern: what tells that it is ready: one of these, or words of its output
-    r"demos/web_app\.py": ANSWERS,
+    r"demos/web_app\.py|rankiqa label": ANSWERS,
     r"^ray start": "Ray runtime started",
     r"--rank 0": PEER,
 }
@@ -86,6 +91,8 @@ SAYS = {  # pattern: words in the output
     r"--gpus [14]\b": "CPU",
     r"main\.py -e .*--criterion[ =]rank|-e --resume checkpoints/(mine/)?model_best": "pair accuracy",
     r"-e --resume checkpoints/(mos|own)/": "SRCC",
+    r"-e --resume checkpoints/both/": "mean over sets",
+    r"--predict .*--scale koniq": "on the scale of koniq",
     r"-e --pairs": "95% interval",
     r"--continue": "epoch 2/2",
     r"--jit|--export torchscript": "largest difference",

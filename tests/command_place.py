@@ -95,6 +95,37 @@ def own_ratings(place: Path, _: list[str]) -> None:
     write_csv(place / "data/rated/ratings.csv", rows)
 
 
+def judged_pairs(place: Path, _: list[str]) -> None:
+    """Pairs with the share of some raters, and how many these are."""
+    for split, scenes in SPLITS.items():
+        rows = [
+            [*row, 0.9 - 0.2 * k, 10 + k]
+            for n in scenes
+            for k, row in enumerate(_rows(scene(place, n), "rank"))
+        ]
+        write_csv(place / "data/judged" / split / "label.txt", rows)
+
+
+def own_votes(place: Path, _: list[str]) -> None:
+    """Votes of three raters on pairs of photos/, the sharper one preferred, and ratings of rated/."""
+    votes: list[list[object]] = [["rater", "left", "right", "answer"]]
+    ratings: list[list[object]] = [["rater", "path", "rating"]]
+    for folder in ("photos", "rated"):
+        (place / folder).mkdir(exist_ok=True)
+        for number in range(12):
+            texture(70 + number, number / 4, SIZE).save(place / folder / f"vote{number}.png")
+    for rater in range(3):
+        for number in range(36):
+            left, right = (7 * number + rater) % 12, (5 * number + 3 + 2 * rater) % 12
+            if left != right:
+                answer = "tie" if number % 9 == 8 else "left" if left < right else "right"
+                votes.append([f"r{rater}", f"vote{left}.png", f"vote{right}.png", answer])
+        rows = [(f"vote{n}.png", max(1, 5 - n // 3 - (n + rater) % 2)) for n in range(12)]
+        ratings += [[f"r{rater}", *row] for row in rows]
+    write_csv(place / "photos/votes.csv", votes)
+    write_csv(place / "rated/votes.csv", ratings)
+
+
 def scene(place: Path, number: int) -> list[str]:
     """Names of three images of one scene, the best first; outside data/, of which all must be labelled."""
     names = [f"scenes/{number}_{level}.png" for level in range(3)]
@@ -135,13 +166,13 @@ def real_pairs(place: Path, _: list[str]) -> None:
 def rated_sets(place: Path, _: list[str]) -> None:
     """RATED as benchmarks/rated_sets.py reads it: two sets of human ratings."""
     live_rows: list[list[object]] = [["path", "reference", "scene", "type", "dmos_realigned"]]
-    tui_rows: list[list[object]] = [["path", "scene", "mos"]]
+    tui_rows: list[list[object]] = [["path", "scene", "mos", "std"]]
     for number in (20, 21, 22):
         names = [f"../../{name}" for name in scene(place, number)]
         live_rows += [
             [name, names[0], number, "gblur", 80 - 15 * mos] for name, mos in zip(names, MOS, strict=True)
         ]
-        tui_rows += [[name, number, mos] for name, mos in zip(names, MOS, strict=True)]
+        tui_rows += [[name, number, mos, 0.6] for name, mos in zip(names, MOS, strict=True)]
     write_csv(place / "RATED/LIVE_sample/labels.csv", live_rows)
     write_csv(place / "RATED/TUI_HEVC/labels.csv", tui_rows)
 
@@ -208,7 +239,10 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "gate.md": (photos("good", 12), photos("bad", 3, 3.0), photos("photos", 3)),
     "guide.md": (environment, quick_start_photos, tid2013,
         labels("data/mos", "regress"), labels("data/ratings", "emd")),
+    "intervals.md": (labels("data", "rank"), model("model.pth")),
     "performance.md": (photos("DIR"),),
     "reasons.md": (photos("photos", 4),),
-    "your_own_data.md": (photos("data/photos"), own_ratings),
+    "tasks.md": (labels("data/tid2013", "regress"), labels("data/koniq", "regress"), photos("photos", 3)),
+    "your_own_data.md": (photos("data/photos"), own_ratings, judged_pairs),
+    "votes.md": (own_votes, rated_sets),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from dataloader.loaders import eval_loader
 from dataloader.string_table import StringTable
 from deploy.engines import Scorer
 from deploy.engines.torch_modules import TorchEngine
-from models.normalise import Normalise
+from models.normalise import NormalisePixels
 from rankiqa.batch.pipeline import score_paths
 from rankiqa.chunks import Chunks
 from rankiqa.engines.onnx import OnnxEngine
@@ -170,7 +170,7 @@ def test_evaluation_fills_forwards_over_batches(
     readable = paths[:7] + paths[8:]
     table = StringTable(readable)
     loader = eval_loader(table, View(view, (32, 32), 5), batch_size=3)
-    plain = Normalise((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    plain = NormalisePixels((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     logits = scoring.predict_outputs(Network(), plain, loader, len(readable), Process()).logits
     expected = [mean_of(path, View(view, (32, 32), 5)) / 255 for path in readable]
     np.testing.assert_allclose(logits[:, 0], expected, atol=1e-5)

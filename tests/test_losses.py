@@ -12,6 +12,7 @@ from criterions.factory import create_criterion, objective_flags, register
 from criterions.ranking_loss import RankingLoss, ranking_loss
 from criterions.regress_loss import RegressLoss, order_loss, regress_loss
 from criterions.score import average_patches, score
+from rankiqa.spec import RANK_LOSSES
 from utils.flags import flags_of
 
 
@@ -183,7 +184,11 @@ def test_extreme_logits_stay_finite():
 
 
 def test_a_task_has_one_loss_whose_flags_are_those_of_the_command_line():
-    assert set(objective_flags()) == {"margin", "rank_activation", "rank_weight"} <= set(flags_of(Config))
+    flags = {"margin", "rank_activation", "rank_loss", "rank_weight"}
+    assert set(objective_flags()) == flags <= set(flags_of(Config))
+    assert [create_criterion("rank", rank_loss=name).__class__.__name__ for name in RANK_LOSSES] == [
+        "RankingLoss", "LogisticLoss", "FidelityLoss"
+    ]  # fmt: skip
     with pytest.raises(ValueError, match="rank has a loss already, RankingLoss"):
         register("rank")(EMDLoss)
     assert isinstance(create_criterion("emd", margin=3.0), EMDLoss)

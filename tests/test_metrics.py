@@ -12,7 +12,16 @@ from metrics.emd import emd, mean_rating, middle_accuracy
 from metrics.error import mae, rmse
 from metrics.logistic import LogisticFit, fit_logistic
 from metrics.pair_accuracy import pair_accuracy
-from metrics.task import METRICS, best_key, emd_metrics, fitted_metrics, rank_metrics, regress_metrics
+from metrics.task import (
+    METRICS,
+    Preferences,
+    best_key,
+    emd_metrics,
+    fitted_metrics,
+    preference_metrics,
+    rank_metrics,
+    regress_metrics,
+)
 
 
 def pearson(x, y) -> float:
@@ -204,13 +213,16 @@ def test_a_worse_model_never_replaces_a_better_one(task):
 
 def test_directions_of_the_metrics():
     falling = {name for name, metric in METRICS.items() if not metric.higher_is_better}
-    assert falling == {"loss", "ties", "emd_r1", "emd_r2", "rmse", "mae", "rmse_fit", "reasons_loss"}
+    errors = {"emd_r1", "emd_r2", "rmse", "mae", "rmse_fit", "calibration_error"}
+    assert falling == {"loss", "ties", "reasons_loss"} | errors
     rng = np.random.default_rng(0)
     pairs, probs = rng.integers(0, 9, (9, 2)), rng.dirichlet(np.ones(4), 9)
     named = rank_metrics(rng.random(9), pairs) | emd_metrics(probs, probs[::-1])
     named |= regress_metrics(rng.random(9), rng.random(9)) | fitted_metrics(
         np.arange(9.0), np.arange(9.0) ** 2
     )
+    log_shares = np.log(rng.dirichlet(np.ones(2), 9))
+    named |= preference_metrics(Preferences(pairs, rng.random(9), np.ones(9), log_shares))
     reasons = {name for name in METRICS if name.startswith("reasons_")}  # tests/test_reasons_metrics.py
     assert set(named) | reasons | {"loss"} == set(METRICS)
 

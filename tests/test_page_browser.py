@@ -86,14 +86,14 @@ def images(tmp_path: Path) -> dict[str, Path]:
 class Tab:
     """A page in a context of its own, which hears of every error and every request elsewhere."""
 
-    def __init__(self, browser: Any, port: int, **settings: Any) -> None:
+    def __init__(self, browser: Any, address: int | str, **settings: Any) -> None:
         self.page = browser.new_context(accept_downloads=True, **settings).new_page()
         self.page.set_default_timeout(90_000)
         self.wrong: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", lambda said: self._heard(said.text))
         self.page.on("request", lambda sent: self._sent(sent.url))
-        self.page.goto(f"http://127.0.0.1:{port}")
+        self.page.goto(address if isinstance(address, str) else f"http://127.0.0.1:{address}")
         self.page.wait_for_selector("#about:not(:empty), dialog[open]")
 
     def _heard(self, text: str) -> None:

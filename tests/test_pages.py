@@ -19,6 +19,8 @@ PAGES = sorted([ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").g
 FENCE = re.compile(r"^ *```(?:sh|bash|shell)\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
 PROGRAMS = (
     "curl",
+    "npm pack",
+    "python -m http.server",
     "find ",
     "ls ",
     "ray",
@@ -80,11 +82,19 @@ def test_script_and_flags_exist(page: str, command: str) -> None:
 
 
 def source_of(script: Path) -> str:
-    """The script, the files of its folder, and those beside the modules of data_tools that it calls."""
-    called = re.findall(r"^from (data_tools[\w.]*) import", script.read_text(encoding="utf-8"), re.MULTILINE)
-    folders = {script.parent, *((ROOT / name.replace(".", "/")).parent for name in called)}
+    """The script, the files of its folder, and those beside the modules of data_tools behind it."""
+    modules = _tools_in(script)
+    modules += [further for module in modules for further in _tools_in(module)]
+    folders = {script.parent, *(module.parent for module in modules)}
     near = sorted(path for folder in folders for path in folder.glob("*.py"))
     return "\n".join(path.read_text(encoding="utf-8") for path in near)
+
+
+def _tools_in(file: Path) -> list[Path]:
+    """The modules of data_tools that a file imports."""
+    names = re.findall(r"^from (data_tools[\w.]*) import", file.read_text(encoding="utf-8"), re.MULTILINE)
+    files = [ROOT / f"{name.replace('.', '/')}.py" for name in names]
+    return [path for path in files if path.is_file()]
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)

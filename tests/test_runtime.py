@@ -250,7 +250,11 @@ def test_the_wheel_holds_the_runtime_alone(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"rankiqa", f"rankiqa-{rankiqa.__version__}.dist-info"}
-    page = {f"serve/page/{path.name}" for path in (ROOT / "rankiqa" / "serve" / "page").iterdir()}
+    page = {
+        f"{room}/page/{path.name}"
+        for room in ("serve", "web")
+        for path in (ROOT / "rankiqa" / room / "page").iterdir()
+    }
     for needed in ("default.onnx", "py.typed", "templates/report.html", "cli.py", *page):
         assert f"rankiqa/{needed}" in names
     licenses = {name.split("licenses/")[1] for name in names if "licenses/" in name}

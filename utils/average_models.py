@@ -23,6 +23,7 @@ if __package__ in (None, ""):
 import numpy as np
 
 from rankiqa.machine import usable_cores
+from rankiqa.spec import HINGE
 from rankiqa.terminal.argument_types import positive_float, positive_int
 from rankiqa.terminal.entry import program, program_parser
 from rankiqa.terminal.progress import progress_bar
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from rankiqa.spec import ModelSpec
 
-ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "reasons")
+ALIKE = ("arch", "num_classes", "mean", "std", "criterion", "rank_loss", "reasons")
+BEFORE: dict[str, Any] = {"rank_loss": HINGE, "reasons": []}  # of files without such a field
 VIEW = ("image_size", "view")
 BATCH = 32  # crops whose statistics are taken at once
 
@@ -94,8 +96,23 @@ def mean_of(
             raise WeightsError(f"{path}: holds no ModelSpec with an 'arch'")
         _check_alike(paths[0], files[0], path, file, ALIKE if view_of_first else ALIKE + VIEW)
     state = mean_state([file["state_dict"] for file in files], shares)
-    spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None}
+    spec = {**files[0]["spec"], "score_range": None, "score_percentiles": None, "interval": None}
+    spec["scales"] = mean_scales([file["spec"].get("scales", {}) for file in files], shares)
     return {"state_dict": state, "spec": spec}
+
+
+def mean_scales(
+    scales: Sequence[dict[str, dict[str, float]]], shares: Sequence[float] | None = None
+) -> dict[str, dict[str, float]]:
+    """The means of the maps to the scales of data sets, of those sets that all models know."""
+    names = [name for name in scales[0] if all(name in one for one in scales)]
+    return {
+        name: {
+            key: float(np.average([one[name][key] for one in scales], weights=shares))
+            for key in scales[0][name]
+        }
+        for name in names
+    }
 
 
 def _check_alike(
@@ -104,7 +121,7 @@ def _check_alike(
     from utils.checkpoint import arch_of_today
 
     for name in names:
-        wanted, found = (file["spec"].get(name, [] if name == "reasons" else None) for file in (first, other))
+        wanted, found = (file["spec"].get(name, BEFORE.get(name)) for file in (first, other))
         if name == "arch":
             differ = arch_of_today(found) != arch_of_today(wanted)
         else:

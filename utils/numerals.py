@@ -5,6 +5,7 @@ import re
 
 from utils.errors import DataError
 
+NUMBER_ENDS = frozenset("0123456789.nfNFyY")  # of inf, nan and infinity, too
 COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([,.' \u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?")
 

@@ -21,7 +21,8 @@ def by_type_and_level(
     """{(type, level of the worse image): counts}, types in order; empty without a table, and but for rank."""
     if labels.task != "rank":
         return {}
-    pairs = labels.images[result.rows]
+    pairs, has_order = labels.ordered(result.rows)
+    pairs = pairs[has_order]
     types = np.array([origin.type for origin in origins])[pairs[:, 1]]
     levels = np.array([origin.level for origin in origins])[pairs[:, 1]]
     groups = {}
@@ -37,24 +38,27 @@ def by_group(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """{"type" or "scene": {its name: metrics of its rows}}; a grouping that no table knows is left out.
 
-    A row belongs to the type and the scene of its (worse) image. Metrics are `rows` and, for rank, the pair
-    accuracy, else SRCC, PLCC and RMSE, NaN where they are undefined.
+    A row belongs to the type and the scene of its (worse) image; a tie, which has none, to no group. Metrics
+    are `rows` and, for rank, the pair accuracy, else SRCC, PLCC and RMSE, NaN where they are undefined.
     """
-    images = labels.images[result.rows]
+    rows, images = result.rows, labels.images[result.rows]
+    if labels.task == "rank":
+        pairs, has_order = labels.ordered(rows)
+        rows, images = rows[has_order], pairs[has_order]
     groups = {}
     for title, names in (("type", [o.type for o in origins]), ("scene", [o.scene for o in origins])):
         of_row = np.array(names, dtype=np.str_)[images[:, -1]]
         present = [str(name) for name in np.unique(of_row) if name]
         if present and len(present) < len(of_row):  # a group of one image each says nothing
-            groups[title] = {name: _metrics(labels, result, of_row == name) for name in present}
+            groups[title] = {name: _metrics(labels, result, rows[of_row == name]) for name in present}
     return groups
 
 
-def _metrics(labels: Labels, result: Predictions, inside: np.ndarray) -> dict[str, float]:
-    rows = result.rows[inside]
-    scores = result.scores[labels.images[rows]]
+def _metrics(labels: Labels, result: Predictions, rows: np.ndarray) -> dict[str, float]:
     if labels.task == "rank":
-        return {"rows": len(rows), "pair_accuracy": pair_accuracy(scores[:, 0], scores[:, 1]).accuracy}
+        better, worse = result.scores[labels.ordered(rows)[0]].T
+        return {"rows": len(rows), "pair_accuracy": pair_accuracy(better, worse).accuracy}
+    scores = result.scores[labels.images[rows]]
     opinions = labels.opinions[rows]
     if labels.task == "emd":
         opinions = mean_rating(opinions)

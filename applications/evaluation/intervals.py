@@ -8,6 +8,7 @@ import numpy as np
 from applications.evaluation.predictions import Predictions
 from dataloader.labels import Labels
 from metrics.bootstrap import RESAMPLES, Interval, bootstrap_intervals
+from metrics.preferences import Calibration, best_log_likelihood, calibration, log_likelihood
 from metrics.task import emd_metrics, fitted_metrics, regress_metrics
 
 FIT_RESAMPLES = 200  # each is a search of its own
@@ -49,14 +50,8 @@ def _intervals(
     images, opinions = labels.images[rows], labels.opinions[rows]
     if labels.task == "rank":
         assert scenes is not None
-        sums = [scene_sums(result.scores, images, scenes) for result in results]
-        each = len(sums[0])
-        return bootstrap_intervals(
-            lambda *drawn: combine(
-                *(metrics_of_sums(*drawn[at : at + each]) for at in range(0, len(drawn), each))
-            ),
-            *chain(*sums),
-        )
+        sums = [scene_sums(labels, result, rows, scenes) for result in results]
+        return _intervals_of_sums(sums, combine)
     said = [(one.probs if labels.task == "emd" else one.scores)[images[:, 0]] for one in results]
     found: dict[str, Interval] = {}
     for measure, resamples in _measures(labels.task, len(images)).items():
@@ -85,22 +80,67 @@ def with_fit(labels: Labels, result: Predictions) -> Metrics:
     return {**result.metrics, **fitted_metrics(scores, labels.opinions[result.rows])}
 
 
-def scene_sums(scores: np.ndarray, pairs: np.ndarray, scenes: np.ndarray) -> list[np.ndarray]:
-    """Right pairs, score gaps and pairs of each scene, (S,) each: what metrics of drawn scenes need.
+def _intervals_of_sums(
+    sums: Sequence[list[np.ndarray]], combine: Callable[..., Metrics]
+) -> dict[str, Interval]:
+    """Intervals of what `combine` makes of the metrics of each result's `scene_sums`, drawn by scene."""
+    ends = np.cumsum([0, *map(len, sums)])
+
+    def measure(*drawn: np.ndarray) -> Metrics:
+        return combine(*(metrics_of_sums(*drawn[ends[k] : ends[k + 1]]) for k in range(len(sums))))
+
+    return bootstrap_intervals(measure, *chain(*sums))
+
+
+def scene_sums(labels: Labels, result: Predictions, rows: np.ndarray, scenes: np.ndarray) -> list[np.ndarray]:
+    """What metrics of drawn scenes need, a sum over the pairs of each of S scenes.
 
     Args:
-        scores: (M,) of the images.
-        pairs: (R, 2) indices of the better and the worse one.
+        labels: of rank.
+        result: of the model on them.
+        rows: (R,) of the label file, all read.
         scenes: (R,) names or numbers.
+
+    Returns:
+        (S,) right pairs, score gaps and pairs, of those that are no ties, and `preference_sums` where shares
+        of raters are predicted.
     """
-    better, worse = scores[pairs[:, 0]].astype(np.float64), scores[pairs[:, 1]]
+    pairs, has_order = labels.ordered(rows)
+    better, worse = (result.scores[side] for side in pairs[has_order].T)
     _, number = np.unique(scenes, return_inverse=True)
-    return [np.bincount(number, weights=each) for each in (better > worse, better - worse)] + [
-        np.bincount(number)
+    ordered, count = number[has_order], int(number.max()) + 1
+    sums = [
+        np.bincount(ordered, weights=each, minlength=count)
+        for each in (better > worse, better.astype(np.float64) - worse)
     ]
+    sums.append(np.bincount(ordered, minlength=count))
+    return sums + ([] if result.log_shares is None else preference_sums(labels, result, rows, number))
 
 
-def metrics_of_sums(right: np.ndarray, gaps: np.ndarray, pairs: np.ndarray) -> Metrics:
-    """Pair accuracy and mean score gap of scenes whose `scene_sums` these are."""
+def preference_sums(
+    labels: Labels, result: Predictions, rows: np.ndarray, number: np.ndarray
+) -> list[np.ndarray]:
+    """(S,) log-likelihoods of all votes and the best possible ones, then the (S, B) sums of `calibration`.
+
+    Args:
+        number: (R,) of the scene of each of `rows`, from 0.
+    """
+    assert result.log_shares is not None
+    (shares, votes), log_shares = labels.opinions[rows].T, result.log_shares[rows]
+    best = best_log_likelihood(labels.images[rows], shares, votes)
+    sums = [np.bincount(number, votes * each) for each in (log_likelihood(log_shares, shares), best)]
+    return [*sums, *calibration(log_shares, shares, votes, number)]
+
+
+def metrics_of_sums(right: np.ndarray, gaps: np.ndarray, pairs: np.ndarray, *likely: np.ndarray) -> Metrics:
+    """Metrics of scenes whose `scene_sums` these are."""
     count = pairs.sum()
-    return {"pair_accuracy": float(right.sum() / count), "score_gap": float(gaps.sum() / count)}
+    found = {"pair_accuracy": float(right.sum() / count), "score_gap": float(gaps.sum() / count)}
+    if likely:
+        model, best, *bins = likely
+        drawn = Calibration(*(each.sum(axis=0) for each in bins))
+        votes = drawn.votes.sum()
+        found["log_likelihood"] = float(model.sum() / votes)
+        found["log_likelihood_best"] = float(best.sum() / votes)
+        found["calibration_error"] = drawn.error
+    return found

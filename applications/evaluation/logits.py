@@ -12,17 +12,19 @@ from torch.utils.data import DataLoader
 
 from applications.setup.data import pin_memory, usable_workers, view_of
 from config import Config
-from criterions.score import average_patches
+from criterions.score import average_patches, score
 from dataloader.cache import ImageCache
 from dataloader.datasets import EvalBatch
+from dataloader.features import FeatureView
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
-from models.normalise import Normalise, place, to_unit
+from models.normalise import NormalisePixels, place
 from rankiqa.chunks import GPU, Chunks
 from rankiqa.machine import keep_freed_memory
 from rankiqa.scorer import SAME_SIZE
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.progress import progress_bar
+from rankiqa.views import View
 from utils.distributed import Process, gather
 from utils.errors import ImageError, TrainingError
 
@@ -39,10 +41,16 @@ class Outputs(NamedTuple):
     Attributes:
         logits: float32 (M, N).
         reasons: float32 (M, 2 K), probabilities of K families and their severities; K = 0 without a head.
+        deviations: float32 (M,), of the scores of an image's crops.
     """
 
     logits: np.ndarray
     reasons: np.ndarray
+    deviations: np.ndarray
+
+    def part(self, place: slice) -> "Outputs":
+        """Those of some images."""
+        return Outputs(self.logits[place], self.reasons[place], self.deviations[place])
 
 
 def label_logits(
@@ -61,8 +69,8 @@ def label_outputs(
     place(network, process.device, config.channels_last)
     return predict_outputs(
         network,
-        Normalise(spec.mean, spec.std).to(process.device),
-        evaluation_loader(config, process, spec, labels),
+        NormalisePixels(spec.mean, spec.std).to(process.device),
+        evaluation_loader(config, process, view_of(config, spec), labels),
         len(labels.paths),
         process,
         skip_bad=config.bad_images == "skip",
@@ -73,7 +81,7 @@ def label_outputs(
 def evaluation_loader(
     config: Config,
     process: Process,
-    spec: ModelSpec,
+    view: View | FeatureView,
     labels: Labels,
     cache: ImageCache | None = None,
     first: int = 0,
@@ -81,9 +89,9 @@ def evaluation_loader(
     """Loader of the share of `process` in the images of `labels`; `cache`, `first`: see `EvalDataset`."""
     return eval_loader(
         labels.paths,
-        view_of(config, spec),
+        view,
         batch_size=min(config.batch_size, 32),
-        workers=usable_workers(config, process),
+        workers=0 if isinstance(view, FeatureView) else usable_workers(config, process),
         pin_memory=pin_memory(process),
         world_size=process.world_size,
         rank=process.rank,
@@ -94,7 +102,7 @@ def evaluation_loader(
 
 def predict_outputs(
     network: nn.Module,
-    normalise: Normalise,
+    normalise: nn.Module,
     loader: DataLoader,
     count: int,
     process: Process,
@@ -106,26 +114,67 @@ def predict_outputs(
     """The outputs for every image, each once; probabilities and severities are means over its crops.
 
     Args:
-        network: in evaluation mode, on the device of `process`.
-        normalise: of the network's weights, on the same device.
-        loader: of `EvalBatch`, this process's share.
-        count: images of all processes, M.
-        process: whose shares are gathered in the end.
-        skip_bad: leave the outputs of unreadable images NaN instead of raising.
-        desc: shown before the progress bar.
-        before_batch: called before every batch, as often in each process; may raise to leave.
         num_classes: N; what the network gives behind N columns belongs to its second head.
+        others: see `predict_crops`.
 
     Returns:
         The same in every process.
 
     Raises:
+        ImageError, TrainingError: see `predict_crops`.
+    """
+
+    def of_crops(rows: Tensor) -> Tensor:
+        logits, second = rows.split([num_classes, rows.shape[2] - num_classes], dim=2)
+        means = average_patches(logits), second.sigmoid().mean(dim=1)
+        return torch.cat([*means, crop_deviation(logits)[:, None]], dim=1)
+
+    outputs = predict_crops(
+        network, normalise, loader, count, process, of_crops, skip_bad, desc, before_batch
+    )
+    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:-1], outputs[:, -1])
+
+
+def crop_deviation(logits: Tensor) -> Tensor:
+    """(M,), finite: as `rankiqa.score.crop_deviation`; `logits` is (M, P, N)."""
+    scores = score(logits.flatten(0, 1)).unflatten(0, logits.shape[:2])
+    return scores.std(dim=1, correction=0).nan_to_num()
+
+
+def predict_crops(
+    network: nn.Module,
+    normalise: nn.Module,
+    loader: DataLoader,
+    count: int,
+    process: Process,
+    of_crops: Callable[[Tensor], Tensor],
+    skip_bad: bool = False,
+    desc: str = "evaluate",
+    before_batch: Callable[[], None] = lambda: None,
+) -> np.ndarray:
+    """What `of_crops` makes of the outputs of the network for the crops of every image, each once.
+
+    Args:
+        network: in evaluation mode, on the device of `process`.
+        normalise: makes inputs of the network of what `loader` gives, on the same device.
+        loader: of `EvalBatch`, this process's share.
+        count: images of all processes, M.
+        process: whose shares are gathered in the end.
+        of_crops: (K, P, C), outputs for the P crops of K images, to (K, ...).
+        skip_bad: leave the outputs of unreadable images NaN instead of raising.
+        desc: shown before the progress bar.
+        before_batch: called before every batch, as often in each process; may raise to leave.
+
+    Returns:
+        float32 (M, ...), the same in every process.
+
+    Raises:
         ImageError: an image can't be read.
-        TrainingError: the network gives scores that are not finite.
+        TrainingError: the network gives numbers that are not finite.
     """
     numbers: list[Tensor] = []
     errors: list[str] = []
-    crops = _Crops(network, normalise, process.device, num_classes)
+    crops = _Crops(network, normalise, process.device)
     with (
         torch.inference_mode(),
         progress_bar(total=-(-count // process.world_size), desc=desc, unit="image") as bar,
@@ -139,28 +188,27 @@ def predict_outputs(
                 numbers.append(batch.numbers)
                 crops.add(batch)
             bar.update(len(batch.numbers) + len(batch.errors))
-        own = crops.outputs().numpy() if numbers else None
+        own = crops.outputs(of_crops).numpy() if numbers else None
     for error in errors:
         logging.warning("skipped %s", error)
     numbers_read = torch.cat(numbers).numpy() if numbers else np.empty(0, int)
     shares = [share for share in gather((numbers_read, own), process) if share[1] is not None]
-    outputs = _joined(shares, count)
-    return Outputs(outputs[:, :num_classes], outputs[:, num_classes:])
+    return _joined(shares, count)
 
 
 def _joined(shares: list[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
-    """(M, N + 2 K) outputs of `count` images from the (numbers, outputs) of each process."""
+    """(M, ...) outputs of `count` images from the (numbers, outputs) of each process."""
     if not shares:
         raise ImageError(f"none of {count} images can be read")
-    wild = sum(int((~np.isfinite(values)).any(axis=1).sum()) for _, values in shares)
+    wild = sum(int((~np.isfinite(values.reshape(len(values), -1))).any(axis=1).sum()) for _, values in shares)
     if wild:
         raise TrainingError(
             f"{wild} of {count} scores are not finite: the weights have diverged; try a smaller --lr"
         )
-    logits = np.full((count, shares[0][1].shape[1]), np.nan, np.float32)
+    outputs = np.full((count, *shares[0][1].shape[1:]), np.nan, np.float32)
     for numbers, values in shares:
-        logits[numbers] = values
-    return logits
+        outputs[numbers] = values
+    return outputs
 
 
 @dataclass
@@ -175,8 +223,7 @@ class _OfSize:
 class _Crops:
     """Gathers crops of many images, by size, until they fill forwards; logits stay on the device."""
 
-    def __init__(self, network: nn.Module, normalise: Normalise, device: str, num_classes: int) -> None:
-        self._num_classes = num_classes
+    def __init__(self, network: nn.Module, normalise: nn.Module, device: str) -> None:
         self._network, self._normalise, self._device = network, normalise, device
         self._chunks = Chunks(CHUNK[device.split(":")[0]])
         self._sizes: dict[tuple[int, ...], _OfSize] = {}
@@ -196,14 +243,12 @@ class _Crops:
             for own in self._sizes.values():
                 self._run(own)
 
-    def outputs(self) -> Tensor:
-        """(M, N + 2 K) of all images, in their order, on the CPU: logits, probabilities, severities."""
+    def outputs(self, of_crops: Callable[[Tensor], Tensor]) -> Tensor:
+        """(M, ...) of all images, in their order, on the CPU; `of_crops`: see `predict_crops`."""
         found, order = [], []
         for own in self._sizes.values():
             self._run(own)
-            rows = torch.cat(own.logits).unflatten(0, (len(own.images), -1))
-            logits, second = rows.split([self._num_classes, rows.shape[2] - self._num_classes], dim=2)
-            found.append(torch.cat([average_patches(logits), second.sigmoid().mean(dim=1)], dim=1))
+            found.append(of_crops(torch.cat(own.logits).unflatten(0, (len(own.images), -1))))
             order += own.images
         outputs = torch.cat(found).cpu()
         return torch.empty_like(outputs).index_copy_(0, torch.tensor(order), outputs)
@@ -225,6 +270,6 @@ class _Crops:
         def forward(place: slice, size: int) -> Tensor:
             part = crops[place]
             whole = torch.cat([part, part[:1].expand(size - len(part), *part.shape[1:])])
-            return self._network(self._normalise(to_unit(whole)))[: len(part)].float()
+            return self._network(self._normalise(whole))[: len(part)].float()
 
         return self._chunks.run(forward, len(crops))

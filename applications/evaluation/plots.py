@@ -16,6 +16,9 @@ def scatter(labels: Labels, result: Predictions) -> Any:
     from matplotlib.figure import Figure
 
     images = labels.images[result.rows]
+    if labels.task == "rank":
+        pairs, has_order = labels.ordered(result.rows)
+        images = pairs[has_order]
     first = result.scores[images[:, 0]]
     figure = Figure(figsize=(6, 6))
     figure.subplots_adjust(left=0.15, right=0.97, bottom=0.1, top=0.94)  # after every epoch: no layout engine
@@ -28,8 +31,9 @@ def scatter(labels: Labels, result: Predictions) -> Any:
         axes.scatter(
             second[~right], first[~right], color="crimson", label=f"wrong or tied ({(~right).sum()})", **dots
         )
-        ends = [min(first.min(), second.min()), max(first.max(), second.max())]
-        axes.plot(ends, ends, color="grey", linewidth=1)
+        if len(images):
+            ends = [min(first.min(), second.min()), max(first.max(), second.max())]
+            axes.plot(ends, ends, color="grey", linewidth=1)
         axes.set(xlabel="score of the worse image", ylabel="score of the better image", title="pairs")
     else:
         opinions = labels.opinions[result.rows]

@@ -1,6 +1,7 @@
 """Tables for the terminal."""
 
 import math
+from collections.abc import Sequence
 
 from applications.evaluation.groups import spread
 from metrics.bootstrap import Interval
@@ -87,6 +88,31 @@ def named_group_table(title: str, groups: dict[str, dict[str, float]]) -> str:
         lines.append(f"... {len(order) - LONGEST} more in metrics.json")
     for metric, mean, deviation, count in spread(groups):
         lines.append(f"{METRICS[metric].label} over {count}: mean {mean:.4f}, deviation {_number(deviation)}")
+    return "\n".join(lines)
+
+
+def set_table(
+    sets: Sequence[str],
+    rows: Sequence[int],
+    metrics: Sequence[dict[str, float]],
+    means: dict[str, float],
+    by_rows: dict[str, float],
+) -> str:
+    """A line per data set with its metrics, then their means and the means weighted by rows.
+
+    What has no mean, as it is in units of a set's scale, stands in the lines of the sets alone.
+    """
+    names = [name for name in metrics[0] if all(name in one for one in metrics) and name != "loss"]
+    width = max(21, *(len(name) + 1 for name in sets))
+    columns = {name: max(10, len(METRICS[name].label) + 2) for name in names}
+    head = "".join(f"{METRICS[name].label:>{columns[name]}}" for name in names)
+    lines = [f"{'data set':<{width}}{'rows':>6}{head}"]
+    ends = [("mean over sets", sum(rows), means), ("mean over rows", sum(rows), by_rows)]
+    for title, count, values in [*zip(sets, rows, metrics, strict=True), *ends]:
+        cells = "".join(
+            f"{_number(values[name]) if name in values else '':>{columns[name]}}" for name in names
+        )
+        lines.append(f"{title:<{width}}{count:>6}{cells}".rstrip())
     return "\n".join(lines)
 
 

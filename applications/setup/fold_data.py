@@ -3,12 +3,13 @@
 import csv
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from applications.setup.data import split_file, split_labels
+from applications.setup.data import set_names, split_file, split_labels
 from applications.setup.origins import Origin, origins_of
 from config import Config
 from dataloader.groups import scenes_of
@@ -33,8 +34,20 @@ class LabelRow(NamedTuple):
         return [origin.scene for origin in self.origins]
 
 
+def gather_sets(config: Config) -> dict[str, list[LabelRow]]:
+    """name -> `gather_rows` of each data set of --data; of a single one the name is ""."""
+    if len(config.data) == 1:
+        return {"": gather_rows(config)}
+    # of several sets a MOS may have any scale
+    bins = 1 if config.criterion == "regress" else config.num_classes
+    return {
+        name: gather_rows(replace(config, data=(folder,), num_classes=bins))
+        for name, folder in zip(set_names(config.data), config.data, strict=True)
+    }
+
+
 def gather_rows(config: Config) -> list[LabelRow]:
-    """All rows of the splits of --data that are there.
+    """All rows of the splits of a --data that are there.
 
     An image's scene is what the table beside the labels says; without one it is, for rank, all images that
     pairs of any split tie together, and otherwise the image itself.
@@ -43,10 +56,11 @@ def gather_rows(config: Config) -> list[LabelRow]:
         LabelError: see `load_labels`.
         DataError: no split is there.
     """
-    files = {split: split_file(config.data, split) for split in SPLITS}
+    folder = config.data[0]
+    files = {split: split_file(folder, split) for split in SPLITS}
     there = [split for split, file in files.items() if file.is_file()]
     if not there:
-        raise DataError(f"--data {config.data}: holds none of {', '.join(map(str, files.values()))}")
+        raise DataError(f"--data {folder}: holds none of {', '.join(map(str, files.values()))}")
     rows = [row for split in there for row in _rows_of(split_labels(config, split))]
     if config.criterion == "rank":
         return _tied(rows)
@@ -60,15 +74,22 @@ def gather_rows(config: Config) -> list[LabelRow]:
     ]
 
 
-def cut(rows: Sequence[LabelRow], count: int, seed: int) -> dict[str, int]:
+def cut(rows: Sequence[LabelRow], count: int, seed: int, name: str = "") -> dict[str, int]:
     """{scene: its part, 0..count-1}: scenes in an order drawn from `seed`, dealt out in turn.
+
+    Args:
+        rows: of one data set.
+        count: of parts.
+        seed: of the order.
+        name: of the set, for the message.
 
     Raises:
         DataError: fewer scenes than parts.
     """
     scenes = sorted({scene for row in rows for scene in row.scenes})
     if len(scenes) < count:
-        raise DataError(f"--folds {count}: there are only {len(scenes)} scenes, and each fold needs its own")
+        where = f"{name} has" if name else "there are"
+        raise DataError(f"--folds {count}: {where} only {len(scenes)} scenes, and each fold needs its own")
     order = np.random.default_rng(seed).permutation(len(scenes))
     return {scenes[place]: number % count for number, place in enumerate(order)}
 

@@ -15,7 +15,7 @@ from models.factory import takes_any_size
 from models.normalise import place
 from models.state import without_reasons
 from optim.names import CONTIGUOUS
-from rankiqa.spec import ModelSpec
+from rankiqa.spec import HINGE, ModelSpec
 from utils.checkpoint import find_file, load_checkpoint
 from utils.errors import ConfigError
 from utils.versions import package_versions
@@ -63,7 +63,7 @@ def new_model(config: Config, targets: np.ndarray | None = None) -> tuple[nn.Mod
 def trained_model(config: Config) -> tuple[nn.Module, ModelSpec, dict[str, Any]]:
     """The network of --resume for evaluation and conversion, as the file describes it.
 
-    --image_size, --view, --patches and --criterion override the file with a notice.
+    --image_size, --view, --patches, --criterion and --rank_loss override the file with a notice.
 
     Returns:
         The network in evaluation mode, its spec, and the flags it was trained with, where the file has them.
@@ -110,6 +110,7 @@ def _spec_of_flags(config: Config, pretrained: bool) -> ModelSpec:
         mean=mean,
         std=std,
         criterion=config.criterion,
+        rank_loss=config.rank_loss if config.criterion == "rank" else HINGE,
         versions=package_versions(),
     )
 
@@ -174,8 +175,10 @@ def overridden(config: Config, spec: ModelSpec) -> ModelSpec:
     Raises:
         ConfigError: --criterion emd, of a file that gives one number.
     """
-    for name in ("image_size", "view", "patches", "criterion"):
+    for name in ("image_size", "view", "patches", "criterion", "rank_loss"):
         asked, held = getattr(config, name), getattr(spec, name)
+        if name == "rank_loss" and spec.criterion != "rank":
+            continue
         if name in config.given and asked != held:
             logging.warning("--%s %s replaces the %s of %s", name, asked, held, config.resume)
             measured = spec.is_measured

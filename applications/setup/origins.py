@@ -53,9 +53,12 @@ def read_origins(label_file: Path) -> dict[str, Origin]:
 
 def origins_of(labels: Labels) -> list[Origin]:
     """The origin of each of the M images of `labels`; unknown ones are Origin("", "", -1)."""
-    table = read_origins(labels.source)
     unknown = Origin("", "", -1)
-    return [table.get(name, unknown) for name in labels.names]
+    origins: list[Origin] = []
+    for part in labels.sets:
+        table = read_origins(part.source)
+        origins += [table.get(name, unknown) for name in part.names]
+    return origins
 
 
 def scenes_of_rows(labels: Labels, rows: np.ndarray, origins: Sequence[Origin]) -> np.ndarray | None:

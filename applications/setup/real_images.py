@@ -15,8 +15,8 @@ IMAGES = 8
 DEMO_IMAGES = Path(__file__).resolve().parents[2] / "demos" / "images"
 
 
-def real_crops(data: Path, spec: ModelSpec) -> list[np.ndarray]:
-    """The crops of each of a few images of DATA, or of the demo's: uint8 (P, 3, H, W)."""
+def real_crops(data: Sequence[Path], spec: ModelSpec) -> list[np.ndarray]:
+    """The crops of each of a few images of the folders of --data, or of the demo's: uint8 (P, 3, H, W)."""
     view = spec.make_view()
     crops: list[np.ndarray] = []
     for path in _candidates(data):
@@ -27,8 +27,8 @@ def real_crops(data: Path, spec: ModelSpec) -> list[np.ndarray]:
     return crops
 
 
-def _candidates(data: Path) -> list[Path]:
-    for folder in (data / "test", data / "val", DEMO_IMAGES):
+def _candidates(data: Sequence[Path]) -> list[Path]:
+    for folder in (*(one / split for one in data for split in ("test", "val")), DEMO_IMAGES):
         if folder.is_dir():
             found = find_images(folder, told=False)[:IMAGES]
             if found:

@@ -18,7 +18,7 @@ VIEW_FLAGS = {"arch", "num_classes", "image_size", "view", "patches", "criterion
 
 
 def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
-    """The scorer of --resume, or of the default model, by --engine, and its file.
+    """The scorer of --resume, or of the default model, by --engine, --coverage and --scale, and its file.
 
     Flags may override the view of the file, with a notice. PyTorch is loaded only where it computes.
 
@@ -27,9 +27,19 @@ def open_scorer(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
         count: of images, which decides for `--engine auto` whether a faster engine is worth its start.
 
     Raises:
-        ConfigError: --arch or --num_classes contradicts the file, or --image_size a converted one.
+        ConfigError: --arch or --num_classes contradicts the file, --image_size a converted one, or the model
+            has no intervals of --coverage, or no such --scale.
         WeightsError: no model, or one that can't be opened; the message says how to get one.
     """
+    scorer, model = _open(config, count)
+    if config.scale is not None:
+        scorer = rankiqa.Scorer(scorer.engine, scorer.spec.on_scale(config.scale))
+    if "coverage" in config.given:
+        scorer.coverage = config.coverage
+    return scorer, model
+
+
+def _open(config: Config, count: int) -> tuple[rankiqa.Scorer, Path]:
     threads = config.threads or usable_cores()
     model = model_file(config)
     if model.suffix in RUNS and config.engine != "torch" and not _may_use_gpu(config):

@@ -1,6 +1,7 @@
 """`--reasons`: the second head of a network that is to be trained, and what it learns from."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from applications.setup.data import view_of
-from applications.setup.origins import origins_of
+from applications.setup.origins import Origin, origins_of
 from config import Config
 from criterions.reasons_loss import ReasonsLoss
 from dataloader.labels import Labels
@@ -95,15 +96,17 @@ def labels_of_reasons(config: Config, spec: ModelSpec, labels: Labels) -> Reason
     Raises:
         DataError: nothing is known of any image.
     """
-    origins = origins_of(labels)
-    steps = max(
-        (origin.level for origin in origins), default=0
-    )  # a table with fewer or more cuts the ladder anew
-    types = [
+    types = [kind for part in labels.sets for kind in _types(origins_of(part))]
+    return reason_labels(labels, view_of(config, spec), types)
+
+
+def _types(origins: Sequence[Origin]) -> list[tuple[str, float]]:
+    """Type and level of each image of one table; a table with fewer or more levels cuts the ladder anew."""
+    steps = max((origin.level for origin in origins), default=0)
+    return [
         (origin.type, level_of(origin.level, steps) if origin.level > 0 else origin.level)
         for origin in origins
     ]
-    return reason_labels(labels, view_of(config, spec), types)
 
 
 def reasons_training(config: Config, spec: ModelSpec, labels: Labels) -> ReasonsTraining | None:
@@ -114,7 +117,7 @@ def reasons_training(config: Config, spec: ModelSpec, labels: Labels) -> Reasons
     known = np.isfinite(found.presence)
     logging.info(
         "reasons: %d of %d images of %s have known damage, %.1f families each are visible",
-        *(int(found.known.sum()), len(known), labels.source),
+        *(int(found.known.sum()), len(known), labels.where),
         np.nansum(found.presence) / max(1, int(found.known.sum())),
     )
     presence, severity = map(torch.from_numpy, (found.presence, found.severity))

@@ -15,8 +15,11 @@ BY_CHANCE = 2.326  # standard deviations below chance; a model that guesses fall
 
 def on_labels(labels: Labels) -> Iterator[str]:
     """What makes labels useless to learn from."""
-    if labels.task != "rank" and len(labels) > 1 and not np.ptp(labels.targets, axis=0).any():
-        yield f"{labels.source}: all {len(labels)} rows have the same label; there is nothing to learn"
+    for part in labels.sets:
+        if part.has_shares and not part.order.any():
+            yield f"{part.source}: all {len(part)} pairs are ties; there is no order to learn"
+        if part.task != "rank" and len(part) > 1 and not np.ptp(part.targets, axis=0).any():
+            yield f"{part.source}: all {len(part)} rows have the same label; there is nothing to learn"
 
 
 def on_averages(ema: float | None, swa_epochs: int | None, updates: int) -> Iterator[str]:
@@ -55,20 +58,27 @@ def on_scores(labels: Labels, result: Predictions) -> Iterator[str]:
         )
     metrics = result.metrics
     if labels.task == "rank":
-        pairs = labels.images[result.rows]
+        pairs, has_order = labels.ordered(result.rows)
+        pairs = pairs[has_order]
+        if not len(pairs):
+            return
         images, placed = np.unique(pairs, return_inverse=True)
         scenes = scenes_of(placed.reshape(pairs.shape), len(images))
         beyond = (2 * metrics["pair_accuracy"] - 1) * math.sqrt(len(images) - 1 - scenes.max())
         if beyond < -BY_CHANCE and metrics["score_gap"] < 0:  # all equal: ties
             yield (
                 f"validation pair accuracy is {metrics['pair_accuracy']:.3f}, worse than chance: "
-                "are the rows of one of the label files inverted? They are better,worse"
+                f"are the rows of one of the label files inverted? {_meant(labels)}"
             )
     elif metrics["srcc"] < -0.1 and metrics["srcc"] * math.sqrt(len(result.rows) - 1) < -BY_CHANCE:
         yield (
             f"validation SRCC is {metrics['srcc']:.3f}, worse than chance: do the labels of one of the "
             "splits run the other way (DMOS: lower is better)?"
         )
+
+
+def _meant(labels: Labels) -> str:
+    return "p is the share who prefer the first" if labels.has_shares else "They are better,worse"
 
 
 def on_epoch(task: str, margin: float, train_loss: float) -> Iterator[str]:

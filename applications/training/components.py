@@ -7,24 +7,27 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from applications.setup.data import cache_size, pin_memory, view_of
+from applications.setup.data import pin_memory
 from applications.setup.objective import new_criterion, new_optimizer
 from applications.setup.second_head import ReasonsTraining, reasons_training
+from applications.training.inputs import Inputs, training_inputs
+from applications.training.scales import start_scales
 from config import Config
 from dataloader.batches import RowBatches
-from dataloader.cache import ImageCache
+from dataloader.label_sets import sets_of_rows
 from dataloader.labels import Labels
 from dataloader.loaders import train_loader
 from dataloader.string_table import StringTable
 from models import head_of
-from models.normalise import Normalise
 from models.reasons import reasons_head
+from models.scales import scales_of
 from optim.averages import Averages
 from optim.precision import Precision, make_precision
 from optim.schedules import lr_factor
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.signals import StopSignals
 from utils.distributed import Process
+from utils.errors import LabelError
 from utils.run_log import RunLog
 from utils.step_profile import StepProfile
 
@@ -42,6 +45,7 @@ class Components:
 
     Attributes:
         network: what the steps call, wrapped for distribution where there are several processes.
+        inputs: what it is fed with.
         lr: learning rate at a progress, in epochs with a fraction.
         log: takes (global step, metrics) every `print_freq` steps.
         stopped: whether the user asked to stop.
@@ -56,11 +60,11 @@ class Components:
         profile: of the first steps.
         num_classes: N; what the network gives behind N columns belongs to the second head.
         reasons: what the second head learns from; None: there is none.
-        cache: of decoded images, those to validate on after those to train on; None: no cache.
+        sets: K data sets on whose scales the network gives K scores behind all else; 0: it has none.
     """
 
     network: nn.Module
-    normalise: Normalise
+    inputs: Inputs
     criterion: nn.Module
     optimizer: torch.optim.Optimizer
     loader: DataLoader
@@ -75,7 +79,7 @@ class Components:
     profile: StepProfile
     num_classes: int = 1
     reasons: ReasonsTraining | None = None
-    cache: ImageCache | None = None
+    sets: int = 0
     print_freq: int = 50
     skip_bad: bool = False
     accumulate: int = 1
@@ -92,7 +96,7 @@ def build_training(
     labels: Labels,
     log: RunLog,
     stop: StopSignals,
-    validated: int = 0,
+    validation: Labels | None = None,
 ) -> Components:
     """Components of the run that the flags ask for.
 
@@ -102,14 +106,15 @@ def build_training(
         labels: to train on.
         log: gets the metrics of the steps.
         stop: the user's wish to stop.
-        validated: further images that the cache keeps, to validate on.
+        validation: labels to validate on.
     """
-    cache = _cache(config, process, len(labels.paths) + validated)
-    batches, loader = _batches(config, process, spec, labels, cache)
+    inputs = training_inputs(config, process, network, spec, labels, validation)
+    start_scales(config, process, network, spec, labels, inputs)
+    batches, loader = _batches(config, process, labels, inputs)
     return Components(
-        network=network,
-        normalise=Normalise(spec.mean, spec.std).to(process.device),
-        criterion=new_criterion(config),
+        network=inputs.part(network),
+        inputs=inputs,
+        criterion=new_criterion(config, network),
         optimizer=new_optimizer(config, network),
         loader=loader,
         batches=batches,
@@ -123,7 +128,7 @@ def build_training(
         profile=StepProfile(config.profile if process.is_main else 0, log.folder),
         num_classes=spec.num_classes,
         reasons=reasons_training(config, spec, labels),
-        cache=cache,
+        sets=len(labels.parts) if scales_of(network) is not None else 0,
         print_freq=config.print_freq,
         skip_bad=config.bad_images == "skip",
         accumulate=config.accumulate,
@@ -133,10 +138,11 @@ def build_training(
 
 
 def _batches(
-    config: Config, process: Process, spec: ModelSpec, labels: Labels, cache: ImageCache | None
+    config: Config, process: Process, labels: Labels, inputs: Inputs
 ) -> tuple[RowBatches, DataLoader]:
     """Which rows make each step, and the loader of these steps."""
     siamese = config.pairing == "siamese" and config.criterion == "rank"
+    _require_whole_groups(labels, config.group_size)
     batches = RowBatches(
         labels.images,
         len(labels.paths),
@@ -146,28 +152,31 @@ def _batches(
         process.rank,
         grouped=not siamese,
         together=config.group_size,
+        sets=sets_of_rows(labels) if labels.parts else None,
+        balanced=config.mix == "balanced",
     )
     loader = train_loader(
         labels,
-        view_of(config, spec),
+        inputs.views[0],
         batches,
         seed=config.seed,
         augment=config.augment,
         siamese=siamese,
-        workers=config.workers,
+        workers=inputs.workers,
         pin_memory=pin_memory(process),
-        cache=cache,
+        cache=inputs.cache,
     )
     return batches, loader
 
 
-def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
-    """The cache of --cache, whose size the processes of this machine share."""
-    size = cache_size(config)
-    if not size:
-        return None
-    capacity = size * config.nodes // process.world_size
-    return ImageCache(images, capacity, in_memory=config.cache == "ram")
+def _require_whole_groups(labels: Labels, size: int) -> None:
+    """Raise LabelError where the rows of one of several sets are no multiple of --group_size."""
+    for part in labels.parts:
+        if len(part) % size:
+            raise LabelError(
+                f"{part.source}: its {len(part)} rows are no multiple of --group_size {size}; "
+                "of several data sets each must hold whole groups"
+            )
 
 
 def swa_start(config: Config) -> int | None:
@@ -176,7 +185,7 @@ def swa_start(config: Config) -> int | None:
 
 
 def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> None:
-    """Only the head learns while `frozen`; batch statistics of the backbone stay what they are, too.
+    """Only the head and scales of data sets learn while `frozen`; the backbone's batch statistics stay, too.
 
     Args:
         reasons_alone: of both heads only that of the reasons.
@@ -185,6 +194,9 @@ def freeze(network: nn.Module, frozen: bool, reasons_alone: bool = False) -> Non
     second = reasons_head(network)
     learning = second if reasons_alone and second is not None else head
     network.requires_grad_(not frozen)
-    learning.requires_grad_(True)
+    scales = scales_of(network)
     network.train(not frozen)
-    learning.train()
+    for part in (learning, scales):
+        if part is not None:
+            part.requires_grad_(True)
+            part.train()

@@ -19,7 +19,6 @@ from applications.training.state import CheckpointWriter, TrainState
 from applications.training.validation import Validator
 from config import Config
 from metrics.task import best_key
-from models.normalise import to_unit
 from rankiqa.terminal.signals import StopRequested
 from utils.distributed import sum_processes, sync_buffers, wrap
 from utils.run_log import RunLog
@@ -97,9 +96,10 @@ class _Run:
         """Freeze and wrap the network as the epoch in progress asks."""
         config, components, epoch = self._config, self._components, self.state.epoch
         freeze(self._network, epoch < config.freeze_backbone, config.reasons and config.resume is not None)
+        part = components.inputs.part(self._network)
         # What learns has changed, and a wrapper holds on to the parameters that it was made for.
-        if components.network is self._network or epoch == config.freeze_backbone:
-            wrapped = wrap(self._network, components.process, config.sync_bn)
+        if components.network is part or epoch == config.freeze_backbone:
+            wrapped = wrap(part, components.process, config.sync_bn)
             ready = torch.compile(wrapped) if config.compile else wrapped
             self._components = replace(components, network=ready)  # type: ignore[arg-type]
 
@@ -122,7 +122,7 @@ class _Run:
             StopRequested: the user asked any process to stop.
         """
         components, epoch = self._components, self.state.epoch
-        components.averages.after_epoch(epoch, _inputs(components, epoch))
+        components.averages.after_epoch(epoch, _inputs(components, epoch), components.inputs.part)
         averaged = components.averages.averaged_model
         sync_buffers(averaged, components.process)
         return averaged, self._validator(averaged, epoch, partial(_leave_if_stopped, components))
@@ -157,7 +157,7 @@ def _inputs(components: Components, epoch: int) -> Iterator[Tensor]:
     for batch in components.loader:
         _leave_if_stopped(components)
         if len(batch.pair_index):  # as in training, where nothing is learnt from the images of rows left out
-            yield components.normalise(to_unit(batch.images.to(components.process.device)))
+            yield components.inputs.normalise(batch.images.to(components.process.device))
 
 
 def _leave_if_stopped(components: Components) -> None:

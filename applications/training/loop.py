@@ -13,8 +13,8 @@ from applications.training.row_weights import mean_over_read_rows, weigh
 from applications.training.state import TrainState
 from applications.training.step_losses import StepLosses
 from dataloader.datasets import TrainBatch
-from models.normalise import to_unit
 from models.reasons import split_outputs
+from models.scales import split_scales
 from rankiqa.terminal.progress import progress_bar
 from utils.errors import ImageError
 
@@ -123,11 +123,12 @@ def _forward(components: Components, batch: TrainBatch) -> Tensor:
     targets = batch.targets.to(device, non_blocking=True)
     with record_function("forward"):
         with components.precision.cast():
-            outputs = components.network(components.normalise(to_unit(images)))
+            outputs = components.network(components.inputs.normalise(images))
+        outputs, on_scales = split_scales(outputs.float(), components.sets)
         if components.reasons is None:
-            return components.criterion(outputs.float(), pair_index, targets)
-        logits, second = split_outputs(outputs.float(), components.num_classes)
-        loss = components.criterion(logits, pair_index, targets)
+            return components.criterion(on_scales if components.sets else outputs, pair_index, targets)
+        logits, second = split_outputs(outputs, components.num_classes)
+        loss = components.criterion(on_scales if components.sets else logits, pair_index, targets)
         return loss + components.reasons.loss(second, batch.numbers)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from applications.training.components import Components
+from models.state import without_scales
 from optim.optimizers import load_optimizer_state
 from rankiqa.spec import ModelSpec
 from utils.checkpoint import file_arch, load_checkpoint, save_checkpoint
@@ -33,7 +34,7 @@ class TrainState:
         best_metrics: its epoch and metrics.
         run_folder: where the run logs.
         world_size: processes that share the steps.
-        rows_of: split -> `rows_digest` of its label file.
+        rows_of: split -> digest of its label file, see `applications.setup.continuing`.
     """
 
     epoch: int = 0
@@ -125,7 +126,7 @@ class CheckpointWriter:
         if not self.active:
             return
         content = {
-            "state_dict": network.state_dict(),
+            "state_dict": without_scales(network.state_dict()),
             "spec": spec.to_dict(),
             "figures": metrics,
             "config": self.flags,

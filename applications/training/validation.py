@@ -5,16 +5,20 @@ from collections.abc import Callable
 
 from torch import nn
 
+from applications.evaluation.label_sets import evaluate_sets, joint_metrics
 from applications.evaluation.logits import evaluation_loader, predict_outputs
 from applications.evaluation.plots import scatter
-from applications.evaluation.predictions import evaluate_logits, with_percentiles
+from applications.evaluation.predictions import plain_scores, with_percentiles
 from applications.evaluation.reasons import named
+from applications.setup.objective import evaluation_criterion
+from applications.setup.scales import scales_by_name
 from applications.setup.second_head import labels_of_reasons, learns_reasons_alone
 from applications.training.advice import on_scores
 from applications.training.components import Components
 from config import Config
 from dataloader.labels import Labels
 from metrics.reasons import reasons_metrics
+from models.scales import scales_of
 from rankiqa.spec import ModelSpec
 from utils.run_log import RunLog
 
@@ -46,8 +50,11 @@ class Validator:
         self.spec = spec
         self._components, self._labels, self._log = components, labels, log
         self._reasons = labels_of_reasons(config, spec, labels) if spec.reasons else None
+        self._criterion = evaluation_criterion(config)
         self._keep_scale = learns_reasons_alone(config)
-        self.loader = evaluation_loader(config, components.process, spec, labels, components.cache, first)
+        self.loader = evaluation_loader(
+            config, components.process, components.inputs.views[1], labels, components.inputs.cache, first
+        )
 
     def __call__(
         self, network: nn.Module, epoch: int, before_batch: Callable[[], None] = lambda: None
@@ -55,8 +62,8 @@ class Validator:
         """The metrics of `network`, left in evaluation mode; `before_batch`: see `predict_outputs`."""
         network.eval()
         outputs = predict_outputs(
-            network,
-            self._components.normalise,
+            self._components.inputs.part(network),
+            self._components.inputs.normalise,
             self.loader,
             len(self._labels.paths),
             self._components.process,
@@ -65,14 +72,19 @@ class Validator:
             before_batch=before_batch,
             num_classes=self.spec.num_classes,
         )
-        result = evaluate_logits(self._labels, outputs.logits, self._components.criterion)
+        scores = plain_scores(outputs.logits)
+        scales = scales_by_name(scales_of(network), self._labels)
         if not self._keep_scale:
-            self.spec = with_percentiles(self.spec, result.scores)
+            self.spec = with_percentiles(self.spec.with_(scales=scales), scores)
+        results = evaluate_sets(self._labels, outputs.logits, self._criterion, scales)
+        metrics = joint_metrics(self._labels, results)
         if self._reasons is not None:
-            result.metrics.update(reasons_metrics(named(outputs, self._reasons)))
-        self._log.scalars("val", result.metrics, epoch + 1)
-        self._log.histogram("val/scores", result.scores, epoch + 1)
-        self._log.figure("val/scatter", scatter(self._labels, result), epoch + 1)
-        for warning in on_scores(self._labels, result):
-            logging.warning("%s", warning)
-        return result.metrics
+            metrics.update(reasons_metrics(named(outputs, self._reasons)))
+        self._log.scalars("val", metrics, epoch + 1)
+        self._log.histogram("val/scores", scores, epoch + 1)
+        for part, result in zip(self._labels.sets, results, strict=True):
+            of_set = f"/{part.set_name}" if part.set_name else ""
+            self._log.figure(f"val/scatter{of_set}", scatter(part, result), epoch + 1)
+            for warning in on_scores(part, result):
+                logging.warning("%s%s", f"{part.set_name}: " if part.set_name else "", warning)
+        return metrics

@@ -35,7 +35,7 @@ class LabelFile:
         self.file, self.split = file, split
         self.pairs = False
         # Absent images are the checks' own matter, so what the interner says of them goes nowhere.
-        self._interner = Interner(file, root, ErrorList(file))
+        self._interner = Interner(file, () if root is None else (root,), ErrorList(file))
         for line, names in self._rows():
             self.pairs |= len(names) > 1
             for name in names:

@@ -5,7 +5,12 @@ import math
 from pathlib import Path
 
 from public_datasets.registry import plain
-from rankiqa.terminal.argument_types import bounded_float, criterion_name, positive_int
+from rankiqa.terminal.argument_types import (
+    bounded_float,
+    criterion_name,
+    positive_float,
+    positive_int,
+)
 from rankiqa.terminal.entry import program_parser
 
 
@@ -22,8 +27,10 @@ def parse_options(argv: list[str] | None, description: str | None) -> argparse.N
         parser.error("--rescale belongs to --task regress")
     if args.synthesize_histogram and args.task != "emd":
         parser.error("--synthesize_histogram belongs to --task emd")
-    if args.task != "rank" and (args.random_pairs or args.min_gap is not None):
-        parser.error("--random_pairs and --min_gap belong to --task rank")
+    if args.task != "rank" and (args.random_pairs or args.min_gap is not None or args.probabilities):
+        parser.error("--random_pairs, --min_gap and --probabilities belong to --task rank")
+    if args.deviation is not None and not args.probabilities:
+        parser.error("--deviation belongs to --probabilities")
     if args.rescale is not None and not args.rescale[0] < args.rescale[1]:
         parser.error("--rescale LOW HIGH: LOW must lie below HIGH")
     if args.direction and args.index is None:
@@ -78,5 +85,10 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
         help="emd: make distributions of maximum entropy where the set has none")  # fmt: skip
     add("--min_gap", "--min-gap", type=bounded_float(0), metavar="G",
         help="rank: least difference of MOS in a pair (default: see docs/datasets.md)")  # fmt: skip
+    add("--probabilities", action="store_true",
+        help="rank: rows first,second,p: the probability that a rating of the first image lies above one of "
+        "the second")  # fmt: skip
+    add("--deviation", type=positive_float, metavar="D",
+        help="with --probabilities: deviation of one rating, of images whose set gives none")  # fmt: skip
     add("--random_pairs", "--random-pairs", type=positive_int, metavar="K",
         help="rank, for sets without scenes: compare each image with K drawn at random")  # fmt: skip

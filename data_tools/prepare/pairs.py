@@ -11,9 +11,14 @@ SHARE = 0.1  # of the scale, where neither deviations nor a gap are known
 
 
 def pairs_of(
-    table: RatingTable, splits: np.ndarray, min_gap: float | None, drawn: int | None, seed: int
+    table: RatingTable,
+    splits: np.ndarray,
+    min_gap: float | None,
+    drawn: int | None,
+    seed: int,
+    ties: bool = False,
 ) -> np.ndarray:
-    """(P, 2) row numbers (better, worse), both of one split.
+    """(P, 2) row numbers (better, worse), both of one split; with `ties` pairs of equal MOS, too.
 
     Without ratings: all pairs within a scene and type, the lower level above, pristine above all. With
     ratings: all pairs within a scene whose MOS differ enough (`gaps`), across types too. Sets without scenes:
@@ -33,12 +38,42 @@ def pairs_of(
             )
         chosen = _by_scene(table) if drawn is None else _at_random(splits, drawn, seed)
         candidates = np.unique(np.concatenate([np.empty((0, 2), int), *chosen]), axis=0)
-        pairs = _ordered(table, candidates, min_gap)
+        pairs = _ordered(table, candidates, min_gap, ties)
     # an official split may cut a scene
     pairs = pairs[splits[pairs[:, 0]] == splits[pairs[:, 1]]]
     if not len(pairs):
         raise ConfigError(f"{table.name}: no pair differs by enough; lower --min_gap")
     return pairs
+
+
+def shares_of(table: RatingTable, pairs: np.ndarray, deviation: float | None) -> np.ndarray:
+    """(P,) probabilities that a rating of the first image of a pair lies above one of the second.
+
+    p = Phi((mos_1 - mos_2) / sqrt(s_1^2 + s_2^2)) of Thurstone's model, with the deviation s of one rating
+    (Zhang et al., Uncertainty-aware blind image quality assessment, TIP 2021).
+
+    Args:
+        deviation: s of images whose set gives none.
+
+    Raises:
+        ConfigError: the set has no ratings; or images have no deviation, and none is given.
+    """
+    from scipy.special import ndtr
+
+    if np.isnan(table.mos).all():
+        raise ConfigError(f"{table.name}: nobody rated these images, so there are no --probabilities")
+    unknown = ~np.isfinite(table.std)
+    if unknown.any() and deviation is None:
+        raise ConfigError(
+            f"{table.name}: {int(unknown.sum())} of {len(table)} images have no deviation of their ratings; "
+            "give one by --deviation D, in units of the MOS"
+        )
+    squares = np.where(unknown, deviation or 0.0, table.std) ** 2
+    difference = table.mos[pairs[:, 0]] - table.mos[pairs[:, 1]]
+    spread = np.sqrt(squares[pairs].sum(axis=1))
+    # all raters of both agree: certain, or a tie
+    certain = np.where(difference == 0, 0.5, difference > 0)
+    return np.where(spread > 0, ndtr(difference / np.where(spread > 0, spread, 1.0)), certain)
 
 
 def gaps(table: RatingTable, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -59,8 +94,10 @@ def gaps(table: RatingTable, first: np.ndarray, second: np.ndarray) -> np.ndarra
     )
 
 
-def gap_rule(table: RatingTable, min_gap: float | None) -> str:
+def gap_rule(table: RatingTable, min_gap: float | None, ties: bool = False) -> str:
     """In words, which difference `gaps` asks for; for dataset.yaml."""
+    if ties and not min_gap:
+        return "any two, with their probability"
     if np.isnan(table.mos).all():
         return "levels"
     if min_gap is not None:
@@ -73,12 +110,13 @@ def gap_rule(table: RatingTable, min_gap: float | None) -> str:
     return by_scale
 
 
-def _ordered(table: RatingTable, pairs: np.ndarray, min_gap: float | None) -> np.ndarray:
+def _ordered(table: RatingTable, pairs: np.ndarray, min_gap: float | None, ties: bool) -> np.ndarray:
     first, second = pairs[:, 0], pairs[:, 1]
     difference = table.mos[first] - table.mos[second]
-    needed = gaps(table, first, second) if min_gap is None else np.full(len(pairs), min_gap)
-    clear = (np.abs(difference) >= needed) & (difference != 0)
-    return np.where((difference > 0)[:, None], pairs, pairs[:, ::-1])[clear]
+    least = 0.0 if ties and min_gap is None else min_gap
+    needed = gaps(table, first, second) if least is None else np.full(len(pairs), least)
+    clear = (np.abs(difference) >= needed) & (ties | (difference != 0))
+    return np.where((difference >= 0)[:, None], pairs, pairs[:, ::-1])[clear]
 
 
 def _groups(*keys: np.ndarray) -> Iterator[np.ndarray]:

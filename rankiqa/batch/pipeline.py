@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -168,18 +168,31 @@ def score_group(group: list[Decoded], scorer: Scorer) -> list[Row]:
     rows = {}
     if good:
         result = scorer.score_crops([one.crops for one in good if one.crops is not None], pad=True)
-        scores = result.scores.tolist()
-        spreads = result.deviations.tolist() if result.deviations is not None else [None] * len(scores)
-        reasons = result.reasons or [[]] * len(scores)
-        for one, score, std, named in zip(good, scores, spreads, reasons, strict=True):
-            rows[id(one)] = _row(one, score, std, scorer.spec, named)
+        reasons = result.reasons or [[]] * len(good)
+        columns = result.scores, result.deviations, result.low, result.high, result.strengths
+        numbers = zip(*(_listed(column, len(good)) for column in columns), strict=True)
+        for one, values, named in zip(good, numbers, reasons, strict=True):
+            rows[id(one)] = _row(one, values, named, scorer.spec)
     return [rows[id(one)] if id(one) in rows else Row(one.path, error=one.error) for one in group]
 
 
-def _row(one: Decoded, score: float, std: float | None, spec: ModelSpec, reasons: list[Reason]) -> Row:
+def _listed(column: np.ndarray | None, count: int) -> list[Any]:
+    return [None] * count if column is None else column.tolist()
+
+
+def _row(one: Decoded, values: tuple[Any, ...], named: list[Reason], spec: ModelSpec) -> Row:
+    """The row of an image; `values`: score, standard deviation, low, high, strengths of the families."""
+    score, std, low, high, strengths = values
+    bare = Row(one.path, width=one.width, height=one.height, time=one.time)
     if not np.isfinite(score):
-        error = "the model's score is not finite"
-        return Row(one.path, None, None, None, one.width, one.height, error, time=one.time)
-    words = "; ".join(reason.words() for reason in reasons)
-    share = percentile(score, spec)
-    return Row(one.path, score, share, std, one.width, one.height, reasons=words, time=one.time)
+        return replace(bare, error="the model's score is not finite")
+    return replace(
+        bare,
+        score=score,
+        percentile=percentile(score, spec),
+        low=low,
+        high=high,
+        std=std,
+        reasons="; ".join(reason.words() for reason in named),
+        strengths=strengths or (),
+    )

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,14 @@ class Row:
         path: as it was given or found.
         score: higher = better; None where there is an error.
         percentile: share in 0..100 of the validation scores that are lower; None where the model has none.
+        low, high: ends of the interval around the score in which the label of such an image lies; None where
+            the model has none.
         std: of the distribution, in ratings; None for num_classes 1.
         reasons: what is wrong with it, in words, the strongest first, joined by "; "; empty where nothing is,
             or the model can't say.
         width, height: of the upright image in pixels.
         error: why there is no score; empty otherwise.
+        strengths: of all families of damage, see `rankiqa.scorer.Scores`; in memory alone.
         time: of a frame of a video, seconds from the first one; None for an image.
     """
 
@@ -45,6 +48,9 @@ class Row:
     height: int | None = None
     error: str = ""
     reasons: str = ""
+    low: float | None = None
+    high: float | None = None
+    strengths: Sequence[float] = field(default=(), compare=False, repr=False)
     time: float | None = None
 
     def cells(self) -> list[Any]:
@@ -76,9 +82,9 @@ class Counts:
             self.good += not row.error
 
 
-COLUMNS = ("path", "score", "percentile", "std", "reasons", "width", "height", "error", "time")
+COLUMNS = ("path", "score", "percentile", "low", "high", "std", "reasons", "width", "height", "error", "time")
 _NUMBERS = {"score": float, "percentile": float, "std": float, "width": int, "height": int}
-_LATER = {"time": float}  # rows of an earlier version have none, and no reasons
+_LATER = {"low": float, "high": float, "time": float}  # rows of an earlier version have none, and no reasons
 
 
 def to_line(row: Row) -> str:
@@ -158,7 +164,9 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, suffix: str | No
 def _row_of_text(values: dict[str, str]) -> Row:
     if None in values or None in values.values():
         raise ValueError(f"another number of columns in the row of {values.get('path')}")
-    numbers = {key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()}
+    numbers: dict[str, Any] = {
+        key: kind(values[key]) if values[key] else None for key, kind in _NUMBERS.items()
+    }
     numbers |= {key: kind(values[key]) if values.get(key) else None for key, kind in _LATER.items()}
     return Row(path=values["path"], error=values["error"], reasons=values.get("reasons", ""), **numbers)
 
@@ -175,7 +183,7 @@ def _text(raw: Any) -> Any:
 def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
     arrow = require("pyarrow", f"--output {path}")
     parquet = require("pyarrow.parquet", f"--output {path}", "pyarrow")
-    kinds = [arrow.string(), *[arrow.float64()] * 3, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
+    kinds = [arrow.string(), *[arrow.float64()] * 5, arrow.string(), *[arrow.int32()] * 2, arrow.string()]
     kinds.append(arrow.float64())
     schema = arrow.schema(list(zip(COLUMNS, kinds, strict=True)))
     with atomic_write(path) as file, parquet.ParquetWriter(file, schema) as writer:

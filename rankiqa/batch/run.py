@@ -124,7 +124,10 @@ def _goes_to_stdout(output: Path | None) -> bool:
 def describe(scorer: Scorer, model: Path) -> str:
     """One line on the model, its engine, and what its scores mean."""
     spec = scorer.spec
-    return f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale_in_words(spec)}"
+    ends = f"; from low to high: {scorer.coverage:.0%} of labels" if spec.interval else ""
+    return (
+        f"{model}: {spec.arch} by {scorer.engine.name}; score: higher is better, {scale_in_words(spec)}{ends}"
+    )
 
 
 class _Run:
@@ -207,8 +210,9 @@ class _Run:
             elif self._request.output is None:
                 share = "" if row.percentile is None else f"  better than {row.percentile:3.0f}%"
                 spread = "" if row.std is None else f"  +- {row.std:.3f}"
+                ends = "" if row.low is None else f"  {row.low:.4f} to {row.high:.4f}"
                 reasons = f"  ({row.reasons})" if row.reasons else ""
-                print(f"{row.score:9.4f}{spread}{share}  {name_of(row)}{reasons}")
+                print(f"{row.score:9.4f}{ends}{spread}{share}  {name_of(row)}{reasons}")
 
     def _draw_maps(self, group: Sequence[Row], folder: Path) -> None:
         from rankiqa.quality_map import draw_map_of_file
@@ -230,7 +234,7 @@ class _Run:
             print(f"{request.plot}: the plot", file=sys.stderr if to_stderr else sys.stdout)
         if self._summary and request.report is not None:
             with writing(request.report):
-                write_report(request.report, self._summary, self._scorer.spec, videos)
+                write_report(request.report, self._summary, self._scorer.spec, self._scorer.coverage, videos)
             print(f"{request.report}: the page")
         if self._journal and request.output is not None:
             with writing(request.output):

@@ -113,7 +113,7 @@ def _judged(
     for folder, why in unread:
         yield CheckedImage(folder, REJECT, reason=f"folder not readable: {why}")
     for row in rows:
-        said = gate.judge(row.score, row.error)
+        said = gate.judge(row.score, row.error, row.strengths, row.reasons)
         yield CheckedImage(row.path, said.verdict, row.score, said.reason, row.width, row.height)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.errors import ConfigError
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.argument_types import bounded_float, pixel_count
 
@@ -50,7 +49,11 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         help="share of good images that are not rejected, 0.5 up to but not 1")  # fmt: skip
     add("--confidence", type=_AT_LEAST_HALF, default=0.95, metavar="SHARE",
         help="confidence of the promise and of the intervals")  # fmt: skip
-    add("--by_reason", action="store_true", help="a threshold for each reason of damage; not there yet")
+    add(
+        "--by_reason",
+        action="store_true",
+        help="a threshold for each kind of damage that the model names, under one promise for all together",
+    )
     add("--out", type=Path, required=True, metavar="FILE", help="the gate: .json")
 
 
@@ -84,11 +87,6 @@ def _fit(arguments: argparse.Namespace, load: Callable[[], Scorer]) -> int:
     from rankiqa.files import require_writable, writing
     from rankiqa.gating.fit import FitRequest, describe, fit_folders
 
-    if arguments.by_reason:
-        raise ConfigError(
-            "--by_reason: thresholds for each reason of damage are not there yet; leave the flag out, and "
-            "take the reasons from rankiqa score"
-        )
     require_writable(arguments.out.parent, "--out", arguments.out.name)
     request = FitRequest(
         arguments.good,
@@ -97,6 +95,7 @@ def _fit(arguments: argparse.Namespace, load: Callable[[], Scorer]) -> int:
         arguments.confidence,
         arguments.max_pixels,
         arguments.threads,
+        arguments.by_reason,
     )
     gate = fit_folders(request, load(), arguments.model)
     with writing(arguments.out):

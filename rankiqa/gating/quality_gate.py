@@ -1,8 +1,9 @@
-"""QualityGate: two thresholds of the score with what they promise, and the file that holds them."""
+"""QualityGate: thresholds of the score and of reasons, what they promise, and the file that holds them."""
 
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 from rankiqa import __version__
 from rankiqa.errors import ConfigError, DataError
 from rankiqa.files import write_text
+from rankiqa.reasons import in_words
 from rankiqa.spec import ModelSpec
 
 FORMAT = "rankiqa gate 1"
+BY_REASON = "rankiqa gate 2"  # which programs that would ignore the reasons refuse
 PASS, UNSURE, REJECT = "pass", "unsure", "reject"
 VERDICTS = (PASS, UNSURE, REJECT)
 
@@ -53,6 +56,23 @@ class Share:
 
 
 @dataclass(frozen=True)
+class ReasonLimit:
+    """Thresholds for the strength of a family of damage, its probability times its severity.
+
+    Attributes:
+        family: see `rankiqa.reasons`.
+        reject_above: stronger damage is rejected.
+        pass_to: damage up to here passes; what lies between is "unsure".
+        bad: bad examples that are rejected for it.
+    """
+
+    family: str
+    reject_above: float
+    pass_to: float
+    bad: int = 0
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a gate says of one image: "pass", "unsure" or "reject", and why; no reason where it passes."""
 
@@ -74,6 +94,7 @@ class QualityGate:
         bad_shares: verdict -> share of the bad examples that get it; None where none were given.
         model: whose scores these are.
         version: of rankiqa.
+        reasons: thresholds for each of the model's families of damage; (): the score alone decides.
     """
 
     keep_good: float
@@ -85,20 +106,81 @@ class QualityGate:
     bad: int = 0
     bad_shares: dict[str, Share] | None = None
     version: str = __version__
+    reasons: tuple[ReasonLimit, ...] = ()
 
     @property
     def promise(self) -> str:
         """What holds of the images of the same kind as the good examples, in one sentence."""
-        return (
+        start = (
             f"With confidence {self.confidence:.6g} at most {100 * (1 - self.keep_good):.6g}% of images like "
-            f"the {self.good} good examples score below {self.reject_below:.4f} and are rejected."
+            f"the {self.good} good examples "
         )
+        if self.reasons:
+            kinds = f"any of {len(self.reasons)} kinds of damage"
+            return f"{start}are rejected, for their score or for {kinds}, all together."
+        return f"{start}score below {self.reject_below:.4f} and are rejected."
 
-    def judge(self, score: float | None, error: str | None = None) -> Verdict:
-        """The verdict on an image with this score, or with the error that kept it from getting one."""
+    @property
+    def _share(self) -> str:
+        return f"{100 * (1 - self.keep_good):.6g}%"
+
+    def judge(
+        self,
+        score: float | None,
+        error: str | None = None,
+        strengths: Sequence[float] = (),
+        named: str = "",
+    ) -> Verdict:
+        """The verdict on an image.
+
+        Args:
+            score: None where it has none.
+            error: that kept it from getting one.
+            strengths: of the families of `reasons`, in their order.
+            named: the reasons that the model names, in words; a verdict by the score alone repeats them.
+        """
         if error or score is None or not math.isfinite(score):
             return Verdict(REJECT, f"not readable: {error}" if error else "no score")
-        share = f"{100 * (1 - self.keep_good):.6g}%"
+        if self.reasons:
+            return self._judge_reasons(score, strengths)
+        said = self._judge_score(score)
+        return Verdict(said.verdict, f"{said.reason}; visible: {named}") if said.reason and named else said
+
+    def above(self, strengths: Sequence[float]) -> list[str]:
+        """The families for which an image of these strengths is rejected, the most excessive one first."""
+        pairs = zip(self.reasons, strengths, strict=True)
+        excess = {limit.family: found - limit.reject_above for limit, found in pairs}
+        return sorted((name for name, value in excess.items() if value > 0), key=lambda name: -excess[name])
+
+    def _judge_reasons(self, score: float, strengths: Sequence[float]) -> Verdict:
+        found = dict(zip((limit.family for limit in self.reasons), strengths, strict=True))
+        limits = {limit.family: limit for limit in self.reasons}
+        rejected = [
+            f"{_named(name, found)}, above {limits[name].reject_above:.2f}" for name in self.above(strengths)
+        ]
+        if score < self.reject_below:
+            rejected.append(f"score {score:.4f}, below {self.reject_below:.4f}")
+        if rejected:
+            return Verdict(
+                REJECT, f"{'; '.join(rejected)}: at most {self._share} of good images are rejected"
+            )
+        unsure = [
+            f"{_named(limit.family, found)}, above {limit.pass_to:.2f}"
+            for limit in self.reasons
+            if found[limit.family] > limit.pass_to
+        ]
+        if score < self.pass_from:
+            unsure.append(f"score {score:.4f}, below {self.pass_from:.4f}")
+        if unsure:
+            return Verdict(
+                UNSURE,
+                f"{'; '.join(unsure)}: the examples do not settle whether it is among the worst "
+                f"{self._share} of good images",
+            )
+        return Verdict(PASS)
+
+    def _judge_score(self, score: float) -> Verdict:
+        share = self._share
         if score < self.reject_below:
             return Verdict(
                 REJECT,
@@ -134,11 +216,18 @@ class QualityGate:
 
     def to_dict(self) -> dict[str, Any]:
         """What stands in the file."""
-        return {"format": FORMAT, "promise": self.promise, **asdict(self)}
+        values = {"format": BY_REASON if self.reasons else FORMAT, "promise": self.promise, **asdict(self)}
+        if not self.reasons:
+            del values["reasons"]  # which the first version of the format does not know
+        return values
 
     def write(self, path: Path) -> None:
         """Write the file, atomically."""
         write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
+
+
+def _named(family: str, strengths: Mapping[str, float]) -> str:
+    return f"{in_words(family)} ({strengths[family]:.2f})"
 
 
 def read_gate(path: Path) -> QualityGate:
@@ -153,16 +242,19 @@ def read_gate(path: Path) -> QualityGate:
         reason = error.strerror if isinstance(error, OSError) else "not JSON"
         raise DataError(f"--gate {path}: {reason}; rankiqa gate fit writes such a file") from error
     found = values.pop("format", None) if isinstance(values, dict) else None
-    if found != FORMAT:
+    if found not in (FORMAT, BY_REASON):
         raise DataError(f"--gate {path}: its format is {found!r}, not {FORMAT!r}, as rankiqa gate fit writes")
     try:
         values.pop("promise", None)
         values["model"] = ModelId(**values["model"])
         if values.get("bad_shares") is not None:
             values["bad_shares"] = {name: Share(**share) for name, share in values["bad_shares"].items()}
+        values["reasons"] = tuple(ReasonLimit(**limit) for limit in values.get("reasons", ()))
         gate = QualityGate(**values)
         sound = 0 < gate.keep_good < 1 and 0 < gate.confidence < 1 and gate.good > 0
         sound = sound and math.isfinite(gate.pass_from) and gate.reject_below <= gate.pass_from
+        sound = sound and all(0 <= limit.pass_to <= limit.reject_above for limit in gate.reasons)
+        sound = sound and bool(gate.reasons) == (found == BY_REASON)
     except (TypeError, KeyError, AttributeError) as error:
         raise DataError(f"--gate {path}: not the values of a gate ({error}); fit it again") from error
     if not sound:

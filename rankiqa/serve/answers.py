@@ -1,6 +1,6 @@
 """What the REST API answers, as OpenAPI describes it."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PrivateAttr
 
 from rankiqa.reasons import Reason
 from rankiqa.scorer import Scorer
@@ -52,6 +52,12 @@ class ImageScore(BaseModel):
         default=None,
         description="of the score among those of the images the model was validated with, 0 to 100",
     )
+    low: float | None = Field(
+        default=None,
+        description="lower end of the interval in which the label of such an image lies, see /v1/model, "
+        "coverage; null for a model without intervals",
+    )
+    high: float | None = Field(default=None, description="its upper end")
     std: float | None = Field(default=None, description="standard deviation of the distribution, in ratings")
     distribution: list[float] | None = Field(
         default=None, description="share of each rating, 1 first; null for a model that gives one number"
@@ -63,6 +69,7 @@ class ImageScore(BaseModel):
     width: int | None = Field(default=None, description="pixels, as shown: turned by EXIF")
     height: int | None = None
     error: str | None = Field(default=None, description="why there is no score")
+    _strengths: list[float] = PrivateAttr(default_factory=list)  # of all families, for the gate
 
 
 class Answer(BaseModel):
@@ -101,6 +108,10 @@ class Model(BaseModel):
     score_range: list[float] | None = Field(
         default=None, description="lowest and highest score in validation"
     )
+    coverage: float | None = Field(
+        default=None,
+        description="share of images whose label lies from low to high; null for a model without intervals",
+    )
     reasons: list[str] = Field(
         default=[], description="families of damage that it can name; none for a model of scores alone"
     )
@@ -119,6 +130,7 @@ def about(scorer: Scorer) -> Model:
         view=spec.view,
         criterion=spec.criterion,
         score_range=list(spec.score_range) if spec.score_range else None,
+        coverage=scorer.coverage if spec.interval else None,
         reasons=list(spec.reasons),
         licence=spec.license,
         provenance=spec.provenance,

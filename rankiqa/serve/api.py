@@ -48,19 +48,31 @@ def create_app(
 
     # It writes a line for each wrong byte, so that a bad client could fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    app = _described(lifespan)
+    app = guarded_app(lifespan, limits, key)
     app.state.service = service
-    app.add_middleware(Gate, limits=limits, key=key, unguarded=(HEALTH,))
-    app.add_middleware(SecurityHeaders)
-    app.add_exception_handler(Exception, _hidden)
-    app.add_exception_handler(RequestValidationError, _short)
-    app.add_api_route(HEALTH, _health, response_model=Health, summary="Is the server there?")
     router = _guarded(service, mapper, key is not None)
     if installed("av"):
         add_route(router, clips, limits)
     app.include_router(router)
     if page:
         app.include_router(page_router())
+    return app
+
+
+def guarded_app(lifespan: Any, limits: Limits, key: str | None = None) -> FastAPI:
+    """An application without routes but for its health: limits, headers of security, refusals in one line.
+
+    Args:
+        lifespan: context of the application.
+        limits: of requests.
+        key: see `create_app`.
+    """
+    app = _described(lifespan)
+    app.add_middleware(Gate, limits=limits, key=key, unguarded=(HEALTH,))
+    app.add_middleware(SecurityHeaders)
+    app.add_exception_handler(Exception, _hidden)
+    app.add_exception_handler(RequestValidationError, _short)
+    app.add_api_route(HEALTH, _health, response_model=Health, summary="Is the server there?")
     return app
 
 

@@ -14,9 +14,8 @@ from rankiqa.terminal.argument_types import positive_float, positive_int
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a server."""
+    add_address(parser)
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in")
-    add("--port", type=_port, default=7860, help="port to listen at")
     add("--api_key", metavar="KEY", default=os.environ.get("RANKIQA_API_KEY"),
         help="key that clients must send as X-API-Key; also taken from RANKIQA_API_KEY")  # fmt: skip
     add("--max_megabytes", type=positive_float, default=20, metavar="N", help="largest file, in MB")
@@ -40,6 +39,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="longest time from then to the answer",
     )
     add("--api_only", action="store_true", help="serve the API without the page")
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """Add --host and --port."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 lets other machines in"
+    )
+    parser.add_argument("--port", type=_port, default=7860, help="port to listen at")
 
 
 def _port(text: str) -> int:

@@ -88,16 +88,20 @@ class Service:
             return ImageScore(name=name, error=str(error).removeprefix(f"{name}: "))
         result = await asyncio.wrap_future(future)
         score = float(result.scores[0])
-        return ImageScore(
+        row = ImageScore(
             name=name,
             score=score,
             percentile=self.percentile(score),
+            low=None if result.low is None else float(result.low[0]),
+            high=None if result.high is None else float(result.high[0]),
             std=None if result.deviations is None else float(result.deviations[0]),
             distribution=None if result.probs is None else result.probs[0].tolist(),
             reasons=None if result.reasons is None else [Damage.of(one) for one in result.reasons[0]],
             width=width,
             height=height,
         )
+        row._strengths = [] if result.strengths is None else result.strengths[0].tolist()
+        return row
 
 
 @contextmanager

@@ -5,6 +5,7 @@ A request names no file: what is not in the table of addresses is not there, wha
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -57,11 +58,16 @@ class StaticFile:
     tag: str
 
 
-def page_files() -> dict[str, StaticFile]:
-    """Address -> file, of all files of the page; that of index.html is "/"."""
+def page_files(folder: str = "page", only: Collection[str] | None = None) -> dict[str, StaticFile]:
+    """Address -> file, of all files of a page; that of index.html is "/".
+
+    Args:
+        folder: of the page, in rankiqa/serve.
+        only: their names, where another page shares some of them.
+    """
     found = {}
-    for item in sorted(files("rankiqa.serve").joinpath("page").iterdir(), key=lambda item: item.name):
-        if item.is_file() and _NAME.fullmatch(item.name):
+    for item in sorted(files("rankiqa.serve").joinpath(folder).iterdir(), key=lambda item: item.name):
+        if item.is_file() and _NAME.fullmatch(item.name) and (only is None or item.name in only):
             content = item.read_bytes()
             tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
             address = "/" if item.name == INDEX else PREFIX + item.name
@@ -69,10 +75,14 @@ def page_files() -> dict[str, StaticFile]:
     return found
 
 
-def page_router() -> APIRouter:
-    """A route for each file, of GET and HEAD; they need no key, for they hold nothing secret."""
+def page_router(served: dict[str, StaticFile] | None = None) -> APIRouter:
+    """A route for each file, of GET and HEAD; they need no key, for they hold nothing secret.
+
+    Args:
+        served: as of `page_files`; None: those of the page that scores.
+    """
     router = APIRouter(include_in_schema=False)
-    for address, file in page_files().items():
+    for address, file in (page_files() if served is None else served).items():
         router.add_api_route(address, _answering(file), methods=["GET", "HEAD"], name=address)
     return router
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from rankiqa.gating.quality_gate import QualityGate
+from rankiqa.gating.quality_gate import QualityGate, ReasonLimit
 from rankiqa.serve.answers import ImageScore
 from rankiqa.serve.service import Service
 from rankiqa.serve.uploads import STATUSES, guarded_router, image_files, rows_or_refusal
@@ -42,6 +42,7 @@ class GateFacts(BaseModel):
     pass_from: float
     good: int = Field(description="good examples that it was fitted to")
     bad: int = Field(description="bad examples")
+    reasons: list[ReasonLimit] = Field(description="thresholds by kind of damage; none: the score decides")
 
 
 def add_gate(app: FastAPI, gate: QualityGate, with_key: bool) -> None:
@@ -73,7 +74,8 @@ def add_gate(app: FastAPI, gate: QualityGate, with_key: bool) -> None:
 
 
 def _verdict(gate: QualityGate, row: ImageScore) -> ImageVerdict:
-    said = gate.judge(row.score, row.error)
+    named = "; ".join(reason.words for reason in row.reasons or [])
+    said = gate.judge(row.score, row.error, row._strengths, named)
     return ImageVerdict(
         name=row.name,
         verdict=said.verdict,

@@ -1,22 +1,16 @@
 // The only module that talks to the server: what it says of itself, scores, maps; its key and its refusals.
+// The page without a server (rankiqa export_web) has another in its place, of the same functions.
 
 import { pause } from "./dom.js";
+import { Refusal, ends, server } from "./server.js";
 
+export { Refusal, ends, server };
+export const AT_ONCE = 2; // requests
 const MOST_WAITS = 60; // of one request that hears 429
 const LONGEST_WAIT = 8; // seconds
 
-export const server = { model: null, limits: null };
 let key = sessionStorage.getItem("key") ?? "";
 let askForKey = async () => null;
-
-/** Why the server gave no answer: its status (0: it can't be reached), its words, its rows if it sent some. */
-export class Refusal extends Error {
-  constructor(status, detail, rows = null) {
-    super(detail);
-    this.status = status;
-    this.rows = rows;
-  }
-}
 
 /** Read what scores and what a request may hold. `ask` gives the visitor's key, or null. */
 export async function start(ask) {
@@ -41,12 +35,6 @@ export function qualityMap(file, { signal } = {}) {
   const form = new FormData();
   form.append("file", file, file.name);
   return request("v1/map", { body: form, signal });
-}
-
-/** Worst and best score of the model's scale; null where it has none. */
-export function ends() {
-  const { num_classes: ratings, score_range: range } = server.model;
-  return ratings > 1 ? [1, ratings] : range;
 }
 
 async function request(path, { body, signal, waits } = {}) {

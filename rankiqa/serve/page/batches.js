@@ -1,11 +1,10 @@
-// Many images in requests that the server's limits allow: a few images each, two requests at a time.
+// Many images in requests that the server's limits allow: a few images each, AT_ONCE of them at a time.
 
-import { Refusal, scores, server } from "./api.js";
+import { AT_ONCE, Refusal, scores, server } from "./api.js";
 import { errorOf, tooLarge } from "./errors.js";
 
 const FILES = 8;
 const BYTES = 8 * 2 ** 20;
-const AT_ONCE = 2;
 const SPLIT = [408, 413, 422, 503]; // too much at once, maybe: halves may be taken
 
 /** Score files; `tell(place, row)` hears of each one, `waits(true)` of a busy server. Ends with `signal`. */

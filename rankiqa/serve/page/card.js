@@ -74,7 +74,10 @@ function facts(row) {
   const found = [];
   if (Number.isFinite(row.percentile)) found.push(say("percentile", { share: percentage(row.percentile) }));
   const band = interval(row);
-  if (band) found.push(say("interval", { low: score(band[0]), high: score(band[1]) }));
+  if (band) {
+    const share = number(100 * (server.model.coverage ?? 0.9));
+    found.push(say("interval", { low: score(band[0]), high: score(band[1]), share }));
+  }
   if (row.width) found.push(say("pixels", { width: integer(row.width), height: integer(row.height) }));
   return found;
 }

@@ -6,7 +6,7 @@ import { integer, number, say } from "./text.js";
 const MEGA = 1e6;
 const MEBI = 2 ** 20;
 const megabytes = (text) => number(Number(text) / MEBI, 1);
-// What rankiqa/image.py, rankiqa/decoding/ and rankiqa/serve/service.py say of an image.
+// What rankiqa/image.py, rankiqa/decoding/, rankiqa/serve/service.py and rankiqa/web/page/ say of an image.
 const OF_IMAGES = [
   [/^an empty file/, "error.empty"],
   [/^damaged image/, "error.damaged"],
@@ -15,6 +15,7 @@ const OF_IMAGES = [
   [/^(\d+) bytes, at most (\d+) are taken/, "error.bytes", (size, most) => [megabytes(size), megabytes(most)]],
   [/^too many pixels/, "error.untrue"],
   [/^unreadable$/, "error.unreadable"],
+  [/^not read by this browser: (.+)/, "error.browser", (kind) => [kind]],
   [/needs one more package/, "error.package"],
   [/^not an image in any format/, "error.kind"],
 ];

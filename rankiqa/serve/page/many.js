@@ -8,7 +8,6 @@ import { picker } from "./picker.js";
 import { columnsFor, FIRST_DOWN, gridCard, ORDERS, sorted, tableRow } from "./table.js";
 import { duration, integer, say, tell } from "./text.js";
 
-const SIDE = 320; // pixels of a thumbnail
 const SHOWN = 500; // rows at first; more make a page slow
 const PAUSE = 400; // milliseconds between two drawings while rows come
 
@@ -67,7 +66,8 @@ export class Many {
   }
 
   async preview(item, signal) {
-    item.thumb = await thumbnail(item.file, SIDE, signal);
+    const { thumb } = item.row; // the page without a server makes it while it decodes
+    item.thumb = thumb ? URL.createObjectURL(thumb) : await thumbnail(item.file, signal);
     this.soon();
   }
 

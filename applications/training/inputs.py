@@ -1,0 +1,94 @@
+"""What the steps of a run are fed with: images, or features of frozen layers that are computed once."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from applications.evaluation.logits import evaluation_loader, predict_crops
+from applications.setup.data import cache_size, view_of
+from config import Config
+from dataloader.cache import ImageCache
+from dataloader.features import FeatureView
+from dataloader.labels import Labels
+from models import head_of
+from models.features import FeatureExtractor
+from models.normalise import NormalisePixels
+from rankiqa.spec import ModelSpec
+from rankiqa.views import View
+from utils.distributed import Process
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the steps of a run are fed with.
+
+    Attributes:
+        views: of the images to train on and to validate on.
+        normalise: makes inputs of `part` of what the views give.
+        part: the part of a network that they are the inputs of.
+        cache: of decoded images, those to validate on after those to train on; None: no cache.
+        workers: processes that read them.
+    """
+
+    views: tuple[View | FeatureView, View | FeatureView]
+    normalise: nn.Module
+    part: Callable[[nn.Module], nn.Module]
+    cache: ImageCache | None
+    workers: int
+
+
+def training_inputs(
+    config: Config, process: Process, network: nn.Module, spec: ModelSpec, train: Labels, val: Labels | None
+) -> Inputs:
+    """What --cache says: features of frozen layers, or images.
+
+    Args:
+        network: with its weights, on the device of `process`.
+        spec: of the network.
+        train, val: labels to train and to validate on.
+    """
+    normalise = NormalisePixels(spec.mean, spec.std).to(process.device)
+    if config.cache == "features":
+        splits = (train, train if val is None else val)
+        views = [_features(config, process, network, spec, labels, normalise) for labels in splits]
+        return Inputs((views[0], views[1]), nn.Identity(), lambda whole: head_of(whole)[1], None, workers=0)
+    images = len(train.paths) + (0 if val is None else len(val.paths))
+    view, cache = view_of(config, spec), _cache(config, process, images)
+    return Inputs((view, view), normalise, lambda whole: whole, cache, config.workers)
+
+
+def _features(
+    config: Config,
+    process: Process,
+    network: nn.Module,
+    spec: ModelSpec,
+    labels: Labels,
+    normalise: nn.Module,
+) -> FeatureView:
+    """The features of the images of `labels`, as evaluation sees them."""
+    features = predict_crops(
+        FeatureExtractor(network.eval()),
+        normalise,
+        evaluation_loader(config, process, view_of(config, spec), labels),
+        len(labels.paths),
+        process,
+        lambda crops: crops,
+        skip_bad=config.bad_images == "skip",
+        desc="features",
+    )
+    logging.info(
+        "%d features per image of %s, computed once: %.0f MB",
+        *(features.shape[2], labels.where, features.nbytes / 1e6),
+    )
+    return FeatureView(features, labels.paths)
+
+
+def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
+    """The cache of --cache, whose size the processes of this machine share."""
+    size = cache_size(config)
+    if not size:
+        return None
+    capacity = size * config.nodes // process.world_size
+    return ImageCache(images, capacity, in_memory=config.cache == "ram")
