@@ -18,8 +18,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+if __package__ in (None, ""):
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import numpy as np
 from PIL import Image, ImageFilter
+
+from rankiqa.batch.folders import find_images
 
 ROOT = Path(__file__).resolve().parents[1]
 CODING = {"crf": "20", "preset": "veryfast", "g": "25", "sc_threshold": "0"}  # a key frame every second
@@ -59,7 +64,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=6, help="videos per damage")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to keep the videos in")
     arguments = parser.parse_args()
-    photos = sorted(arguments.photos.glob("*.jpg"))
+    photos = find_images(arguments.photos)
     photos = photos[:: max(1, len(photos) // arguments.scenes)][: arguments.scenes]
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.out or Path(temporary)

@@ -11,10 +11,11 @@ NOT_RUN = {  # start of a command: why no test runs it
 }
 
 NEEDS = {  # pattern: the package that it needs; requirements-dev.txt leaves the heavy ones out
-    r"demos/web_app\.py|^curl|rankiqa label": "fastapi",
+    r"demos/web_app\.py|^curl|rankiqa (label|serve)": "fastapi",
     r"^ray |--cluster": "ray",
     r"--export .*int8": "nncf",
     r"run_tests\.sh": "mypy",
+    r"film|/v1/video|openvino_assessment|video_damage": "av",
 }
 
 CHANGES = (  # pattern, replacement, reason; one after another; {names} are ports and folders of the run
@@ -30,7 +31,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"tcp://FIRST_MACHINE:\d+", "tcp://127.0.0.1:{meeting}", "two processes on one machine"),
     (r"^torchrun", "torchrun --master_port {torchrun}", "the usual port may be taken"),
     (r"(demos/web_app\.py.*)", r"\1 --port {web}", "the usual port may be taken"),
-    (r"(rankiqa label.*)", r"\1 --port {web}", "the same"),
+    (r"(rankiqa (?:label|serve).*)", r"\1 --port {web}", "the same"),
     (r"127\.0\.0\.1:7860", "127.0.0.1:{web}", "the same"),
     (r"^curl", "curl -sS --fail-with-body", "an answer that says no shall fail"),
     (r"--ray-client-server-port \d+", "--ray-client-server-port {client}", "the usual port may be taken"),
@@ -78,11 +79,12 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
     "raters.py": "--runs 1",
+    "video_damage.py": "--scenes 1",
 }
 
 ANSWERS, PEER = "answers", "--rank 1"  # the server answers; the command that another one waits for
 BACKGROUND = {  # pattern: what tells that it is ready: one of these, or words of its output
-    r"demos/web_app\.py|rankiqa label": ANSWERS,
+    r"demos/web_app\.py|rankiqa (label|serve)": ANSWERS,
     r"^ray start": "Ray runtime started",
     r"--rank 0": PEER,
 }
@@ -102,6 +104,8 @@ SAYS = {  # pattern: words in the output
     r"--cluster": "images scored, 0 could not be read",
     r"(predict|score).*--skip_done": "12 of 12 images are done",
     r"rankiqa clean.*--skip_done": "4 of 4 images are done",
+    r"score film": "worst seconds: ",
+    r"^curl.*/video": '"worst"',
     r"run_tests\.sh": "passed",
     r"quick_start\.sh": "Done. What is where",
 }

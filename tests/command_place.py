@@ -212,9 +212,14 @@ def uploads(place: Path, _: list[str]) -> None:
         texture(number, 0.5, SIZE).save(place / name)
 
 
-def clip(place: Path, _: list[str]) -> None:
-    write_video(place / "clip.avi")
-    (place / "clip.avi").rename(place / "clip.mp4")
+def films(*names: str) -> Callable[[Path, list[str]], None]:
+    def make(place: Path, _: list[str]) -> None:
+        for name in names:
+            (place / name).parent.mkdir(exist_ok=True)
+            write_video(place / "new.avi")
+            (place / "new.avi").rename(place / name)
+
+    return make
 
 
 def write_csv(path: Path, rows: list[list[object]]) -> None:
@@ -231,7 +236,7 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     ),
     "datasets.md": (tid2013, live, koniq, package_index, label_files),
     "clean.md": (photos("photos", 4),),
-    "deployment.md": (photos("photos", 12, 0.2), photos("DIR", 2), uploads, clip,
+    "deployment.md": (photos("photos", 12, 0.2), photos("DIR", 2), uploads, films("clip.mp4", "a.mp4"),
         model("model.pth", "checkpoints/model_best_efficientnet_b0.pth")),
     "distortions.md": (photos("photos", 3), photos("DIR", 2), rated_copies, waterloo_list),
     "distributed.md": (labels("data", "rank"),),
@@ -244,5 +249,6 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "reasons.md": (photos("photos", 4),),
     "tasks.md": (labels("data/tid2013", "regress"), labels("data/koniq", "regress"), photos("photos", 3)),
     "your_own_data.md": (photos("data/photos"), own_ratings, judged_pairs),
+    "video.md": (films("film.mp4", "clip.mp4", "films/a.mp4"), photos("photos", 2), photos("DIR", 1)),
     "votes.md": (own_votes, rated_sets),
 }  # fmt: skip
