@@ -4,8 +4,8 @@
 
 The images are those of benchmarks/scoring.py: JPEGs of 1 to 12 megapixels, tiled from DIR. All commands take
 turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak
-memory, and how many times as fast as the loop it is. Decoding alone and forwards alone, on all cores, give
-the bound.
+memory, how many times as fast as the loop it is, and its share of the bound: what decoding alone and forwards
+alone, on all cores, allow one after the other. The bound takes its turn in every round, too.
 
     python benchmarks/default_scoring.py --photos DIR --models OLD.onnx NEW.onnx [--counts 24] [--rounds 3]
 
@@ -24,13 +24,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.measure import ROOT, Candidate
+from benchmarks.measure import ROOT, Candidate, Cost, run
 
-# What everybody writes: Pillow and PyTorch, one image at a time, its five crops as one batch.
+# What everybody writes: Pillow and PyTorch, one image at a time, reduced to the area that the model wants.
 LOOP = """
 import sys
 sys.path.insert(0, {root!r})
@@ -41,12 +42,12 @@ from pathlib import Path
 module, spec = open_file(Path({root!r}) / "pretrained/default.pth")
 height, width = spec.image_size
 for path in sys.argv[1:]:
-    pixels = np.asarray(Image.open(path).convert("RGB"))
-    down, right = pixels.shape[0] - height, pixels.shape[1] - width
-    corners = [(0, 0), (0, right), (down // 2, right // 2), (down, 0), (down, right)]
-    crops = np.stack([pixels[top : top + height, left : left + width] for top, left in corners])
+    image = Image.open(path).convert("RGB")
+    scale = min(1, (height * width / (image.width * image.height)) ** 0.5)
+    size = [max(32, round(side * scale / 32) * 32) for side in image.size]
+    pixels = torch.from_numpy(np.array(image.resize(size, Image.Resampling.BICUBIC)))
     with torch.no_grad():
-        print(float(module(torch.from_numpy(crops.transpose(0, 3, 1, 2)).float() / 255)[0].mean()), path)
+        print(float(module(pixels.permute(2, 0, 1)[None].float() / 255)[0]), path)
 """
 
 
@@ -66,28 +67,20 @@ def commands() -> dict[str, list[str]]:
     return named
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """(seconds, MB of peak memory) of a command, by a small process: a child starts at its peak."""
-    starter = (
-        "import json, os, subprocess, sys, time; began = time.perf_counter(); "
-        "process = subprocess.Popen(json.load(sys.stdin), stdout=subprocess.DEVNULL); "
-        "_, status, usage = os.wait4(process.pid, 0); "
-        "print(time.perf_counter() - began, usage.ru_maxrss / 1024); sys.exit(status != 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", starter],
-        input=json.dumps(command),
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    seconds, memory = map(float, done.stdout.split())
-    return seconds, memory
+class Bound(NamedTuple):
+    """Images per second of decoding alone and of forwards alone, on all cores."""
+
+    decode: float
+    forward: float
+
+    @property
+    def both(self) -> float:
+        """One after the other."""
+        return 1 / (1 / self.decode + 1 / self.forward)
 
 
-def bound(paths: list[Path]) -> tuple[float, float, float]:
-    """Images per second: decoding alone, forwards alone, and both one after the other, on all cores."""
+def bound(paths: list[str]) -> Bound:
+    """Measured in this process, without its start."""
     import numpy as np
     from PIL import Image
 
@@ -101,12 +94,50 @@ def bound(paths: list[Path]) -> tuple[float, float, float]:
     scorer.score_crops(crops[:8])
     began = time.perf_counter()
     with ThreadPoolExecutor(usable_cores()) as pool:
-        list(pool.map(lambda path: decode_path(str(path), scorer, None), paths))
+        list(pool.map(lambda path: decode_path(path, scorer, scorer.view.needs), paths))
     decode = len(paths) / (time.perf_counter() - began)
     began = time.perf_counter()
     scorer.score_crops(crops)
-    forward = len(crops) / (time.perf_counter() - began)
-    return decode, forward, 1 / (1 / decode + 1 / forward)
+    return Bound(decode, len(crops) / (time.perf_counter() - began))
+
+
+def bound_beside(paths: list[str]) -> Bound:
+    """`bound` in a process of its own: what it does to memory must not help the others."""
+    code = (
+        "import json, sys; from benchmarks.default_scoring import bound; print(*bound(json.load(sys.stdin)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(paths),
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return Bound(*map(float, done.stdout.split()))
+
+
+def compare_commands(paths: list[str], rounds: int) -> None:
+    """Print a line for each command that scores `paths`."""
+    best: dict[str, Cost] = {}
+    bounds = []
+    for _ in range(rounds):
+        for name, command in commands().items():
+            cost = run([*command, *paths])
+            best[name] = min(best.get(name, cost), cost)
+        bounds.append(bound_beside(paths))
+    loop = next(iter(best.values())).seconds
+    limit = Bound(*map(max, zip(*bounds, strict=True)))
+    for name, cost in best.items():
+        rate = len(paths) / cost.seconds
+        cells = f"{cost.seconds:.2f} | {rate:.1f} | {cost.memory:.0f} | {loop / cost.seconds:.2f}"
+        print(f"| {len(paths)} | {name} | {cells} | {rate / limit.both:.2f} |", flush=True)
+    for name, rate in (
+        ("decoding", limit.decode),
+        ("forwards", limit.forward),
+        ("both, one after the other,", limit.both),
+    ):
+        print(f"| {len(paths)} | {name} alone | | {rate:.1f} | | | |", flush=True)
 
 
 def model_rates(models: list[Candidate], paths: list[Path], rounds: int) -> list[float]:
@@ -168,20 +199,19 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         make_images(args.photos, Path(folder))
-        paths = sorted(Path(folder).iterdir())
-        decode, forward, both = bound(paths[:60])
-        print(f"decode alone {decode:.1f}, forward alone {forward:.1f}, bound {both:.1f} images per second")
-        print("| images | command | seconds | images per second | MB | times the loop |\n|" + " --- |" * 6)
+        paths = sorted(map(str, Path(folder).iterdir()))
+        columns = (
+            "images",
+            "command",
+            "seconds",
+            "images per second",
+            "MB",
+            "times the loop",
+            "of the bound",
+        )
+        print(f"| {' | '.join(columns)} |\n|" + " --- |" * len(columns))
         for count in args.counts or (1, 60, 300):
-            chosen = list(map(str, paths[:count]))
-            best: dict[str, tuple[float, float]] = {}
-            for _ in range(args.rounds):
-                for name, command in commands().items():
-                    best[name] = min(best.get(name, (float("inf"), 0.0)), run([*command, *chosen]))
-            loop = next(iter(best.values()))[0]
-            for name, (seconds, memory) in best.items():
-                cells = f"{seconds:.2f} | {count / seconds:.1f} | {memory:.0f} | {loop / seconds:.2f}"
-                print(f"| {count} | {name} | {cells} |", flush=True)
+            compare_commands(paths[:count], args.rounds)
 
 
 if __name__ == "__main__":

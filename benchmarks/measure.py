@@ -1,12 +1,14 @@
 """What several benchmarks read and print."""
 
+import json
 import shlex
 import statistics
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from config import Config
@@ -44,6 +46,39 @@ class Candidate:
 
         config = parse_config([*self.flags, "--predict", "images"])
         return open_scorer(config, count)[0], config
+
+
+class Cost(NamedTuple):
+    """What a command took: seconds by the clock, MB of memory at its peak, seconds of the processor."""
+
+    seconds: float
+    memory: float
+    processor: float
+
+
+def run(command: Sequence[str], folder: Path = ROOT) -> Cost:
+    """The cost of a command, whose standard output is thrown away. Linux and macOS.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    # By a small process: the peak of a child begins as that of its parent.
+    starter = (
+        "import json, os, subprocess, sys, time; began = time.perf_counter(); "
+        "process = subprocess.Popen(json.load(sys.stdin), stdout=subprocess.DEVNULL); "
+        "_, status, usage = os.wait4(process.pid, 0); "
+        "print(time.perf_counter() - began, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime); "
+        "sys.exit(status != 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", starter],
+        input=json.dumps(command),
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return Cost(*map(float, done.stdout.split()))
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:

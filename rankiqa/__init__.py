@@ -51,9 +51,10 @@ def load(
         WeightsError: the file is not there, damaged, or carries no ModelSpec.
     """
     from rankiqa.engines import open_model
-    from rankiqa.scorer import Scorer
 
     opened, spec = open_model(Path(model or DEFAULT_MODEL), engine, device, threads)
+    from rankiqa.scorer import Scorer  # last: `rankiqa score` imports it beside, while a file is opened
+
     return Scorer(opened, spec if scale is None else spec.on_scale(scale))
 
 

@@ -1,16 +1,22 @@
 """The console script `rankiqa`: score, gate, clean, label, info, serve, export_web."""
 
 import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rankiqa import DEFAULT_MODEL, __version__, load
 from rankiqa.batch.results import TABLES
 from rankiqa.decoding.limits import MAX_PIXELS
-from rankiqa.scorer import Scorer
 from rankiqa.terminal.argument_types import pixel_count, positive_int, share
 from rankiqa.terminal.entry import program
 from rankiqa.terminal.log import setup_console
 from rankiqa.video.sampling import Step, step
+
+if TYPE_CHECKING:
+    from rankiqa.batch.run import Request
+    from rankiqa.scorer import Scorer
 
 ENGINES = ("auto", "onnx", "openvino")
 
@@ -23,17 +29,13 @@ def main(argv: list[str] | None = None) -> int:
         0; 1 when an image could not be read, or a gate rejects one; 2 after an expected error (one line on
         stderr); 130 after an interrupt; 141 when the reader of standard output has stopped.
     """
-    arguments = build_parser().parse_args(argv)
-    commands = {
-        **{"score": _score, "gate": _gate, "clean": _clean},
-        **{"label": _label, "info": _info, "serve": _serve},
-        "export_web": _export_web,
-    }
-    return commands[arguments.command](arguments)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = build_parser(*argv[:1]).parse_args(argv)
+    return _commands()[arguments.command][2](arguments)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The commands and their flags."""
+def build_parser(asked: str = "") -> argparse.ArgumentParser:
+    """The commands and their flags; those of one alone where `asked` is its name."""
     parser = argparse.ArgumentParser(
         prog="rankiqa",
         description="Tell how good images look, without a reference. Higher scores are better.",
@@ -41,25 +43,39 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rankiqa {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    formatter = argparse.ArgumentDefaultsHelpFormatter
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
+    known = _commands()
+    for name, (text, add_flags, _) in known.items():
+        command = commands.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:],
-            formatter_class=formatter,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
             allow_abbrev=False,
         )
-
-    _add_score(command("score", "score images and videos; print them or write a table, a page, or maps"))
-    _add_gate(command("gate", "let good images through: fit thresholds with a promise, check images by them"))
-    _add_clean(command("clean", "find duplicates, damaged, dark, blurred, noisy and odd images in a folder"))
-    _add_label(command("label", "ask which of two images is better, on a page; needs rankiqa[serve]"))
-    _add_info(command("info", "show what a model file says of itself"))
-    _add_serve(command("serve", "give a page and answer over HTTP; needs rankiqa[serve]"))
-    _add_export_web(command("export_web", "write a page that scores images in the visitor's own browser"))
+        if asked == name or asked not in known:
+            add_flags(command)
     return parser
+
+
+def _commands() -> dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[Any], int]]]:
+    """Help, flags and work of each command."""
+    return {
+        "score": (
+            "score images and videos; print them or write a table, a page, or maps", _add_score, _score
+        ),
+        "gate": (
+            "let good images through: fit thresholds with a promise, check images by them", _add_gate, _gate
+        ),
+        "clean": (
+            "find duplicates, damaged, dark, blurred, noisy and odd images in a folder", _add_clean, _clean
+        ),
+        "label": ("ask which of two images is better, on a page; needs rankiqa[serve]", _add_label, _label),
+        "info": ("show what a model file says of itself", _add_info, _info),
+        "serve": ("give a page and answer over HTTP; needs rankiqa[serve]", _add_serve, _serve),
+        "export_web": (
+            "write a page that scores images in the visitor's own browser", _add_export_web, _export_web
+        ),
+    }  # fmt: skip
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +179,7 @@ def _svg(text: str) -> Path:
     return Path(text)
 
 
-def _load(arguments: argparse.Namespace, scale: str | None = None) -> Scorer:
+def _load(arguments: argparse.Namespace, scale: str | None = None) -> "Scorer":
     scorer = load(arguments.model, engine=arguments.engine, threads=arguments.threads, scale=scale)
     if getattr(arguments, "coverage", None) is not None:  # not every command has the flag
         scorer.coverage = arguments.coverage
@@ -171,10 +187,20 @@ def _load(arguments: argparse.Namespace, scale: str | None = None) -> Scorer:
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from rankiqa.batch.run import Request, score_request
+    from concurrent.futures import ThreadPoolExecutor
 
     setup_console()
-    request = Request(
+    with ThreadPoolExecutor(1) as beside:  # opens the model while the rest is imported
+        scorer = beside.submit(_load, arguments, arguments.scale)
+        from rankiqa.batch.run import score_request
+
+        return score_request(_request(arguments), lambda count: (scorer.result(), arguments.model))
+
+
+def _request(arguments: argparse.Namespace) -> "Request":
+    from rankiqa.batch.run import Request
+
+    return Request(
         arguments.paths,
         arguments.output,
         arguments.report,
@@ -188,7 +214,6 @@ def _score(arguments: argparse.Namespace) -> int:
         videos_in_folders=arguments.every is not None,
         plot=arguments.plot,
     )
-    return score_request(request, lambda count: (_load(arguments, arguments.scale), arguments.model))
 
 
 def _clean(arguments: argparse.Namespace) -> int:

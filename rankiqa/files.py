@@ -4,7 +4,6 @@ import errno
 import glob
 import os
 import posixpath
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -96,6 +95,8 @@ def require_writable(folder: Path, flag: str, name: str = "") -> None:
     Raises:
         ConfigError: no file (of that name) can be made there, or something else lies in its place.
     """
+    import tempfile
+
     missing: list[Path] = []
     try:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -167,7 +167,7 @@ def _cards(rows: list[Row], parent: Path) -> list[dict[str, Any]]:
         data = thumbnail(row.path, (row.width or 0) * (row.height or 0), row.time)
         if data is None:
             continue
-        name = one_line(Path(row.path).name) if row.time is None else f"{row.time:g} s"
+        name = ("" if row.time is None else f"{row.time:g} s, ") + one_line(Path(row.path).name)
         cards.append({"row": row, "title": name_of(row), "name": name, "data": data})
         cards[-1]["link"] = link_to(row.path, parent, row.time)
     return cards

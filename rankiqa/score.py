@@ -3,10 +3,14 @@
 `criterions.score` is the same definition for tensors, which losses differentiate.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing
 
 from rankiqa.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 def average_crops(logits: np.ndarray) -> np.ndarray:
@@ -88,7 +92,7 @@ def scale_in_words(spec: ModelSpec) -> str:
     return f"{ends[0]:.3f} to {ends[1]:.3f} in validation" if ends else "no fixed scale"
 
 
-def _ratings(count: int, dtype: np.typing.DTypeLike = np.float32) -> np.ndarray:
+def _ratings(count: int, dtype: "DTypeLike" = np.float32) -> np.ndarray:
     return np.arange(1, count + 1, dtype=dtype)
 
 

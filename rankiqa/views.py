@@ -85,7 +85,7 @@ class View:
             return _whole(image, self._area)
         return _at_least(np.asarray(image), self.size)
 
-    def vary(self, prepared: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    def vary(self, prepared: np.ndarray, rng: "np.random.Generator | None") -> np.ndarray:
         """A crop to train on, uint8 (3, H, W), of what `prepare` gave.
 
         The generator decides on the flip and, unless the view is "fit", the place of the crop, relative to

@@ -79,6 +79,7 @@ BENCHMARKS = {  # start of a command behind benchmarks/: flags that make it smal
     "precision.py": "--archs resnet18 --rounds 1 -b 2",
     "pseudo_mos.py agreement": "--count 1 --types live",
     "raters.py": "--runs 1",
+    "start.py": "--rounds 1",
     "video_damage.py": "--scenes 1",
 }
 

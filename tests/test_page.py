@@ -101,6 +101,7 @@ def test_the_key_guards_answers_and_not_the_page(port: int) -> None:
         ("GET", "/v1/model"),
         ("GET", "/v1/limits"),
         ("POST", "/v1/map"),
+        ("POST", "/v1/video"),
         ("POST", "/v1/score"),
     ):
         assert answer(port, method, path)[0] == 401

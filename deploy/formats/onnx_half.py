@@ -1,8 +1,9 @@
 """ONNX with weights in half precision: half the size, computed in float32.
 
-Weights that half precision holds exactly, as those of pretrained/default.pth, lose nothing. Batch norms stay
-nodes of their own, because folding them would give the convolutions weights that are no half-precision
-numbers; ONNX Runtime folds them when it opens the file.
+Weights that half precision holds exactly, as those of pretrained/default.pth, lose nothing. Small ones stay
+as they are: each cast costs time whenever the file is opened. Batch norms stay nodes of their own, because
+folding them would give the convolutions weights that are no half-precision numbers; ONNX Runtime folds them
+when it opens the file.
 """
 
 from pathlib import Path
@@ -15,6 +16,7 @@ from deploy.formats.onnx import exported, save_onnx, silent
 from rankiqa.optional import require
 from rankiqa.spec import ModelSpec
 
+SMALL = 2**14  # values of a weight; all of these together take a twentieth of the file
 LARGEST_CONSTANT = 2**24  # values of a constant that is computed now: the weights of any layer
 
 
@@ -36,12 +38,12 @@ def _constants_folded(model: Any) -> Any:
 
 
 def _halved(model: Any) -> Any:
-    """The same graph; float32 weights become float16 ones with a cast to float32 behind them."""
+    """The same graph; large float32 weights become float16 ones with a cast to float32 behind them."""
     onnx = require("onnx", "--export onnx-half")
     weights, casts = [], []
     for weight in model.graph.initializer:
         values = onnx.numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.ndim == 0:
+        if values.dtype != np.float32 or values.size < SMALL:
             weights.append(weight)
             continue
         stored = f"{weight.name}_half"

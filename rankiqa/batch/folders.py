@@ -21,6 +21,8 @@ from rankiqa.terminal.printable import one_line
 _NO_IMAGES = ("EPS", "MPEG")
 # Images that Pillow reads by a plug-in, or only if it was built with a library: their rows will say so.
 _BY_PLUGIN = frozenset(".heic .heif .hif .avif .webp .jp2 .j2k .mpo".split())
+# Known without asking Pillow, which would import all of its formats.
+_COMMON = _BY_PLUGIN.union(".jpg .jpeg .png .gif .tif .tiff .bmp".split())
 VIDEOS = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .flv .3gp .3g2 .ogv .mxf".split()
 )
@@ -56,13 +58,18 @@ def _is_stub(reader: object) -> bool:
 
 def has_image_suffix(name: str) -> bool:
     """Whether the name of a file ends as that of an image."""
-    # os.path answers faster than pathlib, and folders may hold a million
-    return os.path.splitext(name)[1].lower() in image_suffixes()  # noqa: PTH122
+    suffix = _suffix(name)
+    return suffix in _COMMON or suffix in image_suffixes()
 
 
 def has_video_suffix(name: str) -> bool:
     """Whether the name of a file ends as that of a video."""
-    return os.path.splitext(name)[1].lower() in VIDEOS  # noqa: PTH122
+    return _suffix(name) in VIDEOS
+
+
+def _suffix(name: str) -> str:
+    # os.path answers faster than pathlib, and folders may hold a million
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
 def is_hidden(name: str) -> bool:

@@ -3,9 +3,7 @@
 import codecs
 import io
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -45,6 +43,9 @@ def names_on_standard_input() -> Iterator[str]:
         if raw.seekable():
             yield from names_in(raw, Path(), where)
             return
+        import shutil
+        import tempfile
+
         with tempfile.TemporaryFile() as file:  # its last byte decides about its first
             shutil.copyfileobj(raw, file)
             file.seek(0)

@@ -105,7 +105,7 @@ def score_decoded(
                 taken = [decoding.popleft().result() for _ in range(min(scorer.group, len(decoding)))]
                 group = [one for one in taken if one is not None]
                 running.append(forward_pool.submit(_with_notes, group, scorer))
-                while len(running) > 2 * FORWARDS:
+                while running and (len(running) > 2 * FORWARDS or running[0].done()):
                     yield running.popleft().result()
             while running:
                 yield running.popleft().result()

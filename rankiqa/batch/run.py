@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rankiqa.batch.inputs import PathQueue, collect
-from rankiqa.batch.journal import Journal
 from rankiqa.batch.pipeline import score_paths
 from rankiqa.batch.results import Counts, Row, name_of
 from rankiqa.decoding.limits import MAX_PIXELS
@@ -17,16 +17,18 @@ from rankiqa.errors import ConfigError
 from rankiqa.files import require_writable, writing
 from rankiqa.machine import usable_cores
 from rankiqa.optional import require
-from rankiqa.report import Summary, write_report
 from rankiqa.score import scale_in_words
 from rankiqa.scorer import Scorer
 from rankiqa.terminal.printable import one_line
 from rankiqa.terminal.progress import progress_bar
 from rankiqa.terminal.signals import StopSignals
-from rankiqa.video.plot import write_plot
 from rankiqa.video.sampling import Step
 from rankiqa.video.source import Place, VideoSource
 from rankiqa.video.summary import VideoSummary, note_rows
+
+if TYPE_CHECKING:
+    from rankiqa.batch.journal import Journal
+    from rankiqa.report import Summary
 
 
 @dataclass(frozen=True)
@@ -130,11 +132,19 @@ def describe(scorer: Scorer, model: Path) -> str:
     )
 
 
+def _summary_of(request: Request) -> "Summary | None":
+    if request.report is None:
+        return None
+    from rankiqa.report import Summary
+
+    return Summary()
+
+
 class _Run:
     def __init__(self, request: Request, queue: PathQueue, scorer: Scorer) -> None:
         self._request, self._queue, self._scorer = request, queue, scorer
         self._counts = Counts()
-        self._summary = Summary() if request.report is not None else None
+        self._summary = _summary_of(request)
         self._journal: Journal | None = None
         self._videos: dict[str, VideoSummary] = {}
         self._source = (
@@ -145,6 +155,8 @@ class _Run:
 
     def finish_or_stop(self, stack: ExitStack) -> int:
         if self._request.output is not None:
+            from rankiqa.batch.journal import Journal
+
             self._journal = Journal(self._request.output, self._request.skip_done)
             stack.callback(self._journal.close)
             if self._request.skip_done:
@@ -190,7 +202,7 @@ class _Run:
         if self._summary:
             self._summary.add(rows)
 
-    def _leave_done_out(self, journal: Journal) -> None:
+    def _leave_done_out(self, journal: "Journal") -> None:
         def paths() -> Iterator[str]:
             for row in journal.rows():
                 self._note([row])
@@ -229,10 +241,14 @@ class _Run:
         for video in videos:
             print(video, file=sys.stderr if to_stderr else sys.stdout)
         if request.plot is not None:
+            from rankiqa.video.plot import write_plot
+
             with writing(request.plot):
                 write_plot(request.plot, videos)
             print(f"{request.plot}: the plot", file=sys.stderr if to_stderr else sys.stdout)
         if self._summary and request.report is not None:
+            from rankiqa.report import write_report
+
             with writing(request.report):
                 write_report(request.report, self._summary, self._scorer.spec, self._scorer.coverage, videos)
             print(f"{request.report}: the page")

@@ -1,12 +1,15 @@
 """Engines that run a model file without PyTorch: ONNX Runtime, and OpenVINO where it is installed."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rankiqa.errors import ConfigError, WeightsError
 from rankiqa.machine import usable_cores
 from rankiqa.optional import installed
-from rankiqa.scorer import Engine
-from rankiqa.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from rankiqa.scorer import Engine
+    from rankiqa.spec import ModelSpec
 
 # suffix -> the engines that can run such a file, its own first
 RUNS = {".onnx": ("onnx", "openvino"), ".xml": ("openvino",)}
@@ -14,7 +17,7 @@ RUNS = {".onnx": ("onnx", "openvino"), ".xml": ("openvino",)}
 
 def open_model(
     path: Path, engine: str = "auto", device: str = "cpu", threads: int | None = None
-) -> tuple[Engine, ModelSpec]:
+) -> "tuple[Engine, ModelSpec]":
     """The engine and the ModelSpec of a file.
 
     Args:

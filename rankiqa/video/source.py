@@ -13,7 +13,6 @@ from rankiqa.decoding.content import content_name
 from rankiqa.decoding.limits import MAX_PIXELS
 from rankiqa.errors import ConfigError, ImageError
 from rankiqa.terminal.printable import one_line
-from rankiqa.video.reading import Video
 from rankiqa.video.sampling import Step
 from rankiqa.views import View
 
@@ -45,6 +44,8 @@ class VideoSource:
         return self._frames(path) if is_video(path) else None
 
     def _frames(self, path: str) -> Iterator[Decoded]:
+        from rankiqa.video.reading import Video
+
         try:
             with (
                 open_stream(path) as file,
