@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_tools.splits import split_scenes
+from data_tools.splits import require_shares, split_scenes
 from public_datasets.table import SPLIT_NAMES, LeftOut, RatingTable
+from rankiqa.votes.splits import FEWEST, split_of
 from utils.errors import ConfigError
 
 
@@ -22,6 +23,23 @@ def draw_splits(table: RatingTable, ratios: Sequence[float], seed: int) -> np.nd
         for scene in names
     }
     return np.array([of_scene[str(scene)] for scene in scenes], dtype=np.str_)[rows]
+
+
+def splits_of_votes(table: RatingTable, ratios: Sequence[float], seed: int) -> np.ndarray:
+    """(R,) names of splits, from FEWEST scenes on by the name of each alone (`split_of`).
+
+    It is what `rankiqa label` knows when it asks, so that both images of a pair lie in one split. Fewer
+    scenes are counted out (`draw_splits`), as chance might leave a split empty.
+
+    Raises:
+        ConfigError: `ratios` can't be used.
+    """
+    require_shares(ratios)
+    scenes, rows = np.unique(table.scene, return_inverse=True)
+    if len(scenes) < FEWEST:
+        return draw_splits(table, ratios, seed)
+    places = [split_of(str(scene), ratios, seed) for scene in scenes]
+    return np.array(SPLIT_NAMES, dtype=np.str_)[places][rows]
 
 
 def official_splits(
