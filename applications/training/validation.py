@@ -54,7 +54,12 @@ class Validator:
         self._criterion = evaluation_criterion(config)
         self._keep_scale = learns_reasons_alone(config)
         self.loader = evaluation_loader(
-            config, components.process, components.inputs.views[1], labels, components.inputs.cache, first
+            config,
+            components.process,
+            components.inputs.views[1],
+            labels.paths,
+            components.inputs.cache,
+            first,
         )
 
     def __call__(

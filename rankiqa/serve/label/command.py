@@ -27,8 +27,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="the only names that the page takes; if not given, everybody types one")  # fmt: skip
     add("--random", action="store_true", help="choose pairs at random, not by what they tell; to compare")
     add("--order", action="store_true",
-        help="choose among all pairs, to put the whole folder in order; if not given, the images of a pair lie "
-        "in one split, so that a model can learn from, or be judged by, every answer")  # fmt: skip
+        help="choose among all pairs, to put the whole folder in order; if not given, both images of a pair "
+        "lie in one split, so that a model learns from, or is judged by, every answer")  # fmt: skip
     add("--no_prior", action="store_true", help="expect nothing before the first answer: no model is asked")
     add_address(parser)
     parser.set_defaults(upload_seconds=30.0)
