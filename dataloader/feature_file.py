@@ -39,24 +39,25 @@ class FeatureFile:
             except _UNREADABLE as error:
                 logging.warning("%s: can't be read (%s): its features are computed anew", path, error)
 
-    def of(self, paths: Sequence[str], compute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def of(self, paths: Sequence[str], compute: Callable[[Sequence[str]], np.ndarray]) -> np.ndarray:
         """float32 (M, P, F), NaN where an image can't be read.
 
         Args:
             paths: M paths of images.
-            compute: gives the features of those images whose numbers (K,) it gets, K > 0.
+            compute: gives the features (K, P, F) of some of them, K > 0.
         """
         images = [_identity(path) for path in paths]
-        missing = np.array([number for number, image in enumerate(images) if image not in self._held], int)
         bad = [
             path for path, image in zip(paths, images, strict=True) if not _is_whole(self._held.get(image))
         ]
         for path in bad:
             logging.warning("skipped %s: an earlier run could not read it", path)
         rows = {number: self._held[image] for number, image in enumerate(images) if image in self._held}
-        if len(missing):
-            rows |= dict(zip(missing.tolist(), compute(missing), strict=True))
-            self._held |= {images[number]: rows[number] for number in missing.tolist() if images[number]}
+        missing = [number for number in range(len(images)) if number not in rows]
+        if missing:
+            computed = compute([paths[number] for number in missing])
+            rows |= dict(zip(missing, computed, strict=True))
+            self._held |= {images[number]: rows[number] for number in missing if images[number]}
             self._changed = True
         return np.stack([rows[number] for number in range(len(images))])
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,36 +55,31 @@ def training_inputs(
         spec: of the network.
         train, val: labels to train and to validate on; None: nothing is validated.
     """
-    normalise = NormalisePixels(spec.mean, spec.std).to(process.device)
     if config.cache == "features":
-        file = _feature_file(config, process, network, spec)
-        first = _features(config, process, network, spec, train, normalise, file)
-        second = first if val is None else _features(config, process, network, spec, val, normalise, file)
-        if file is not None:
-            file.write()
-        return Inputs((first, second), nn.Identity(), lambda whole: head_of(whole)[1], None, workers=0)
+        labels = [train] if val is None else [train, val]
+        arrays = features_of(config, process, network, spec, labels)
+        views = [FeatureView(array, one.paths) for array, one in zip(arrays, labels, strict=True)]
+        return Inputs((views[0], views[-1]), nn.Identity(), lambda whole: head_of(whole)[1], None, workers=0)
+    normalise = NormalisePixels(spec.mean, spec.std).to(process.device)
     images = len(train.paths) + (0 if val is None else len(val.paths))
     view, cache = view_of(config, spec), _cache(config, process, images)
     return Inputs((view, view), normalise, lambda whole: whole, cache, config.workers)
 
 
-def _features(
-    config: Config,
-    process: Process,
-    network: nn.Module,
-    spec: ModelSpec,
-    labels: Labels,
-    normalise: nn.Module,
-    file: FeatureFile | None,
-) -> FeatureView:
-    """The features of the images of `labels`, as evaluation sees them; those in `file` are not computed."""
+def features_of(
+    config: Config, process: Process, network: nn.Module, spec: ModelSpec, labels: Sequence[Labels]
+) -> list[np.ndarray]:
+    """float32 (M, P, F) features of the images of each of `labels`, as evaluation sees them.
 
-    def compute(numbers: np.ndarray) -> np.ndarray:
-        paths = StringTable([labels.paths[number] for number in numbers.tolist()])
+    CHECKPOINT_DIR/features.npz keeps them, where one process works alone; `network`: see `training_inputs`.
+    """
+    normalise = NormalisePixels(spec.mean, spec.std).to(process.device)
+
+    def compute(paths: Sequence[str]) -> np.ndarray:
         return predict_crops(
             FeatureExtractor(network.eval()),
             normalise,
-            evaluation_loader(config, process, view_of(config, spec), paths),
+            evaluation_loader(config, process, view_of(config, spec), StringTable(paths)),
             len(paths),
             process,
             lambda crops: crops,
@@ -92,15 +87,15 @@ def _features(
             desc="features",
         )
 
-    if file is None:
-        features = compute(np.arange(len(labels.paths)))
-    else:
-        features = file.of(labels.paths, compute)
-    logging.info(
-        "%d features per image of %s, computed once: %.0f MB",
-        *(features.shape[2], labels.where, features.nbytes / 1e6),
-    )
-    return FeatureView(features, labels.paths)
+    file = _feature_file(config, process, network, spec)
+    found = [compute(one.paths) if file is None else file.of(one.paths, compute) for one in labels]
+    for features, one in zip(found, labels, strict=True):
+        logging.info(
+            "%d features per image of %s: %.0f MB", features.shape[2], one.where, features.nbytes / 1e6
+        )
+    if file is not None:
+        file.write()
+    return found
 
 
 def _feature_file(
