@@ -14,7 +14,6 @@ one split and with any pairs.
 """
 
 import argparse
-import contextlib
 import csv
 import logging
 import shutil
@@ -169,9 +168,8 @@ def labels_of(votes: Path, clicks: int, folder: Path, out: Path) -> float:
     folder.mkdir(parents=True, exist_ok=True)
     few.write_text("".join(rows), encoding="utf-8")
     command = ["votes", "--votes", str(few), "--images", str(out / "photos"), "--out", str(folder / "data")]
-    with contextlib.redirect_stdout(None):
-        if prepare_dataset.main([*command, "--model", "logistic"]):
-            sys.exit(f"{few}: no labels")
+    if prepare_dataset.main([*command, "--model", "logistic"]):
+        sys.exit(f"{few}: no labels")
     described = yaml.safe_load((folder / "data/dataset.yaml").read_text(encoding="utf-8"))
     return float(described["pairs"] / (described["pairs"] + described["pairs_across_splits"]))
 
