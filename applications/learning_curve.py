@@ -32,6 +32,7 @@ from models import canonical_arch, head_of, open_model
 from rankiqa.files import atomic_write
 from utils.checkpoint import file_arch
 from utils.distributed import Process, choose_device
+from utils.errors import DataError
 
 SHARES = (0.25, 0.5, 0.75)
 HALF = SHARES.index(0.5) - len(SHARES) - 1  # its place among the points, from the end
@@ -98,6 +99,7 @@ def run(config: Config, run_action: Callable[[Config], int]) -> int:
 
 
 def _held_out(config: Config, checkpoint: Path) -> HeldOut:
+    """What `checkpoint`, and all that have its frozen layers, are judged by."""
     network, spec = open_model(checkpoint)
     there = [split for split in ("val", "test") if split_file(config.data[0], split).is_file()]
     labels = [split_labels(config, split) for split in there]
@@ -108,6 +110,9 @@ def _held_out(config: Config, checkpoint: Path) -> HeldOut:
         pairs, has_order = one.ordered(np.arange(len(one)))
         read = np.isfinite(values[:, 0, 0])[pairs].all(axis=1)
         parts.append((values, pairs[has_order & read]))
+    if not any(len(pairs) for _, pairs in parts):
+        where = ", ".join(one.where for one in labels)
+        raise DataError(f"{where}: all pairs are ties; --learning_curve needs some with a better image")
     return HeldOut(parts)
 
 
