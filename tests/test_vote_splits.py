@@ -104,14 +104,24 @@ def labelled() -> list[tuple[str, ...]]:
     return [tuple(Path(name).name for name in row[:2]) for row in rows if not row[0].startswith("#")]
 
 
-def test_every_answer_becomes_a_label(label, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = label(Chooser(True, parts_of(label.names)), 120)
+@pytest.mark.parametrize("count", [20, 120])  # twenty answers are on fewer images than FEWEST
+def test_every_answer_becomes_a_label(count: int, label, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = label(Chooser(True, parts_of(label.names)), count)
     assert sorted(labelled()) == sorted(set(asked))  # the lower number is better
     assert "0 pairs across two splits are left out" in capsys.readouterr().out
     for split, part in zip(SPLITS, range(3), strict=True):
         rows = Path("data", split, "label.txt").read_text().splitlines()
         found = {Path(name).name for row in rows if row[0] != "#" for name in row.split(",")[:2]}
         assert found and {split_of(name) for name in found} == {part}
+
+
+def test_few_images_with_any_pairs_are_counted_out(label) -> None:
+    """As chance might put all into one split."""
+    label(Chooser(True), 20, "--no_image_check")
+    with Path("data/table.csv").open(encoding="utf-8", newline="") as file:
+        splits = [row["split"] for row in csv.DictReader(file)]
+    shares = [splits.count(split) / len(splits) for split in SPLITS]
+    assert shares == pytest.approx(SHARES, abs=1 / len(splits))
 
 
 def test_scores_of_splits_that_no_vote_links_can_be_compared(label) -> None:

@@ -67,7 +67,8 @@ def prepare_pairs(args: argparse.Namespace) -> None:
     opinions = to_opinions(ballots.of_raters(kept))
     scaled = scale_images(len(ballots.images), opinions, args.model)
     table, rows = _table(args, ballots, scaled, missing)
-    splits = splits_of_votes(table, args.split, args.seed)
+    pairs = rows[np.stack([opinions.first, opinions.second], axis=1)]
+    splits = splits_of_votes(table, pairs[(pairs >= 0).all(axis=1)], args.split, args.seed)
     linked = _linked(scaled.component[rows >= 0], splits)
     table, splits = _with_linked(args.task, table, splits, linked)
     prepared, cut = _prepared(args, table, splits, rows, opinions)
