@@ -68,6 +68,10 @@ class Config:
     find_lr: int | None = ACTION.flag("--find_lr", type=positive_int, nargs="?", const=100, metavar="STEPS",
         only_with="train", excludes={"continue_from": "it starts a run; leave --continue out"},
         help="with --train: learning-rate range test of STEPS steps (alone: 100); suggests a value for --lr")
+    learning_curve: bool = ACTION.switch("--learning_curve", only_with="train",
+        excludes={"continue_from": "it starts runs; leave --continue out", "find_lr": "it runs alone",
+                  "folds": "one at a time"},
+        help="with --train: train on quarters of DATA/train, too; agreement with held-out pairs as a curve")
     jit: bool = ACTION.switch("--jit", needs={"resume": "the checkpoint to convert"},
         help="convert the file of --resume to TorchScript: CHECKPOINT_DIR/jit_{arch}.pt")
     calibrate: bool = ACTION.switch("--calibrate", needs={"resume": "the checkpoint to calibrate"},

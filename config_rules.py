@@ -55,6 +55,10 @@ def broken_values(config: Config) -> Iterator[str]:
         yield "--reasons on a model that stays as it is learns no MOS: join the label files to one --data"
     if config.cache == "features" and config.auto_batch:
         yield "--cache features: the last layer takes any batch; give -b instead of --auto_batch"
+    if config.learning_curve and (config.criterion != "rank" or config.cache != "features"):
+        yield "--learning_curve judges pairs by features: it needs --criterion rank and --cache features"
+    if config.learning_curve and len(config.data) > 1:
+        yield "--learning_curve is of one --data"
     if config.lookahead and config.optimizer in LOOKING_AHEAD:
         yield f"--optimizer {config.optimizer} looks ahead already: leave --lookahead out"
     if "momentum" in config.given and config.optimizer not in TORCH:

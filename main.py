@@ -26,12 +26,13 @@ def run_action(config: Config) -> int:
     name = _recipe(config)
     # Imported late, because each recipe brings its libraries and --help must answer at once.
     recipe = importlib.import_module(f"applications.{name}")
-    return recipe.run(config, run_action) if name == "folds" else recipe.run(config)
+    return recipe.run(config, run_action) if name in ("folds", "learning_curve") else recipe.run(config)
 
 
 def _recipe(config: Config) -> str:
     actions = {
         "folds": config.folds is not None,
+        "learning_curve": config.learning_curve,
         "find_lr": config.find_lr is not None,
         "train": config.train,
         "behaviour": config.behaviour is not None,

@@ -33,6 +33,7 @@ from benchmarks.rated_sets import RatedSet, rated_sets, rows_of
 from metrics.correlation import srcc
 from rankiqa.files import atomic_write
 from rankiqa.votes.beliefs import expected_shrinkage
+from rankiqa.votes.choose import Chooser
 from rankiqa.votes.labelling import Labelling
 from rankiqa.votes.table import LEFT, RIGHT, TIE
 
@@ -91,7 +92,8 @@ def clicks_needed(
     rng = np.random.default_rng([seed, 1])
     unit = unit_of(noise, rng, 2000)
     bias = BIAS * unit * rng.standard_normal()
-    session = Labelling([str(number) for number in range(len(mos))], NoLog(), at_random, seed)  # type: ignore[arg-type]
+    names = [str(number) for number in range(len(mos))]
+    session = Labelling(names, NoLog(), Chooser(at_random), seed)  # type: ignore[arg-type]
     if model is not None:
         session.set_prior(model)
         session.refit()

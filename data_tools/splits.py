@@ -1,9 +1,9 @@
 """Division of scenes among train, val and test."""
 
-import hashlib
 from collections.abc import Sequence
 
 from public_datasets.table import SPLIT_NAMES
+from rankiqa.votes.splits import place_of
 from utils.errors import ConfigError
 
 
@@ -16,14 +16,19 @@ def split_scenes(names: Sequence[str], ratios: Sequence[float], seed: int) -> di
     Raises:
         ConfigError: not three ratios, a negative one, or none that is positive.
     """
-    if len(ratios) != len(SPLIT_NAMES) or min(ratios) < 0 or not 0 < sum(ratios) < float("inf"):
-        raise ConfigError(f"--split needs three shares for train, val and test, got {list(ratios)}")
-    drawn = sorted(names, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
+    require_shares(ratios)
+    drawn = sorted(names, key=lambda name: place_of(name, seed))
     splits, start = {}, 0
     for split, count in zip(SPLIT_NAMES, _split_counts(len(names), ratios), strict=True):
         splits[split] = sorted(drawn[start : start + count])
         start += count
     return splits
+
+
+def require_shares(ratios: Sequence[float]) -> None:
+    """Raise ConfigError unless there are three shares, none negative and not all zero."""
+    if len(ratios) != len(SPLIT_NAMES) or min(ratios) < 0 or not 0 < sum(ratios) < float("inf"):
+        raise ConfigError(f"--split needs three shares for train, val and test, got {list(ratios)}")
 
 
 def _split_counts(total: int, ratios: Sequence[float]) -> list[int]:

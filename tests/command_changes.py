@@ -5,6 +5,7 @@ import re
 NOT_RUN = {  # start of a command: why no test runs it
     "pip install": "installs packages, over the network",
     "python benchmarks/gate_against_cleanvision.py": "needs an environment of cleanvision's own",
+    "python benchmarks/my_taste.py": "needs 280 photographs; a last layer learns two dozen times",
     "python benchmarks/interval_coverage.py": "needs labelled images of two dozen scenes",
     "python main.py -e --resume pretrained/default.pth --data recipes/val": "makes its predictions",
     "rankiqa gate fit --good good/ --bad bad/ --by_reason": "needs a model with reasons",
@@ -107,6 +108,7 @@ SAYS = {  # pattern: words in the output
     r"rankiqa clean.*--skip_done": "4 of 4 images are done",
     r"score film": "worst seconds: ",
     r"^curl.*/video": '"worst"',
+    r"6_my_taste\.sh": "held-out pairs",
     r"run_tests\.sh": "passed",
     r"quick_start\.sh": "Done. What is where",
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import matplotlib
 
+from rankiqa.votes.splits import parts_of
 from tests.command_datasets import koniq, label_files, live, package_index, tid2013, waterloo_list
 from tests.conftest import ROOT, texture
 from tests.test_documented_commands import write_checkpoint as write_named_checkpoint
@@ -104,6 +105,23 @@ def judged_pairs(place: Path, _: list[str]) -> None:
             for k, row in enumerate(_rows(scene(place, n), "rank"))
         ]
         write_csv(place / "data/judged" / split / "label.txt", rows)
+
+
+def own_taste(place: Path, commands: list[str]) -> None:
+    """votes.csv of one who prefers low numbers, on 60 images of photos/; splits are by name."""
+    (place / "photos").mkdir(exist_ok=True)
+    for number in range(60):
+        texture(number, 0.0, SIZE).save(place / "photos" / f"{number}.png")
+    rows: list[list[object]] = [["time", "rater", "left", "right", "answer", "seconds", "purpose"]]
+    parts = parts_of([f"{number}.png" for number in range(60)])
+    assert parts is not None
+    for left in range(60):
+        rows += [
+            ["2026-11-27T04:00:00Z", "ann", f"{left}.png", f"{right}.png", "left", 1.0, "random"]
+            for right in range(left + 1, min(left + 12, 60))
+            if parts[left] == parts[right]
+        ]
+    write_csv(place / "votes.csv", rows)
 
 
 def own_votes(place: Path, _: list[str]) -> None:
@@ -229,7 +247,7 @@ def write_csv(path: Path, rows: list[list[object]]) -> None:
 
 
 DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
-    "README.md": (environment, photos("photos"), photos("data/photos"), own_ratings),
+    "README.md": (environment, photos("data/photos"), own_ratings, own_taste),
     "commands.md": (
         *(photos("photos", 3), photos("data/train/refimgs", 2)),
         *(labels("data", "rank"), labels("regress", "regress"), resumed, real_pairs),
@@ -250,6 +268,7 @@ DATA: dict[str, tuple[Callable[[Path, list[str]], None], ...]] = {
     "reasons.md": (photos("photos", 4),),
     "tasks.md": (labels("data/tid2013", "regress"), labels("data/koniq", "regress"), photos("photos", 3)),
     "your_own_data.md": (photos("data/photos"), own_ratings, judged_pairs),
+    "your_taste.md": (environment, own_taste),
     "video.md": (films("film.mp4", "clip.mp4", "films/a.mp4"), photos("photos", 2), photos("DIR", 1)),
     "votes.md": (own_votes, rated_sets),
 }  # fmt: skip

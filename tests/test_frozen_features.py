@@ -1,5 +1,6 @@
 """`--cache features`: a head learns from features that are computed once, and learns the same."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,34 @@ def test_each_image_is_decoded_once(
     assert len(read) == len(set(read)) > 5
 
 
+def test_a_run_with_more_rows_computes_what_is_new(
+    run: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And learns bit for bit what it learns when everything is computed."""
+    command, read = [*run("regress"), *FEATURES, "--epochs", "1"], []
+    labels = Path("data/train/label.txt")
+    rows = labels.read_text().splitlines(keepends=True)
+    labels.write_text("".join(rows[:-2]))
+    assert main(command) == 0
+    labels.write_text("".join(rows))
+    original = datasets.read_image
+
+    def counted(view: Any, path: str) -> Any:
+        read.append(Path(path).name)
+        return original(view, path)
+
+    monkeypatch.setattr(datasets, "read_image", counted)
+    changed, *_, last, latest = [Path(row.split(",")[0]) for row in rows]
+    os.utime(changed, ns=(0, 0))
+    assert main(command) == 0
+    assert sorted(read) == sorted(path.name for path in (changed, last, latest))
+    learnt = weights()
+    Path("checkpoints/features.npz").write_bytes(b"PK no features")
+    assert main(command) == 0
+    assert_equal(weights(), learnt)
+    assert len(read) >= len(rows) + 3  # all of them
+
+
 def test_patches_learn_from_one_crop_at_a_time(run: Callable[..., list[str]]) -> None:
     command = [*run("regress"), "--view", "patches", "--image_size", "32", "32", "--patches", "4"]
     assert main([*command, *FEATURES]) == 0
@@ -129,7 +158,11 @@ def test_unreadable_images(run: Callable[..., list[str]], capsys: pytest.Capture
     broken.write_bytes(broken.read_bytes()[:60])
     assert main(command) == 2
     assert str(broken) in capsys.readouterr().err
-    assert main([*command, "--bad_images", "skip"]) == 0
+    for _ in range(2):  # the second run knows it
+        assert main([*command, "--bad_images", "skip"]) == 0
+        assert "skipped" in capsys.readouterr().err
+    assert main(command) == 2
+    assert str(broken) in capsys.readouterr().err
     assert all(torch.isfinite(tensor).all() for tensor in weights().values())
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 from rankiqa.votes.beliefs import Beliefs, expected_shrinkage
-from rankiqa.votes.choose import best_pair, random_pair, rank_density, rank_gains
+from rankiqa.votes.choose import Chooser, best_pair, random_pair, rank_density, rank_gains
 from rankiqa.votes.labelling import AHEAD, APART, Labelling, Shown
 from rankiqa.votes.outlook import outlook
 from rankiqa.votes.scale import fit_scale
@@ -124,7 +124,7 @@ def answer_all(session: Labelling, rater: str, count: int) -> list[Shown]:
 
 @pytest.mark.parametrize("at_random", [False, True])
 def test_a_session(log: VoteLog, at_random: bool) -> None:
-    session = Labelling([f"{number}.png" for number in range(30)], log, at_random, seed=1)
+    session = Labelling([f"{number}.png" for number in range(30)], log, Chooser(at_random), seed=1)
     seen = answer_all(session, "a", 200)
     own = [one for one in seen if one.purpose == ("random" if at_random else "chosen")]
     again = [(place, one) for place, one in enumerate(seen) if one.purpose in ("repeat", "mirror")]

@@ -18,6 +18,7 @@ from dataloader.datasets import EvalBatch
 from dataloader.features import FeatureView
 from dataloader.labels import Labels
 from dataloader.loaders import eval_loader
+from dataloader.string_table import StringTable
 from models.normalise import NormalisePixels, place
 from rankiqa.chunks import GPU, Chunks
 from rankiqa.machine import keep_freed_memory
@@ -70,7 +71,7 @@ def label_outputs(
     return predict_outputs(
         network,
         NormalisePixels(spec.mean, spec.std).to(process.device),
-        evaluation_loader(config, process, view_of(config, spec), labels),
+        evaluation_loader(config, process, view_of(config, spec), labels.paths),
         len(labels.paths),
         process,
         skip_bad=config.bad_images == "skip",
@@ -82,13 +83,13 @@ def evaluation_loader(
     config: Config,
     process: Process,
     view: View | FeatureView,
-    labels: Labels,
+    paths: StringTable,
     cache: ImageCache | None = None,
     first: int = 0,
 ) -> DataLoader:
-    """Loader of the share of `process` in the images of `labels`; `cache`, `first`: see `EvalDataset`."""
+    """Loader of the share of `process` in the images `paths`; `cache`, `first`: see `EvalDataset`."""
     return eval_loader(
-        labels.paths,
+        paths,
         view,
         batch_size=min(config.batch_size, 32),
         workers=0 if isinstance(view, FeatureView) else usable_workers(config, process),

@@ -113,6 +113,22 @@ def rate_plot(rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray, best: f
     return figure
 
 
+def curve_plot(points: np.ndarray, pairs: int) -> Any:
+    """Matplotlib figure of agreement against rows: (K, 4) rows, mean, low and high end, on `pairs` pairs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    rows, mean, low, high = points.T
+    axes.fill_between(rows, low, high, alpha=0.2, label="95% interval")
+    axes.plot(rows, mean, marker="o", label=f"agreement on {pairs} held-out pairs")
+    axes.axhline(0.5, color="grey", linestyle="--", linewidth=1, label="chance")
+    axes.set(xlabel="pairs learned from", ylabel="share in the right order", title="learning curve")
+    axes.legend(loc="lower right")
+    axes.grid(alpha=0.2)
+    return figure
+
+
 def save(figure: Any, path: Any) -> None:
     """Write a figure as PNG, atomically."""
     from rankiqa.files import atomic_write

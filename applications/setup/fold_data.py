@@ -61,7 +61,7 @@ def gather_rows(config: Config) -> list[LabelRow]:
     there = [split for split, file in files.items() if file.is_file()]
     if not there:
         raise DataError(f"--data {folder}: holds none of {', '.join(map(str, files.values()))}")
-    rows = [row for split in there for row in _rows_of(split_labels(config, split))]
+    rows = [row for split in there for row in label_rows(split_labels(config, split))]
     if config.criterion == "rank":
         return _tied(rows)
     if not any(row.origins[0].scene for row in rows):
@@ -110,15 +110,20 @@ def write_fold(folder: Path, rows: Sequence[LabelRow], part: dict[str, int], num
         }
         with atomic_write(folder / split / "manifest.csv", "w") as file:
             csv.writer(file).writerows([("path", "scene", "type", "level"), *known.values()])
-        with atomic_write(folder / split / "label.txt", "w") as file:
-            csv.writer(file).writerows([*row.images, *map(repr, row.targets)] for row in own)
+        write_rows(folder / split / "label.txt", own)
     apart = sum(len(found) > 1 for found in splits)
     if apart:
         logging.warning("%d of %d pairs join scenes of two splits and are left out here", apart, len(rows))
 
 
-def _rows_of(labels: Labels) -> list[LabelRow]:
-    # absolute, as the fold's label files lie in another folder
+def write_rows(file: Path, rows: Sequence[LabelRow]) -> None:
+    """Write a label file."""
+    with atomic_write(file, "w") as opened:
+        csv.writer(opened).writerows([*row.images, *map(repr, row.targets)] for row in rows)
+
+
+def label_rows(labels: Labels) -> list[LabelRow]:
+    """The rows of a label file; paths are absolute, so that they can be written into another folder."""
     images = [str(Path(path).absolute()) for path in labels.paths]
     origins = origins_of(labels)
     return [

@@ -52,9 +52,16 @@ class Validator:
         self._components, self._labels, self._log = components, labels, log
         self._reasons = labels_of_reasons(config, spec, labels) if spec.reasons else None
         self._criterion = evaluation_criterion(config)
+        # drawing takes as long as all else in an epoch on features
+        self._plot_from = config.epochs if config.cache == "features" else 0
         self._keep_scale = learns_reasons_alone(config)
         self.loader = evaluation_loader(
-            config, components.process, components.inputs.views[1], labels, components.inputs.cache, first
+            config,
+            components.process,
+            components.inputs.views[1],
+            labels.paths,
+            components.inputs.cache,
+            first,
         )
 
     def __call__(
@@ -85,7 +92,8 @@ class Validator:
         self._log.histogram("val/scores", scores, epoch + 1)
         for part, result in zip(self._labels.sets, results, strict=True):
             of_set = f"/{part.set_name}" if part.set_name else ""
-            self._log.figure(f"val/scatter{of_set}", scatter(part, result), epoch + 1)
+            if epoch + 1 >= self._plot_from:
+                self._log.figure(f"val/scatter{of_set}", scatter(part, result), epoch + 1)
             for warning in on_scores(part, result):
                 logging.warning("%s%s", f"{part.set_name}: " if part.set_name else "", warning)
         return metrics

@@ -56,11 +56,16 @@ def add_images(parser: argparse.ArgumentParser, unchecked: str) -> None:
         help="copy the images into --out instead of naming them where they lie")  # fmt: skip
 
 
-def add_split(parser: argparse.ArgumentParser) -> None:
+SHARES = (0.8, 0.1, 0.1)
+
+
+def add_split(
+    parser: argparse.ArgumentParser, default: tuple[float, ...] | None = SHARES, shown: str = "0.8 0.1 0.1"
+) -> None:
     """Add the shares of the splits."""
     parser.add_argument(
-        "--split", type=float, nargs=3, default=(0.8, 0.1, 0.1), metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the scenes in the splits (default: 0.8 0.1 0.1)")  # fmt: skip
+        "--split", type=float, nargs=3, default=default, metavar=("TRAIN", "VAL", "TEST"),
+        help=f"shares of the scenes in the splits (default: {shown})")  # fmt: skip
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_tools.splits import split_scenes
+from data_tools.splits import require_shares, split_scenes
 from public_datasets.table import SPLIT_NAMES, LeftOut, RatingTable
+from rankiqa.votes.splits import FEWEST, split_of
 from utils.errors import ConfigError
 
 
@@ -22,6 +23,30 @@ def draw_splits(table: RatingTable, ratios: Sequence[float], seed: int) -> np.nd
         for scene in names
     }
     return np.array([of_scene[str(scene)] for scene in scenes], dtype=np.str_)[rows]
+
+
+def splits_of_votes(table: RatingTable, pairs: np.ndarray, ratios: Sequence[float], seed: int) -> np.ndarray:
+    """(R,) names of splits, by the name of each scene alone (`split_of`) where pairs were chosen so.
+
+    It is what `rankiqa label` knows when it asks, so that both images of a pair lie in one split. Fewer than
+    FEWEST scenes, with pairs across such splits, are counted out (`draw_splits`): chance might empty a split.
+
+    Args:
+        table: R images.
+        pairs: (P, 2) rows of the images that were compared.
+        ratios: shares of the splits.
+        seed: of the draw.
+
+    Raises:
+        ConfigError: `ratios` can't be used.
+    """
+    require_shares(ratios)
+    scenes, rows = np.unique(table.scene, return_inverse=True)
+    places = np.array([split_of(str(scene), ratios, seed) for scene in scenes])[rows]
+    cut = places[pairs[:, 0]] != places[pairs[:, 1]]
+    if len(scenes) < FEWEST and cut.any():
+        return draw_splits(table, ratios, seed)
+    return np.array(SPLIT_NAMES, dtype=np.str_)[places]
 
 
 def official_splits(

@@ -11,11 +11,13 @@ give the same bytes. docs/votes.md has the formats and the formulas.
 
 import argparse
 
+from data_tools.prepare.options import SHARES
 from data_tools.votes.options import SCREENINGS, parse_options
 from data_tools.votes.pair_votes import prepare_pairs
 from data_tools.votes.rating_votes import prepare_ratings
 from data_tools.votes.reading import holds_pairs
 from rankiqa.votes.links import LINKS
+from rankiqa.votes.splits import SHARES as SHARES_OF_PAIRS
 from utils.errors import ConfigError
 
 # options that go with one kind of votes alone, and what they are unless they are given
@@ -60,6 +62,7 @@ def _settle_options(args: argparse.Namespace, pairs: bool) -> None:
     for name, default in own.items():
         if getattr(args, name) is None:
             setattr(args, name, default)
+    args.split = args.split or (SHARES_OF_PAIRS if pairs else SHARES)
     args.task = args.task or ("rank" if pairs else "regress")
     if pairs and args.task == "emd":
         raise ConfigError(f"--task emd needs histograms of ratings, but {args.votes} holds votes on {kind}")

@@ -62,7 +62,7 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     add("--task", type=criterion_name, metavar="rank|emd|regress",
         help="task that label.txt is for; emd needs ratings (default: rank for pairs, regress for "
         "ratings)")  # fmt: skip
-    add_split(parser)
+    add_split(parser, None, "0.7 0.15 0.15 for pairs, as `rankiqa label` asks; 0.8 0.1 0.1 for ratings")
     add_seed(parser)
     add("--dmos", action="store_true",
         help="ratings with a column reference: label by the difference from the reference")  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from data_tools.label_file import label_path
 from data_tools.prepare.images import image_paths
 from data_tools.prepare.label_text import regress_targets
-from data_tools.prepare.splits import draw_splits
+from data_tools.prepare.splits import splits_of_votes
 from data_tools.prepare.write import Prepared, count_by_reason, write_all
 from data_tools.votes.ballots import Ballots, Opinions, to_ballots, to_opinions
 from data_tools.votes.outputs import csv_bytes, plot_scale, some
@@ -23,6 +23,7 @@ from rankiqa.votes.table import read_votes
 from utils.errors import ConfigError, DataError
 
 UNITS = {"probit": "standard deviations of a difference", "logistic": "log odds"}
+SAMPLE = 8  # images whose mean score is known to a third of the deviation between images
 RATER_COLUMNS = (
     *("rater", "votes", "ties", "skips", "repeats", "repeated_alike", "mirrors", "mirrored_alike"),
     *("agreement", "gain_bits", "honest_p", "own_odds", "left_share", "left_p", "median_seconds"),
@@ -38,12 +39,14 @@ class Judged(NamedTuple):
         raters: all of them, with the reason where one is left out.
         scaled: scores of the images.
         cut: pairs that lie across two splits.
+        linked: (n,) whether the score of an image can be compared with those of the others.
     """
 
     ballots: Ballots
     raters: list[Rater]
     scaled: Scaled
     cut: int
+    linked: np.ndarray
 
 
 def prepare_pairs(args: argparse.Namespace) -> None:
@@ -64,10 +67,15 @@ def prepare_pairs(args: argparse.Namespace) -> None:
     opinions = to_opinions(ballots.of_raters(kept))
     scaled = scale_images(len(ballots.images), opinions, args.model)
     table, rows = _table(args, ballots, scaled, missing)
-    splits = draw_splits(table, args.split, args.seed)
+    pairs = rows[np.stack([opinions.first, opinions.second], axis=1)]
+    splits = splits_of_votes(table, pairs[(pairs >= 0).all(axis=1)], args.split, args.seed)
+    linked = _linked(scaled.component[rows >= 0], splits)
+    table, splits = _with_linked(args.task, table, splits, linked)
     prepared, cut = _prepared(args, table, splits, rows, opinions)
     paths = image_paths(table, splits, args.out, args.copy)
-    judged = Judged(ballots, raters, scaled, cut)
+    told = np.zeros(len(rows), dtype=bool)
+    told[rows >= 0] = linked
+    judged = Judged(ballots, raters, scaled, cut, told)
     summary = _summary(args, prepared, judged)
     label = f"score ({UNITS[args.model]})"
     further = {
@@ -96,8 +104,6 @@ def _table(
             continue
         if component < 0:
             left_out.append(LeftOut("", path, "no vote that counts"))
-        elif args.task == "regress" and component > 0:
-            left_out.append(LeftOut("", path, "not linked to the others by votes"))
         else:
             kept.append(image)
     if not kept:
@@ -107,18 +113,47 @@ def _table(
     scenes = None
     if args.scenes is not None:
         scenes = read_scenes(args.scenes, [ballots.images[image] for image in kept])
-    main = scaled.component[kept] == 0
     table = make_table(
         args.votes.stem,
         args.images,
         Provenance("higher", *RANGE, "votes of your raters", "", "as you say"),
         [ballots.images[image] for image in kept],
-        mos=np.where(main, scaled.mos[kept], np.nan),
+        mos=scaled.mos[kept],
         votes=scaled.opinions[kept],
         scene=scenes,
         left_out=left_out,
     )
     return table, rows
+
+
+def _linked(component: np.ndarray, splits: np.ndarray) -> np.ndarray:
+    """(R,) whether the score of an image can be compared with those of the others.
+
+    It can in the largest component, and in that of most images of a split, if they are SAMPLE or more: splits
+    are drawn by chance, so that scores of mean 0 in each of them mean the same.
+    """
+    linked = component == 0
+    for split in np.unique(splits):
+        own = splits == split
+        most = np.bincount(component[own])
+        if 2 * most.max() > own.sum() and most.max() >= SAMPLE:
+            linked |= own & (component == most.argmax())
+    return linked
+
+
+def _with_linked(
+    task: str, table: RatingTable, splits: np.ndarray, linked: np.ndarray
+) -> tuple[RatingTable, np.ndarray]:
+    """The table and its splits; images that are not linked have no MOS, and no row where that is needed."""
+    if task != "regress":
+        table.mos[~linked] = np.nan
+        return table, splits
+    if not linked.any():
+        raise DataError(f"{table.name}: no image is left that is there and is linked to others by votes")
+    table.left_out += [
+        LeftOut("", str(path), "not linked to the others by votes") for path in table.path[~linked]
+    ]
+    return table.keep(linked), splits[linked]
 
 
 def _prepared(
@@ -164,7 +199,7 @@ def _rater_row(rater: Rater) -> Sequence[object]:
 
 
 def _summary(args: argparse.Namespace, prepared: Prepared, judged: Judged) -> dict[str, object]:
-    ballots, raters, scaled, cut = judged
+    ballots, raters, scaled, cut, _ = judged
     return {
         "name": prepared.table.name,
         "task": prepared.task,
@@ -193,7 +228,7 @@ def _summary(args: argparse.Namespace, prepared: Prepared, judged: Judged) -> di
 
 
 def _report(args: argparse.Namespace, prepared: Prepared, judged: Judged) -> None:
-    ballots, raters, scaled, cut = judged
+    ballots, raters, scaled, cut, linked = judged
     images = len(ballots.images)
     print(f"{args.votes}: {len(ballots)} votes of {len(raters)} raters on {images} images")
     for rater in raters:
@@ -205,7 +240,7 @@ def _report(args: argparse.Namespace, prepared: Prepared, judged: Judged) -> Non
     )
     for text, apart in (
         ("have no vote that counts", scaled.component < 0),
-        ("are not linked to the others by votes", scaled.component > 0),
+        ("are not linked to the others by votes", (scaled.component > 0) & ~linked),
     ):
         if apart.any():
             print(f"{apart.sum()} images {text}: {some([ballots.images[i] for i in np.flatnonzero(apart)])}")

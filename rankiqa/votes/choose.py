@@ -6,15 +6,62 @@ being asked count as answered, with their answer left open, so that several rate
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from rankiqa.votes.beliefs import Beliefs, expected_shrinkage
+from rankiqa.votes.splits import SHARES
 
 MOST_PAIRS = 10_000  # that are looked at: all pairs up to 141 images, of more images some at random
 FINALISTS = 200  # those that tell most of themselves; of these the effect on all ranks is computed
 
 Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Chooser:
+    """Rule by which pairs are chosen.
+
+    Attributes:
+        at_random: all of them at random, for comparison.
+        parts: (n,) split of each image (`rankiqa.votes.splits`): a pair lies in one, and each split gets its
+            share of the pairs. Those to validate and to test are drawn at random, since the pairs that tell
+            most are the close ones, on which a model is right less often. None: any two images make a pair.
+    """
+
+    at_random: bool = False
+    parts: np.ndarray | None = None
+
+    def next(
+        self,
+        beliefs: Beliefs,
+        images: np.ndarray,
+        taken: Collection[Pair],
+        pending: Iterable[Pair],
+        rng: np.random.Generator,
+    ) -> tuple[Pair, bool] | None:
+        """The pair to ask next and whether it is a random one; arguments as of `best_pair`."""
+        for part in self._order(rng):
+            own = images if self.parts is None else images[self.parts[images] == part]
+            at_random = self.at_random or part > 0
+            if at_random:
+                pair = random_pair(own, taken, rng)
+            else:
+                pair = best_pair(beliefs, own, taken, pending, rng)
+            if pair is not None:
+                return pair, at_random
+        return None
+
+    def _order(self, rng: np.random.Generator) -> list[int]:
+        """Splits, the one whose turn it is first; the others follow where it has no pair left."""
+        if self.parts is None:
+            return [0]
+        first = int(rng.choice(len(SHARES), p=SHARES))
+        return sorted(range(len(SHARES)), key=lambda part: part != first)
+
+
+ANY_PAIR = Chooser()
 
 
 def best_pair(

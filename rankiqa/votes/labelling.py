@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rankiqa.votes.beliefs import Beliefs
-from rankiqa.votes.choose import best_pair, random_pair
+from rankiqa.votes.choose import ANY_PAIR, Chooser
 from rankiqa.votes.outlook import Outlook, outlook
 from rankiqa.votes.scale import Scale, fit_scale
 from rankiqa.votes.table import CHOSEN, MIRROR, RANDOM, REPEAT, SHARES, SKIP, UNDO, Vote
@@ -69,14 +69,14 @@ class Labelling:
     Args:
         names: of the images, as votes.csv spells them.
         log: takes the answers; those that are in it count.
-        at_random: choose pairs at random, for comparison.
+        chooser: of the pairs.
         seed: of all choices; None: another one each time.
     """
 
     def __init__(
-        self, names: Sequence[str], log: VoteLog, at_random: bool = False, seed: int | None = None
+        self, names: Sequence[str], log: VoteLog, chooser: Chooser = ANY_PAIR, seed: int | None = None
     ) -> None:
-        self.names, self.at_random = list(names), at_random
+        self.names, self.chooser = list(names), chooser
         self.outlook: Outlook | None = None
         self.raters: dict[str, Rater] = {}
         self._log = log
@@ -149,16 +149,13 @@ class Labelling:
         pending = [one.pair for other in here for one in other.holding]
         asked = {one.shown.pair for one in rater.answered}
         # When all pairs are asked, they are asked again.
-        pair = self._choose(asked.union(pending), pending) or self._choose(set(pending), pending)
-        if pair is None:
-            return None
-        left, right = pair if self._rng.random() < 0.5 else pair[::-1]
-        return Shown(left, right, RANDOM if self.at_random else CHOSEN)
-
-    def _choose(self, taken: set[tuple[int, int]], pending: list[tuple[int, int]]) -> tuple[int, int] | None:
-        if self.at_random:
-            return random_pair(self.images, taken, self._rng)
-        return best_pair(self._beliefs, self.images, taken, pending, self._rng)
+        for taken in (asked.union(pending), set(pending)):
+            found = self.chooser.next(self._beliefs, self.images, taken, pending, self._rng)
+            if found is not None:
+                pair, at_random = found
+                left, right = pair if self._rng.random() < 0.5 else pair[::-1]
+                return Shown(left, right, RANDOM if at_random else CHOSEN)
+        return None
 
     def _repetition(self, rater: Rater) -> Shown | None:
         """A pair that the rater has judged some time ago, and once."""
@@ -252,7 +249,7 @@ class Labelling:
             beliefs, images = self._beliefs.copy(), self.images
             asked = {one.shown.pair for one in self._kept}
         if len(images) > 2:
-            self.outlook = outlook(beliefs, images, asked, np.random.default_rng(0), self.at_random)
+            self.outlook = outlook(beliefs, images, asked, np.random.default_rng(0), self.chooser)
 
     def _refitted(self) -> bool:
         """Whether the fit stands: where an answer was undone meanwhile it does not."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rankiqa.votes.beliefs import Beliefs
-from rankiqa.votes.choose import Pair, best_pair, random_pair
+from rankiqa.votes.choose import ANY_PAIR, Chooser, Pair
 
 CLICKS = 20
 DRAWS = 64
@@ -29,7 +29,7 @@ def outlook(
     images: np.ndarray,
     taken: Collection[Pair],
     rng: np.random.Generator,
-    at_random: bool = False,
+    chooser: Chooser = ANY_PAIR,
 ) -> Outlook:
     """What the posterior says of its own order, by simulation.
 
@@ -41,15 +41,15 @@ def outlook(
         images: numbers of those that are asked, at least 2.
         taken: pairs that are not asked again.
         rng: for the draws.
-        at_random: whether pairs are chosen at random.
+        chooser: of the pairs.
     """
     later, closed, moves = beliefs.copy(), set(taken), []
     for _ in range(CLICKS):
-        if len(closed) >= len(images) * (len(images) - 1) // 2:
-            closed = set()  # then all are asked again
-        pair = random_pair(images, closed, rng) if at_random else best_pair(later, images, closed, (), rng)
-        if pair is None:
+        # When all pairs are asked, they are asked again.
+        found = chooser.next(later, images, closed, (), rng) or chooser.next(later, images, (), (), rng)
+        if found is None:
             break
+        pair, _ = found
         closed.add(pair)
         moves.append(later.expect(*pair))
     means = np.tile(beliefs.mean, (DRAWS, 1))

@@ -26,6 +26,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--raters", nargs="+", metavar="NAME", default=[],
         help="the only names that the page takes; if not given, everybody types one")  # fmt: skip
     add("--random", action="store_true", help="choose pairs at random, not by what they tell; to compare")
+    add("--order", action="store_true",
+        help="choose among all pairs, to put the whole folder in order; if not given, both images of a pair "
+        "lie in one split, so that a model learns from, or is judged by, every answer")  # fmt: skip
     add("--no_prior", action="store_true", help="expect nothing before the first answer: no model is asked")
     add_address(parser)
     parser.set_defaults(upload_seconds=30.0)
@@ -46,7 +49,9 @@ def run(arguments: argparse.Namespace, load: Callable[[], Scorer]) -> int:
     from rankiqa.serve.label.images import FolderImages
     from rankiqa.serve.label.messages import plain_rater
     from rankiqa.serve.label.worker import Worker
+    from rankiqa.votes.choose import Chooser
     from rankiqa.votes.labelling import Labelling
+    from rankiqa.votes.splits import parts_of
     from rankiqa.votes.vote_log import VoteLog
 
     try:
@@ -59,7 +64,8 @@ def run(arguments: argparse.Namespace, load: Callable[[], Scorer]) -> int:
     log = VoteLog(arguments.votes)
     try:
         names = most_of(names, [name for vote in log.votes for name in (vote.left, vote.right)])
-        labelling = Labelling(names, log, arguments.random)
+        chooser = Chooser(arguments.random, None if arguments.order else parts_of(names))
+        labelling = Labelling(names, log, chooser)
         _tell_unknown(labelling.unknown, len(log.votes), arguments)
         paths = [arguments.folder / name for name in names]
         worker = Worker(labelling, paths, scorer)
