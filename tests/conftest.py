@@ -16,6 +16,7 @@ from scipy import ndimage
 from torch import nn
 
 from models import create_model
+from tests import small_arch  # noqa: F401  # registers its name
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = (
     "pytest", "torch", "torch._dynamo", "torch.distributed", "torchvision", "timm", "scipy.optimize",
     "scipy.stats", "matplotlib.figure", "torch.utils.tensorboard", "applications.train", "applications.test",
+    "tests.small_arch",
 )  # fmt: skip
 
 

@@ -18,11 +18,12 @@ from rankiqa.image import read_rgb
 from rankiqa.spec import ModelSpec
 from rankiqa.views import View
 from tests.conftest import lively
+from tests.small_arch import SMALL_ARCH
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal
 from utils.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_plots")
-BEST = "model_best_mobilenet_v3_small.pth"
+BEST = "model_best_tests_small.pth"
 
 
 def test_ema_is_the_recursion() -> None:
@@ -124,7 +125,7 @@ def test_one_row_a_step_with_swa_keeps_a_working_model(task: str, workplace: Cal
 
 def test_swa_leaves_a_frozen_backbone_alone(workplace: Callable[..., Path]) -> None:
     workplace("regress")
-    state = lively("mobilenet_v3_small", 1, (48, 48)).state_dict()
+    state = lively(SMALL_ARCH, 1, (48, 48)).state_dict()
     torch.save(state, "plain.pth")
     run = [
         *RUN,

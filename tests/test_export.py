@@ -19,6 +19,7 @@ from main import main
 from models import head_of
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively, small_network, texture
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.errors import ConfigError, ExportError, WeightsError
 
@@ -36,7 +37,7 @@ SMALL_FILE = "timm_test_resnet"
 
 
 def write_checkpoint(
-    path: Path, num_classes: int = 1, view: str = "fit", arch: str = "mobilenet_v3_small"
+    path: Path, num_classes: int = 1, view: str = "fit", arch: str = SMALL_ARCH
 ) -> ModelSpec:
     spec = ModelSpec(
         arch,
@@ -256,7 +257,7 @@ def test_int8_is_written_or_refused_by_its_ranks(
     )
     need(name.removesuffix("-int8"))
     root = workplace("rank", scenes=1)
-    write_checkpoint(root / "a.pth")
+    write_checkpoint(root / "a.pth", arch="mobilenet_v3_small")
     (root / "few").mkdir()
     for number in range(12):
         texture(number, number / 6).save(root / "few" / f"{number}.png")

@@ -28,7 +28,7 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/ful
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the view `patches`, with percentiles."""
     path = tmp_path_factory.mktemp("model") / "a.pth"
-    write_checkpoint(path, view="patches")
+    write_checkpoint(path, view="patches", arch="mobilenet_v3_small")
     return path
 
 

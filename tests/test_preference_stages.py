@@ -21,6 +21,7 @@ from rankiqa.spec import RANK_LOSSES, ModelSpec
 from rankiqa.views import View
 from tests import programs
 from tests.conftest import free_port, lively
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 ARCH = "timm/test_resnet"
@@ -39,7 +40,7 @@ def with_shares(split: str, votes: bool = True) -> None:
 
 
 def model(name: str, rank_loss: str, seed: int = 0) -> None:
-    spec = ModelSpec("mobilenet_v3_small", 1, image_size=(64, 64), rank_loss=rank_loss)
+    spec = ModelSpec(SMALL_ARCH, 1, image_size=(64, 64), rank_loss=rank_loss)
     network = lively(spec.arch, 1, spec.image_size, seed)
     save_checkpoint(name, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
 
