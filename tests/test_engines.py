@@ -12,6 +12,7 @@ from deploy.export import export
 from models import create_model
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively, small_network, texture
+from tests.small_arch import SMALL_ARCH
 from tests.test_export import FILES, need
 from utils.checkpoint import save_checkpoint
 from utils.errors import ConfigError, WeightsError
@@ -124,7 +125,7 @@ def test_auto_leaves_a_gpu_that_onnx_runtime_can_not_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     need("onnx")
-    spec = ModelSpec("timm/test_resnet", image_size=(32, 32))
+    spec = ModelSpec(SMALL_ARCH, image_size=(32, 32))
     path = tmp_path / "a.onnx"
     export(lively(spec.arch, 1, spec.image_size), spec, "onnx", path)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

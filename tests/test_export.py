@@ -32,8 +32,7 @@ def need(name: str) -> None:
         pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
 
 
-SMALL = "timm/test_resnet"  # converted in a third of the time that mobilenet_v3_small takes
-SMALL_FILE = "timm_test_resnet"
+SMALL_FILE = "tests_small"
 
 
 def write_checkpoint(
@@ -112,7 +111,7 @@ def test_the_command_writes_several_at_once(
 ) -> None:
     need("openvino")
     root = workplace("rank", scenes=1)
-    write_checkpoint(root / "a.pth", arch=SMALL)
+    write_checkpoint(root / "a.pth")
     argv = ["--export", "torchscript", "pt2", "openvino", "--resume", "a.pth"]
     assert main([*argv, "--licence", "CC0-1.0", "--provenance", "a test"]) == 0
     names = {path.name for path in (root / "checkpoints").iterdir()}
@@ -158,7 +157,7 @@ def test_a_format_that_fails_leaves_the_others(
     import sys
 
     root = workplace("rank", scenes=1)
-    write_checkpoint(root / "a.pth", arch=SMALL)
+    write_checkpoint(root / "a.pth")
     (root / "none").mkdir()
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setitem(sys.modules, "nncf", None)
@@ -173,7 +172,7 @@ def test_a_format_that_fails_leaves_the_others(
 
 def test_jit_stores_what_is_said_of_the_weights(workplace: Callable[..., Path]) -> None:
     workplace("rank", scenes=1)
-    write_checkpoint(Path("a.pth"), arch=SMALL)
+    write_checkpoint(Path("a.pth"))
     assert main("--jit --resume a.pth --licence CC0-1.0 --provenance here".split()) == 0
     _, spec = open_torchscript(f"checkpoints/jit_{SMALL_FILE}.pt")
     assert (spec.license, spec.provenance, spec.mean) == ("CC0-1.0", "here", (0.4, 0.5, 0.6))
@@ -283,7 +282,7 @@ def test_half_precision_is_a_checkpoint_of_half_the_size(
     workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     workplace("regress")
-    spec = write_checkpoint(Path("a.pth"), arch=SMALL)
+    spec = write_checkpoint(Path("a.pth"))
     texture(5, 1.0).save("b.png")
     assert main("--export half --resume a.pth --licence CC-BY-SA-4.0 -g 0".split()) == 0
     half = Path(f"checkpoints/{SMALL_FILE}_half.pth")
