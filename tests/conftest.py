@@ -138,6 +138,13 @@ def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares tests whose matter is no interval the seconds of its thousand draws and two hundred fits."""
+    monkeypatch.setattr("applications.evaluation.intervals.RESAMPLES", 50)
+    monkeypatch.setattr("applications.evaluation.intervals.FIT_RESAMPLES", 10)
+
+
+@pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes an empty folder with data/ of a task, and goes there: relative paths of commands then fit."""
 

@@ -12,6 +12,8 @@ from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import find_file, load_checkpoint, save_checkpoint
 from utils.errors import WeightsError
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 SMALL = ["-a", SMALL_ARCH, "--image_size", "32", "32", "-j", "0", "--epochs", "1", "-b", "2"]
 
 

@@ -16,6 +16,8 @@ from rankiqa.views import View
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 ARGS = f"--train -a {SMALL_ARCH} --image_size 64 64 --epochs 2 --warmup 0 -b 3 -g 0 --deterministic"
 
 

@@ -13,6 +13,8 @@ from tests.conftest import write_split
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 SMALL = [
     "-a",
     SMALL_ARCH,

@@ -18,6 +18,8 @@ from tests.conftest import lively
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import save_checkpoint
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 def test_equal_models_are_called_different_as_often_as_the_level_says() -> None:
     """Two models with equal noise, 2000 times: p below .05 in about 5% of them, p uniform."""

@@ -18,6 +18,8 @@ from tests.conftest import ROOT, free_port, write_split
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 # It normalises each image by itself, and draws nothing: what remains is the arithmetic of the processes.
 RUN = [
     *("--train", "-a", "timm/convnext_atto", "--image_size", "32", "32", "-g", "0", "-j", "0"),

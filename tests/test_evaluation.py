@@ -19,6 +19,8 @@ from tests.conftest import lively, texture, write_split
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import save_checkpoint
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 TEST = ["-e", "-g", "0", "-j", "0", "--logdir", "out"]
 
 

@@ -16,6 +16,8 @@ from tests import programs
 from tests.conftest import free_port
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 ARCH = ["-a", "mobilenet_v3_small", "--image_size", "48", "48", "-g", "0"]
 RUN = ["--train", *ARCH, "--view", "patches", "-b", "1", "--warmup", "0", "--lr", "1e-3"]
 FILE = "checkpoint_mobilenet_v3_small.pth"

@@ -17,6 +17,8 @@ from main import main
 from metrics.task import rank_metrics, regress_metrics
 from tests.test_continue import RUN
 
+pytestmark = pytest.mark.usefixtures("few_draws", "without_plots")
+
 
 def labels_of(task: str, images: np.ndarray, targets: np.ndarray) -> Labels:
     names = StringTable([f"{number}.png" for number in range(int(images.max()) + 1)])

@@ -15,6 +15,8 @@ from tests.conftest import ROOT
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 FLAGS = {"lr": 1e-2, "weight_decay": 1e-3, "momentum": 0.9}
 
 

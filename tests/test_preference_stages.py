@@ -24,6 +24,8 @@ from tests.conftest import free_port, lively
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 ARCH = SMALL_ARCH
 RUN = [*("--train", "-a", ARCH, "--image_size", "64", "64", "-j", "0", "-g", "0", "--criterion", "rank")]
 SHARES = ["0.9", "1", "0.55", "0.5", "0.2", "0.75"]

@@ -28,7 +28,7 @@ COUNTS = [
     [10, 0, 0, 0, 0],
     [0, 0, 0, 0, 7],
 ]
-pytestmark = pytest.mark.usefixtures("without_plots")
+pytestmark = pytest.mark.usefixtures("few_draws", "without_plots")
 SMALL = "--criterion emd --num_classes 5 -g 0 -j 0 --logdir out".split()
 
 

@@ -236,7 +236,7 @@ def test_a_new_head_starts_at_the_mean_of_the_labels(
     still = ["--lr", "1e-12", "--wd", "0", "--criterion", "regress"]
     assert main(["--train", *SMALL, *still, *weights]) == 0
     bias = load_checkpoint("checkpoints/checkpoint_tests_small.pth")["state_dict"]["classifier.3.bias"]
-    assert bias.item() == pytest.approx(3, abs=0.11)  # 96 features: drawn from within 0.102 of 0
+    assert bias.item() == pytest.approx(3, abs=0.13)  # 64 features: drawn from within 0.125 of 0
 
 
 def test_evaluation_repeats_bit_for_bit(workplace: Callable[..., Path]) -> None:

@@ -16,6 +16,8 @@ from main import main
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 SMALL = f"--train -a {SMALL_ARCH} --image_size 64 64 -j 0 -g 0 --warmup 0".split()
 
 

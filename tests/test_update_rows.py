@@ -18,6 +18,8 @@ from rankiqa.views import View
 from tests.test_bad_data import truncate
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 
 @pytest.mark.parametrize("rows", [1, 4, 5, 13, 14, 15, 30, 31, 59])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
