@@ -23,7 +23,7 @@ RATE = 5
 def model(tmp_path: Path) -> Path:
     for package in ("openvino", "av"):
         pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
-    write_checkpoint(tmp_path / "a.pth")
+    write_checkpoint(tmp_path / "a.pth", arch="timm/test_resnet")
     return tmp_path / "a.pth"
 
 
@@ -90,7 +90,6 @@ def test_images_beside_a_video(model: Path, tmp_path: Path, capsys: pytest.Captu
 
 
 def test_faults_are_one_line(model: Path, tmp_path: Path) -> None:
-    write_checkpoint(model, arch="timm/test_resnet")  # which a program of its own knows
     (tmp_path / "broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 8)
     done = subprocess.run(
         [

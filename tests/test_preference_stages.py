@@ -21,7 +21,7 @@ from rankiqa.spec import RANK_LOSSES, ModelSpec
 from rankiqa.views import View
 from tests import programs
 from tests.conftest import free_port, lively
-from tests.small_arch import SMALL_ARCH
+from tests.small_arch import SMALL_ARCH, STEADY_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_plots")
@@ -177,13 +177,13 @@ def test_training_keeps_the_unit_of_its_scores(workplace: Callable[..., Path]) -
 
 
 # It normalises each image by itself, and draws nothing: what remains is the arithmetic of rows.
-ARITHMETIC = [*RUN, "-a", "timm/convnext_atto", "--image_size", "32", "32", "--no_augment", "--warmup", "0"]
+ARITHMETIC = [*RUN, "-a", STEADY_ARCH, "--image_size", "32", "32", "--no_augment", "--warmup", "0"]
 ARITHMETIC += ["--epochs", "1", "--optimizer", "sgd", "--lr", "1e-2", "--rank_loss", "logistic"]
 
 
 def learned(folder: str, *argv: str) -> dict[str, torch.Tensor]:
     assert main([*ARITHMETIC, "--checkpoint_dir", folder, *argv]) == 0
-    return load_checkpoint(f"{folder}/checkpoint_timm_convnext_atto.pth")["state_dict"]
+    return load_checkpoint(f"{folder}/checkpoint_tests_steady.pth")["state_dict"]
 
 
 def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
@@ -215,7 +215,7 @@ def test_two_processes_learn_what_one_does(workplace: Callable[..., Path]) -> No
     address = ["--init_method", f"tcp://127.0.0.1:{free_port()}"]
     done = programs.run(*ARITHMETIC, "-b", "5", "--checkpoint_dir", "two", "--procs_per_node", "2", *address)
     assert done.returncode == 0, done.stderr
-    two = load_checkpoint("two/checkpoint_timm_convnext_atto.pth")["state_dict"]
+    two = load_checkpoint("two/checkpoint_tests_steady.pth")["state_dict"]
     assert distance(one, two) < 1e-6
 
 
