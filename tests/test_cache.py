@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from dataloader.cache import ImageCache
 from main import main
 from rankiqa.views import View
+from tests import programs
 from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
@@ -66,11 +67,12 @@ class Counting(Dataset):
         return not made, bool(np.array_equal(image, make(number)))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "forkserver"])  # the latter pickles the cache, as "spawn" does
 def test_workers_find_what_other_workers_and_epochs_decoded(method: str) -> None:
+    context = programs.server() if method == "forkserver" else method
     cache = ImageCache(20, 10**6, in_memory=True)
     for epoch in range(2):
-        loader = DataLoader(Counting(cache), batch_size=None, num_workers=2, multiprocessing_context=method)
+        loader = DataLoader(Counting(cache), batch_size=None, num_workers=2, multiprocessing_context=context)
         found, right = zip(*loader, strict=True)
         assert all(right) and all(found) == (epoch == 1) and any(found) == (epoch == 1)
 
