@@ -220,7 +220,7 @@ def model(*names: str) -> Callable[[Path, list[str]], None]:
     def make(place: Path, _: list[str]) -> None:
         for name in names:
             (place / name).parent.mkdir(exist_ok=True)
-            write_checkpoint(place / name)
+            write_checkpoint(place / name, arch="mobilenet_v3_small")
 
     return make
 

@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import io
 import os
 import socket
 from collections.abc import Callable, Generator
@@ -16,6 +17,7 @@ from scipy import ndimage
 from torch import nn
 
 from models import create_model
+from tests import small_arch  # noqa: F401  # registers its name
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +51,14 @@ def texture(seed: int, sigma: float, size: tuple[int, int] = (96, 128)) -> Image
     return Image.fromarray((ndimage.gaussian_filter(pixels, (sigma, sigma, 0)) * 255).astype(np.uint8))
 
 
+@lru_cache(maxsize=1024)
+def _file_of_texture(seed: int, sigma: float) -> bytes:
+    """A PNG file; hundreds of tests write the same ones, and each takes ten milliseconds to make."""
+    file = io.BytesIO()
+    texture(seed, sigma).save(file, "PNG")
+    return file.getvalue()
+
+
 def write_split(root: Path, split: str, task: str, scenes: int, bins: int = 5) -> None:
     """data/{split}/label.txt with images: three levels of blur a scene, paths relative to `root`."""
     folder = root / "data" / split
@@ -58,7 +68,7 @@ def write_split(root: Path, split: str, task: str, scenes: int, bins: int = 5) -
         names = []
         for level, sigma in enumerate(SIGMAS):
             names.append(f"data/{split}/scene{scene}_{level}.png")
-            texture(hash_of(split) + scene, sigma).save(root / names[-1])
+            (root / names[-1]).write_bytes(_file_of_texture(hash_of(split) + scene, sigma))
         mos = [4.5 - 1.5 * level for level in range(len(SIGMAS))]
         if task == "rank":
             rows += [[names[a], names[b]] for a in range(3) for b in range(a + 1, 3)]
@@ -134,6 +144,13 @@ def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares tests of many runs the plot after each epoch, which takes longer than the epoch."""
     monkeypatch.setattr("applications.training.validation.scatter", lambda *_: None)
     monkeypatch.setattr("utils.run_log.RunLog.figure", lambda *_: None)
+
+
+@pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares tests whose matter is no interval the seconds of its thousand draws and two hundred fits."""
+    monkeypatch.setattr("applications.evaluation.intervals.RESAMPLES", 50)
+    monkeypatch.setattr("applications.evaluation.intervals.FIT_RESAMPLES", 10)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORTS = (
     "pytest", "torch", "torch._dynamo", "torch.distributed", "torchvision", "timm", "scipy.optimize",
     "scipy.stats", "matplotlib.figure", "torch.utils.tensorboard", "applications.train", "applications.test",
+    "tests.small_arch",
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ class Program:
         self._said = [Path(self._folder.name, name) for name in ("out", "err")]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         arguments = (argv, [str(path) for path in self._said], environment, fork)
-        self._process = _server().Process(target=_run, args=arguments)
+        self._process = server().Process(target=_run, args=arguments)
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
@@ -103,8 +104,11 @@ def run(*argv: str, fork: bool = True, timeout: float = 300) -> "subprocess.Comp
 
 
 @lru_cache(maxsize=1)
-def _server() -> Any:
-    """The server's context; the server runs as long as this process does."""
+def server() -> Any:
+    """A context of multiprocessing: its processes know nothing of this one, and import next to nothing.
+
+    The server that they are forked from runs as long as this process does.
+    """
     context = get_context("forkserver")
     context.set_forkserver_preload(list(IMPORTS))
     before = {name: os.environ.get(name) for name in ("PYTHONPATH", "OMP_NUM_THREADS")}

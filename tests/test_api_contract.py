@@ -18,7 +18,7 @@ TOOL = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
 
 @pytest.mark.skipif(TOOL is None, reason="pip install schemathesis: too heavy for requirements-dev.txt")
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "a.pth", num_classes=4)
+    write_checkpoint(tmp_path / "a.pth", num_classes=4, arch="mobilenet_v3_small")
     server = serve(tmp_path / "a.pth", "--api_only", "--api_key", KEY)
     url = f"http://127.0.0.1:{next(server)}/openapi.json"
     command = [str(TOOL), "run", url, "-H", f"X-API-Key: {KEY}", "--seed", "1", "--max-examples", "50"]

@@ -18,11 +18,12 @@ from rankiqa.image import read_rgb
 from rankiqa.spec import ModelSpec
 from rankiqa.views import View
 from tests.conftest import lively
+from tests.small_arch import SMALL_ARCH
 from tests.test_continue import FILE, RUN, StopAfter, assert_equal
 from utils.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_plots")
-BEST = "model_best_mobilenet_v3_small.pth"
+BEST = "model_best_tests_small.pth"
 
 
 def test_ema_is_the_recursion() -> None:
@@ -124,7 +125,7 @@ def test_one_row_a_step_with_swa_keeps_a_working_model(task: str, workplace: Cal
 
 def test_swa_leaves_a_frozen_backbone_alone(workplace: Callable[..., Path]) -> None:
     workplace("regress")
-    state = lively("mobilenet_v3_small", 1, (48, 48)).state_dict()
+    state = lively(SMALL_ARCH, 1, (48, 48)).state_dict()
     torch.save(state, "plain.pth")
     run = [
         *RUN,
@@ -237,22 +238,20 @@ def test_mixed_precision_stays_near_and_continues(
     amp: str, workplace: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workplace("rank")
-    # without depthwise convolutions, which take seconds at half precision on a CPU
-    run = [*RUN, "-a", "timm/test_resnet", "--image_size", "32", "32", "--patches", "1", "-j", "0"]
+    run = [*RUN, "--image_size", "32", "32", "--patches", "1", "-j", "0"]
     run += ["--epochs", "2", "--lr", "1e-5", "--warmup", "0"]
-    file = "checkpoint_timm_test_resnet.pth"
     assert main([*run, "--checkpoint_dir", "full"]) == 0
     assert main([*run, "--amp", amp, "--checkpoint_dir", "whole"]) == 0
     with monkeypatch.context() as patch:
         patch.setattr(train, "StopSignals", lambda: StopAfter(3))
         assert main([*run, "--amp", amp, "--checkpoint_dir", "parts"]) == 130
-    assert main(["--train", "--continue", f"parts/{file}"]) == 0
+    assert main(["--train", "--continue", f"parts/{FILE}"]) == 0
     full, mixed, parts = (
-        load_checkpoint(Path(name) / file)["state_dict"] for name in ("full", "whole", "parts")
+        load_checkpoint(Path(name) / FILE)["state_dict"] for name in ("full", "whole", "parts")
     )
     assert_equal(mixed, parts)
     assert any(not torch.equal(full[name], mixed[name]) for name in full)
     for name, value in full.items():
         if value.is_floating_point() and "running" not in name:
             assert (value - mixed[name]).abs().max() < 2e-4  # 6 updates of Adam at 1e-5, and room
-    assert bool(load_checkpoint(Path("whole") / file)["scaler"]) == (amp == "fp16")
+    assert bool(load_checkpoint(Path("whole") / FILE)["scaler"]) == (amp == "fp16")

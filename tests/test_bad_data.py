@@ -8,10 +8,13 @@ import torch
 
 from main import main
 from models import create_model
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import find_file, load_checkpoint, save_checkpoint
 from utils.errors import WeightsError
 
-SMALL = ["-a", "mobilenet_v3_small", "--image_size", "32", "32", "-j", "0", "--epochs", "1", "-b", "2"]
+pytestmark = pytest.mark.usefixtures("without_plots")
+
+SMALL = ["-a", SMALL_ARCH, "--image_size", "32", "32", "-j", "0", "--epochs", "1", "-b", "2"]
 
 
 def truncate(path: str) -> None:
@@ -38,7 +41,7 @@ def test_a_skipped_image_is_left_out_of_metrics(
     workplace("regress", scenes=2)
     assert main(["--train", *SMALL, "--criterion", "regress"]) == 0
     truncate("data/test/scene1_2.png")
-    best = ["-e", "--resume", "checkpoints/model_best_mobilenet_v3_small.pth", "-j", "0"]
+    best = ["-e", "--resume", "checkpoints/model_best_tests_small.pth", "-j", "0"]
     assert main(best) == 2
     capsys.readouterr()
     assert main([*best, "--bad_images", "skip"]) == 0
@@ -61,7 +64,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
     workplace("regress")
     run = ["--train", *SMALL, "--criterion", "regress"]
     assert main(run) == 0
-    file = Path("checkpoints/checkpoint_mobilenet_v3_small.pth")
+    file = Path("checkpoints/checkpoint_tests_small.pth")
     before = file.read_bytes()
     capsys.readouterr()
     assert main([*run, "--optimizer", "sgd", "--lr", "1e30", "--warmup", "0"]) == 2

@@ -13,9 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 from dataloader.cache import ImageCache
 from main import main
 from rankiqa.views import View
+from tests import programs
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
-ARGS = "--train -a mobilenet_v3_small --image_size 64 64 --epochs 2 --warmup 0 -b 3 -g 0 --deterministic"
+pytestmark = pytest.mark.usefixtures("without_plots")
+
+ARGS = f"--train -a {SMALL_ARCH} --image_size 64 64 --epochs 2 --warmup 0 -b 3 -g 0 --deterministic"
 
 
 @pytest.mark.parametrize("view", ["fit", "patches"])
@@ -26,7 +30,7 @@ def test_training_with_a_cache_gives_the_same_weights(workplace: Callable[..., P
     for name, more in runs.items():
         argv = f"{ARGS} --view {view} {more} --checkpoint_dir {name}".split()
         assert main(argv) == 0
-        weights[name] = load_checkpoint(f"{name}/checkpoint_mobilenet_v3_small.pth")["state_dict"]
+        weights[name] = load_checkpoint(f"{name}/checkpoint_tests_small.pth")["state_dict"]
     for name in ("ram", "disk"):
         assert all(torch.equal(value, weights[name][key]) for key, value in weights["none"].items())
 
@@ -63,11 +67,12 @@ class Counting(Dataset):
         return not made, bool(np.array_equal(image, make(number)))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "forkserver"])  # the latter pickles the cache, as "spawn" does
 def test_workers_find_what_other_workers_and_epochs_decoded(method: str) -> None:
+    context = programs.server() if method == "forkserver" else method
     cache = ImageCache(20, 10**6, in_memory=True)
     for epoch in range(2):
-        loader = DataLoader(Counting(cache), batch_size=None, num_workers=2, multiprocessing_context=method)
+        loader = DataLoader(Counting(cache), batch_size=None, num_workers=2, multiprocessing_context=context)
         found, right = zip(*loader, strict=True)
         assert all(right) and all(found) == (epoch == 1) and any(found) == (epoch == 1)
 
@@ -88,7 +93,7 @@ def test_validation_decodes_each_image_once_in_a_run(
         return read(view, path)
 
     monkeypatch.setattr(View, "read", counted)
-    run = ["--train", "-a", "mobilenet_v3_small", "--image_size", "32", "32", "--warmup", "0", "-b", "3"]
+    run = ["--train", "-a", SMALL_ARCH, "--image_size", "32", "32", "--warmup", "0", "-b", "3"]
     run += ["--criterion", "regress", "--gpus", "0", "-j", "0", "--epochs", "3"]
     lines = []
     for view in ("fit", "patches"):

@@ -10,11 +10,14 @@ import pytest
 
 from main import main
 from tests.conftest import write_split
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.usefixtures("without_plots")
 
 SMALL = [
     "-a",
-    "timm/test_resnet",
+    SMALL_ARCH,
     "--image_size",
     "64",
     "64",
@@ -36,12 +39,12 @@ def test_percentiles_of_the_view_that_the_file_is_used_with(
     for split in ("val", "test"):
         write_split(folder, split, "regress", 3, 1)
     assert main(["--train", *SMALL, "--criterion", "regress", "--view", "patches", "--patches", "1"]) == 0
-    best = ["--resume", "checkpoints/model_best_timm_test_resnet.pth", "--patches", "5", "-j", "0"]
+    best = ["--resume", "checkpoints/model_best_tests_small.pth", "--patches", "5", "-j", "0"]
     assert main(["--calibrate", *best]) == 0
-    spec = load_checkpoint("checkpoints/calibrated_timm_test_resnet.pth")["spec"]
+    spec = load_checkpoint("checkpoints/calibrated_tests_small.pth")["spec"]
     assert spec["patches"] == 5
-    kept = load_checkpoint("checkpoints/calibrated_timm_test_resnet.pth")["config"]
-    assert kept == load_checkpoint("checkpoints/model_best_timm_test_resnet.pth")["config"]
+    kept = load_checkpoint("checkpoints/calibrated_tests_small.pth")["config"]
+    assert kept == load_checkpoint("checkpoints/model_best_tests_small.pth")["config"]
 
     (Path("data/test/label.txt")).write_bytes(Path("data/val/label.txt").read_bytes())
     assert main(["-e", *best]) == 0
@@ -57,7 +60,7 @@ def test_percentiles_of_the_view_that_the_file_is_used_with(
                 "--predict",
                 "data/val",
                 "--resume",
-                "checkpoints/calibrated_timm_test_resnet.pth",
+                "checkpoints/calibrated_tests_small.pth",
                 "--output",
                 "a.jsonl",
             ]

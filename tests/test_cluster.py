@@ -23,7 +23,7 @@ IMAGES = 240
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model, and links to a few images, one of them broken, one with a space in its name."""
     monkeypatch.chdir(tmp_path)
-    write_checkpoint(tmp_path / "a.pth")
+    write_checkpoint(tmp_path / "a.pth", arch="mobilenet_v3_small")
     (tmp_path / "photos").mkdir()
     for number in range(5):
         texture(number, number / 2).save(tmp_path / f"{number}.png")
@@ -122,7 +122,7 @@ def test_new_images_and_another_model(
     assert f"{IMAGES} images scored, 1 could not be read" in captured
     assert {part: part.stat().st_mtime_ns for part in before} == before
     assert_same(rows_of(output), place)
-    write_checkpoint(place / "b.pth", num_classes=3)
+    write_checkpoint(place / "b.pth", num_classes=3, arch="mobilenet_v3_small")
     assert main([*run[:3], "b.pth", *run[4:]]) == 2
     assert "holds scores of a.pth" in capsys.readouterr().err
     (output / "_model.json").unlink()

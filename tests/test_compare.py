@@ -15,7 +15,10 @@ from metrics.significance import compare_scenes, meng_rosenthal_rubin_test
 from rankiqa.spec import ModelSpec
 from tests import programs
 from tests.conftest import lively
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import save_checkpoint
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def test_equal_models_are_called_different_as_often_as_the_level_says() -> None:
@@ -74,7 +77,7 @@ def test_correlations_that_are_undefined_have_no_verdict() -> None:
 
 
 def model(name: str, seed: int, criterion: str, num_classes: int = 1) -> None:
-    spec = ModelSpec("mobilenet_v3_small", num_classes, image_size=(64, 64), criterion=criterion)
+    spec = ModelSpec(SMALL_ARCH, num_classes, image_size=(64, 64), criterion=criterion)
     network = lively(spec.arch, num_classes, spec.image_size, seed)
     save_checkpoint(name, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
 
@@ -156,7 +159,7 @@ def test_training_that_goes_nowhere_is_told_why(workplace: Callable[..., Path]) 
     label = root / "data/train/label.txt"
     names = [line.split(",")[0] for line in label.read_text().splitlines()]
     label.write_text("".join(f"{name},3\n" for name in names))
-    command = "--train --criterion regress -a mobilenet_v3_small --image_size 64 64 --epochs 1 -b 3 -j 0 -g 0"
+    command = f"--train --criterion regress -a {SMALL_ARCH} --image_size 64 64 --epochs 1 -b 3 -j 0 -g 0"
     done = programs.run(*command.split())
     assert done.returncode == 0 and "all 6 rows have the same label" in done.stdout + done.stderr
 

@@ -13,15 +13,16 @@ from applications import train
 from applications.training import loop
 from main import main
 from tests import programs
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_plots")
 # Dropout in the head and random crops: both draw, so a lost random state would show.
 RUN = [
-    *("--train", "-a", "mobilenet_v3_small", "--image_size", "48", "48", "--view", "patches", "-g", "0"),
+    *("--train", "-a", SMALL_ARCH, "--image_size", "48", "48", "--view", "patches", "-g", "0"),
     *("--epochs", "3", "-b", "2", "--warmup", "1", "--schedule", "cosine", "--lr", "1e-3"),
 ]
-FILE = "checkpoint_mobilenet_v3_small.pth"
+FILE = "checkpoint_tests_small.pth"
 
 
 def weights(folder: str) -> dict[str, torch.Tensor]:
@@ -101,7 +102,7 @@ def test_a_signal_saves_and_returns_130(number: int, workplace: Callable[..., Pa
     folder = workplace("rank")
     with programs.start(*RUN, "--epochs", "1000", "-j", "1") as process:
         deadline = time.monotonic() + 120
-        best = folder / "checkpoints" / "model_best_mobilenet_v3_small.pth"  # written after a validation
+        best = folder / "checkpoints" / "model_best_tests_small.pth"  # written after a validation
         while not best.is_file() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(number)
@@ -119,12 +120,12 @@ def test_continue_refuses_what_would_change_the_run(
     workplace("rank")
     assert main([*RUN, "-j", "0", "--epochs", "1"]) == 0
     capsys.readouterr()
-    again = ["--train", "-a", "mobilenet_v3_small", "--continue"]
+    again = ["--train", "-a", SMALL_ARCH, "--continue"]
     assert main([*again, "--lr", "0.5"]) == 2
     message = capsys.readouterr().err
     assert "--lr 0.5" in message
     assert "0.001" in message
     assert main([*again, "--epochs", "2", "-j", "0"]) == 0
     assert "epoch 2/2" in capsys.readouterr().out
-    assert main(["--train", "--continue", "checkpoints/model_best_mobilenet_v3_small.pth"]) == 2
+    assert main(["--train", "--continue", "checkpoints/model_best_tests_small.pth"]) == 2
     assert "--resume" in capsys.readouterr().err

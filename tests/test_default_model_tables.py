@@ -13,6 +13,7 @@ from benchmarks import default_model, default_scoring
 from main import main
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import save_checkpoint
 
 FLAGS = "--engine torch --threads 1"
@@ -37,7 +38,7 @@ def rated(workplace: Callable[..., Path]) -> Path:
     (root / "photos").mkdir()
     for number in range(2):
         texture(90 + number, 0.5, (64, 64)).save(root / f"photos/{number}.png")
-    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64))
+    spec = ModelSpec(SMALL_ARCH, image_size=(64, 64))
     network = lively(spec.arch, 1, (64, 64))
     save_checkpoint("m.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     return root / "rated"
@@ -69,6 +70,8 @@ def test_a_column_a_model(
     words = [f"m.pth {FLAGS}", f"m.pth {FLAGS} --view patches --patches 1"]
     argv = ["x", "--rated", "rated", "--photos", "photos", "--models", *words, "--types", "jpeg"]
     monkeypatch.setattr(sys, "argv", argv)
+    # the start of processes takes longer than what they do here
+    monkeypatch.setattr(default_model, "usable_cores", lambda: 1)
     default_model.main()
     rows = table(capsys.readouterr().out)
     assert all(len(cells) in (2, 3) for cells in rows.values())

@@ -15,10 +15,11 @@ from deploy.formats.torchscript import open_file as open_torchscript
 from models import create_model
 from rankiqa.spec import ModelSpec
 from tests.conftest import texture
+from tests.small_arch import SMALL_ARCH
 from utils.errors import ExportError, WeightsError
 
 
-def make(path: Path, num_classes: int = 1, arch: str = "mobilenet_v3_small") -> ModelSpec:
+def make(path: Path, num_classes: int = 1, arch: str = SMALL_ARCH) -> ModelSpec:
     spec = ModelSpec(arch, num_classes, image_size=(48, 64), score_range=(-1.0, 2.0))
     torch.manual_seed(0)
     export(create_model(arch, num_classes, spec.image_size), spec, "torchscript", path)

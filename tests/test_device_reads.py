@@ -19,14 +19,15 @@ from applications import train
 from applications.training import loop
 from applications.training.step_losses import StepLosses
 from main import main
+from tests.small_arch import SMALL_ARCH
 from tests.test_continue import StopAfter
 from utils.checkpoint import load_checkpoint
 
 RUN = [
-    *("--train", "-a", "timm/test_resnet", "--image_size", "32", "32", "-b", "3", "-j", "1"),
+    *("--train", "-a", SMALL_ARCH, "--image_size", "32", "32", "-b", "3", "-j", "1"),
     *("--gpus", "0", "--warmup", "0", "--epochs", "1"),
 ]
-FILE = "checkpoint_timm_test_resnet.pth"
+FILE = "checkpoint_tests_small.pth"
 READS = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::equal"}
 COPIES = (
     torch.Tensor.cpu,

@@ -15,24 +15,16 @@ import torch
 from main import main
 from tests import programs
 from tests.conftest import ROOT, free_port, write_split
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.usefixtures("without_plots")
 
 # It normalises each image by itself, and draws nothing: what remains is the arithmetic of the processes.
 RUN = [
-    *(
-        "--train",
-        "-a",
-        "timm/convnext_atto",
-        "--image_size",
-        "32",
-        "32",
-        "-g",
-        "0",
-        "-j",
-        "0",
-        "--no_augment",
-    ),
-    *("--epochs", "2", "--warmup", "0", "--lr", "1e-3", "--optimizer", "sgd", "--criterion", "regress"),
+    *("--train", "-a", "timm/convnext_atto", "--image_size", "32", "32", "-g", "0", "-j", "0"),
+    *("--no_augment", "--epochs", "2", "--warmup", "0", "--lr", "1e-3", "--optimizer", "sgd"),
+    *("--criterion", "regress"),
 ]
 FILE = "checkpoint_timm_convnext_atto.pth"
 # 45 rows: steps of 4 and one of 1, so that one of two processes has no row in the last; 24 steps in all
@@ -54,21 +46,37 @@ def launch(*arguments: str) -> subprocess.CompletedProcess[str]:
 def two_processes(how: str, *arguments: str) -> None:
     """Run main.py in two processes; `how` they start."""
     program = [str(ROOT / "main.py"), *arguments]
+    address = f"tcp://127.0.0.1:{free_port()}"
     if how == "spawn":
-        done = [launch(*program, "--procs_per_node", "2", "--init_method", f"tcp://127.0.0.1:{free_port()}")]
+        done = [launch(*program, "--procs_per_node", "2", "--init_method", address)]
+    elif how == "spawn, forked":
+        done = [run_two(*arguments)]
     elif how == "torchrun":
         run = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
         done = [launch(*run, *program)]
+    elif how == "torchrun, forked":
+        done = finish([started_by_torchrun(rank, address, *arguments) for rank in (0, 1)])
     else:
-        address = f"tcp://127.0.0.1:{free_port()}"
-        nodes = [
-            [*arguments, "--nodes", "2", "--rank", str(rank), "--init_method", address] for rank in (0, 1)
-        ]
-        with programs.start(*nodes[0]) as first:
-            done = [programs.run(*nodes[1]), first.completed(60)]
+        node = [*arguments, "--nodes", "2", "--init_method", address]
+        done = finish([programs.start(*node, "--rank", rank) for rank in ("0", "1")])
     assert [process.returncode for process in done] == [0] * len(done), [process.stderr for process in done]
     said = "".join(process.stdout for process in done)
     assert said.count("epoch 2/2") == ("--train" in arguments)  # only the first process speaks
+
+
+def started_by_torchrun(rank: int, address: str, *arguments: str) -> programs.Program:
+    """One of two processes in the environment that torchrun gives them."""
+    host, port = address.removeprefix("tcp://").split(":")
+    of_all = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": host, "MASTER_PORT": port}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**of_all, "RANK": str(rank), "LOCAL_RANK": str(rank)}.items():
+            patch.setenv(name, value)
+        return programs.start(*arguments)
+
+
+def finish(begun: list[programs.Program]) -> list[subprocess.CompletedProcess[str]]:
+    with begun[0] as first, begun[1] as second:
+        return [process.completed(300) for process in (first, second)]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -119,7 +127,9 @@ def test_two_processes_equal_one_with_the_joint_batch(
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-5
     assert final_loss(folder) == pytest.approx(final_loss(one_process), rel=1e-5)
 
-    judge_training_images(lambda *argv: two_processes(how, *argv), folder, one_process / FILE)
+    # how Python starts, and four times PyTorch with it, was the training's matter
+    again = f"{how}, forked" if how in ("spawn", "torchrun") else how
+    judge_training_images(lambda *argv: two_processes(again, *argv), folder, one_process / FILE)
     alone, both = predictions(one_process), predictions(folder)
     assert len(alone) == 45
     assert [row[0] for row in both] == [row[0] for row in alone]
@@ -149,13 +159,13 @@ def run_two(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_validation_scores_the_weights_that_are_saved(workplace: Callable[..., Path]) -> None:
-    folder = workplace("regress", scenes=3)
-    batch_norm = ["-a", "resnet18", "-b", "2", "--lr", "1e-4", "--image_size", "64", "64"]
+    folder = workplace("regress", scenes=4)  # 12 rows: the last step gives each its own batch statistics
+    batch_norm = ["-a", "timm/test_resnet", "-b", "2", "--lr", "1e-4", "--image_size", "64", "64"]
     assert run_two(*RUN, *batch_norm).returncode == 0
     for split in ("train", "test"):
         (folder / f"data/{split}/label.txt").write_bytes((folder / "data/val/label.txt").read_bytes())
-    alone = ["-e", "--resume", "checkpoints/model_best_resnet18.pth", "-j", "0"]
-    logged = load_checkpoint("checkpoints/model_best_resnet18.pth")["figures"]
+    alone = ["-e", "--resume", "checkpoints/model_best_timm_test_resnet.pth", "-j", "0"]
+    logged = load_checkpoint("checkpoints/model_best_timm_test_resnet.pth")["figures"]
     assert main(alone) == 0
     assert run_two(*alone).returncode == 0
     folders = sorted(Path("logs").glob("test_*"))
@@ -171,8 +181,8 @@ def test_two_processes_continue_bit_for_bit_and_skip_bad_images(workplace: Calla
     broken = folder / "data/train/scene1_1.png"
     broken.write_bytes(broken.read_bytes()[:100])
     # Dropout draws in every process; -b 1 leaves one of them without a readable row.
-    run = [*RUN, "-a", "mobilenet_v3_small", "-b", "1", "--bad_images", "skip", "--schedule", "constant"]
-    file = "checkpoint_mobilenet_v3_small.pth"
+    run = [*RUN, "-a", SMALL_ARCH, "-b", "1", "--bad_images", "skip", "--schedule", "constant"]
+    file = "checkpoint_tests_small.pth"
     assert run_two(*run, "--checkpoint_dir", "whole").returncode == 0
     assert run_two(*run, "--checkpoint_dir", "parts", "--epochs", "1").returncode == 0
     done = run_two("--train", "--continue", f"parts/{file}", "--epochs", "2")

@@ -12,11 +12,12 @@ from applications.evaluation.predictions import score_percentiles
 from main import main
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 from utils.run_log import RunLog
 
-BEST = "checkpoints/model_best_mobilenet_v3_small.pth"
-RUN = "--train -a mobilenet_v3_small --image_size 64 64 -g 0 -j 0 -b 3 --epochs 1 --warmup 0".split()
+BEST = "checkpoints/model_best_tests_small.pth"
+RUN = f"--train -a {SMALL_ARCH} --image_size 64 64 -g 0 -j 0 -b 3 --epochs 1 --warmup 0".split()
 
 
 @pytest.mark.parametrize("scale", [1e25, 1e30])
@@ -24,10 +25,10 @@ def test_training_and_evaluation_survive_scores_of_any_size(
     scale: float, workplace: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     workplace("rank")
-    network = lively("mobilenet_v3_small", 1, (64, 64))
+    network = lively(SMALL_ARCH, 1, (64, 64))
     with torch.no_grad():
         network.classifier[-1].weight *= scale
-    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64), criterion="rank")
+    spec = ModelSpec(SMALL_ARCH, image_size=(64, 64), criterion="rank")
     save_checkpoint("wild.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     assert main([*RUN, "--resume", "wild.pth", "--lr", "1e-12", "--wd", "0"]) == 0
     captured = capsys.readouterr()

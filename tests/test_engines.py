@@ -1,5 +1,7 @@
 """Every engine gives the same number for the same image, from the file alone."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -7,40 +9,62 @@ import pytest
 import torch
 
 from deploy.engines import load_scorer
-from deploy.engines.loading import choose_engine, usable_device
+from deploy.engines.loading import choose_engine, load_engine, usable_device
 from deploy.export import export
 from models import create_model
+from rankiqa.scorer import Engine, Scorer
 from rankiqa.spec import ModelSpec
-from tests.conftest import texture
-from tests.test_export import FILES, lively, need
+from tests.conftest import lively, small_network, texture
+from tests.small_arch import SMALL_ARCH
+from tests.test_export import FILES, need
 from utils.checkpoint import save_checkpoint
 from utils.errors import ConfigError, WeightsError
 
+Opened = list[tuple[Engine, ModelSpec, torch.nn.Module]]
 IMAGES = [texture(seed, 0.7 * seed, size) for seed, size in enumerate([(96, 128), (200, 90), (40, 50)])]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Opened]:
+    """Every engine of every format for a number of outputs, with the network in its file: converted once."""
+
+    @lru_cache
+    def convert(num_classes: int) -> Opened:
+        spec = ModelSpec("timm/test_resnet", num_classes, image_size=(48, 64), patches=4)
+        spec = spec.with_(view="fit" if num_classes == 1 else "patches")
+        folder = tmp_path_factory.mktemp("engines")
+        network = lively(spec.arch, num_classes, spec.image_size)
+        small = small_network(num_classes, spec.image_size)  # a file needs no name of an architecture
+        save_checkpoint(folder / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
+        found = [(folder / "a.pth", network)]
+        for name in ("torchscript", "pt2", "onnx", "openvino"):
+            try:
+                need(name)
+            except pytest.skip.Exception:
+                continue
+            found.append((folder / FILES[name].format("a"), small))
+            export(small, spec, name, found[-1][0])
+        engines = []
+        for path, own in found:
+            for kind in ("native", "auto") if path.suffix in (".pth", ".onnx") else ("native",):
+                engine, held = load_engine(path, "cpu", 1, kind)
+                assert held == spec
+                engines.append((engine, spec, own))
+        return engines
+
+    return convert
 
 
 @pytest.mark.parametrize("view", ["fit", "patches"])
 @pytest.mark.parametrize("num_classes", [1, 4])
-def test_engines_agree(view: str, num_classes: int, tmp_path: Path) -> None:
-    spec = ModelSpec("timm/test_resnet", num_classes, image_size=(48, 64), view=view, patches=4)
-    network = lively(spec.arch, num_classes, spec.image_size)
-    save_checkpoint(tmp_path / "a.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
-    paths = [tmp_path / "a.pth"]
-    for name in ("torchscript", "pt2", "onnx", "openvino"):
-        try:
-            need(name)
-        except pytest.skip.Exception:
-            continue
-        paths.append(tmp_path / FILES[name].format("a"))
-        export(network, spec, name, paths[-1])
-    expected = by_hand(network, spec)
-    spread = float(expected.max() - expected.min())
-    assert spread > 1e-3  # constant scores would agree by themselves
-    for path in paths:
-        for engine in ("native", "auto") if path.suffix in (".pth", ".onnx") else ("native",):
-            result = load_scorer(path, threads=1, engine=engine).score(IMAGES)
-            np.testing.assert_allclose(result.scores, expected, atol=1e-4)
-            assert (result.probs is None) == (num_classes == 1)
+def test_engines_agree(view: str, num_classes: int, opened: Callable[[int], Opened]) -> None:
+    for engine, held, network in opened(num_classes):
+        spec = held.with_(view=view)
+        expected = by_hand(network, spec)
+        assert np.ptp(expected) > 1e-3  # constant scores would agree by themselves
+        result = Scorer(engine, spec).score(IMAGES)
+        np.testing.assert_allclose(result.scores, expected, atol=1e-4)
+        assert (result.probs is None) == (num_classes == 1)
 
 
 def by_hand(network: torch.nn.Module, spec: ModelSpec) -> np.ndarray:
@@ -123,7 +147,7 @@ def test_auto_leaves_a_gpu_that_onnx_runtime_can_not_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     need("onnx")
-    spec = ModelSpec("timm/test_resnet", image_size=(32, 32))
+    spec = ModelSpec(SMALL_ARCH, image_size=(32, 32))
     path = tmp_path / "a.onnx"
     export(lively(spec.arch, 1, spec.image_size), spec, "onnx", path)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

@@ -16,13 +16,16 @@ from main import main
 from metrics.emd import calibration
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture, write_split
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import save_checkpoint
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 TEST = ["-e", "-g", "0", "-j", "0", "--logdir", "out"]
 
 
 def model(criterion: str, num_classes: int = 1) -> None:
-    spec = ModelSpec("mobilenet_v3_small", num_classes, image_size=(64, 64), criterion=criterion)
+    spec = ModelSpec(SMALL_ARCH, num_classes, image_size=(64, 64), criterion=criterion)
     network = lively(spec.arch, num_classes, spec.image_size)
     save_checkpoint("m.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
 
@@ -128,9 +131,7 @@ def test_calibration_by_a_loop() -> None:
     assert same[0].tolist() == same[1].tolist()
 
 
-FOLDS = (
-    "--train --folds 3 --criterion regress -a mobilenet_v3_small --image_size 64 64 -b 3 -j 0 -g 0 --warmup 0"
-)
+FOLDS = f"--train --folds 3 --criterion regress -a {SMALL_ARCH} --image_size 64 64 -b 3 -j 0 -g 0 --warmup 0"
 
 
 def test_folds_never_cut_a_scene_and_go_on(

@@ -16,17 +16,18 @@ from main import main
 from models.features import FeatureExtractor
 from tests.conftest import free_port, lively, small_network
 from tests.programs import Program
+from tests.small_arch import SMALL_ARCH
 from tests.test_continue import StopAfter, assert_equal
 from utils.checkpoint import load_checkpoint
 from utils.errors import ArchError
 
 pytestmark = pytest.mark.usefixtures("without_plots")
-ARCH, EPOCHS = "mobilenet_v3_small", 3
+EPOCHS = 3
 RUN = [
-    *("--train", "-a", ARCH, "--resume", "plain.pth", "--image_size", "48", "48", "-b", "5", "-j", "0"),
+    *("--train", "-a", SMALL_ARCH, "--resume", "plain.pth", "--image_size", "48", "48", "-b", "5", "-j", "0"),
     *("-g", "0", "--warmup", "0", "--lr", "1e-2", "--epochs", str(EPOCHS), "--freeze_backbone", str(EPOCHS)),
 ]
-LATEST = Path("checkpoints") / f"checkpoint_{ARCH}.pth"
+LATEST = Path("checkpoints") / "checkpoint_tests_small.pth"
 FEATURES = ["--cache", "features"]
 
 
@@ -36,7 +37,7 @@ def run(workplace: Callable[..., Path]) -> Callable[..., list[str]]:
 
     def make(task: str, num_classes: int = 1) -> list[str]:
         workplace(task)
-        torch.save(lively(ARCH, num_classes, (48, 48)).state_dict(), "plain.pth")
+        torch.save(lively(SMALL_ARCH, num_classes, (48, 48)).state_dict(), "plain.pth")
         return [*RUN, "--criterion", task, "--num_classes", str(num_classes)]
 
     return make
@@ -123,7 +124,7 @@ def test_continue_is_bit_for_bit(
     with monkeypatch.context() as patch:
         patch.setattr(train, "StopSignals", lambda: StopAfter(3))
         assert main(command) == 130
-    assert main(["--train", "-a", ARCH, "--continue"]) == 0
+    assert main(["--train", "-a", SMALL_ARCH, "--continue"]) == 0
     whole, stopped = (load_checkpoint(Path(folder) / LATEST.name) for folder in ("whole", "checkpoints"))
     assert_equal(whole["state_dict"], stopped["state_dict"])
     assert_equal(whole["averaged"] or {}, stopped["averaged"] or {})
@@ -136,7 +137,7 @@ def test_a_run_keeps_to_what_it_learns_from(
     with monkeypatch.context() as patch:
         patch.setattr(train, "StopSignals", lambda: StopAfter(1))
         assert main([*command, *FEATURES]) == 130
-    again = ["--train", "-a", ARCH, "--continue"]
+    again = ["--train", "-a", SMALL_ARCH, "--continue"]
     assert main([*again, "--cache", "ram"]) == 2
     assert "was started with features" in capsys.readouterr().err
     assert main([*again, "--epochs", "9"]) == 2

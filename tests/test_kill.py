@@ -14,7 +14,10 @@ import torch
 from main import main
 from tests import programs
 from tests.conftest import free_port
+from tests.small_arch import STEADY_ARCH
 from utils.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.usefixtures("without_plots")
 
 ARCH = ["-a", "mobilenet_v3_small", "--image_size", "48", "48", "-g", "0"]
 RUN = ["--train", *ARCH, "--view", "patches", "-b", "1", "--warmup", "0", "--lr", "1e-3"]
@@ -111,7 +114,7 @@ def test_accumulated_steps_equal_the_joint_batch(workplace: Callable[..., Path])
     run = [
         "--train",
         "-a",
-        "timm/convnext_atto",
+        STEADY_ARCH,
         "--image_size",
         "32",
         "32",
@@ -125,9 +128,7 @@ def test_accumulated_steps_equal_the_joint_batch(workplace: Callable[..., Path])
     run += ["--clip_grad", "0.5"]
     assert main([*run, "-b", "4", "--checkpoint_dir", "joint"]) == 0
     assert main([*run, "-b", "1", "--accumulate", "4", "--checkpoint_dir", "parts"]) == 0
-    one, two = (
-        load_checkpoint(f"{folder}/checkpoint_timm_convnext_atto.pth") for folder in ("joint", "parts")
-    )
+    one, two = (load_checkpoint(f"{folder}/checkpoint_tests_steady.pth") for folder in ("joint", "parts"))
     for name, value in one["state_dict"].items():
         torch.testing.assert_close(two["state_dict"][name], value, rtol=0, atol=1e-5)
 

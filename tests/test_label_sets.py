@@ -23,6 +23,7 @@ from models.scales import SetScales
 from rankiqa.cli import main as console
 from rankiqa.spec import ModelSpec
 from tests.conftest import texture, write_split
+from tests.small_arch import SMALL_ARCH
 from tests.test_continue import StopAfter
 from utils import prepare_dataset
 from utils.checkpoint import load_checkpoint
@@ -30,7 +31,7 @@ from utils.checkpoint import load_checkpoint
 SCALES = {"A": lambda mos: mos, "B": lambda mos: 1000 + 200 * mos}
 SMALL = [
     "-a",
-    "timm/test_resnet",
+    SMALL_ARCH,
     "--image_size",
     "32",
     "32",
@@ -44,7 +45,7 @@ SMALL = [
     "0",
 ]
 REGRESS = [*SMALL, "--criterion", "regress", "--lr", "1e-3"]
-BEST = "model_best_timm_test_resnet.pth"
+BEST = "model_best_tests_small.pth"
 
 
 def make_sets(root: Path, task: str = "regress") -> None:
@@ -168,7 +169,7 @@ def test_continue_is_bit_equal(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as patch:
         patch.setattr(train, "StopSignals", lambda: StopAfter(3))
         assert main([*run, "--checkpoint_dir", "parts"]) == 130
-    latest = "checkpoint_timm_test_resnet.pth"
+    latest = "checkpoint_tests_small.pth"
     assert main(["--train", "--continue", f"parts/{latest}"]) == 0
     whole, parts = (load_checkpoint(Path(folder) / latest) for folder in ("whole", "parts"))
     assert all(torch.equal(value, parts["state_dict"][name]) for name, value in whole["state_dict"].items())

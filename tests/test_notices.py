@@ -17,6 +17,8 @@ from main import main
 from metrics.task import rank_metrics, regress_metrics
 from tests.test_continue import RUN
 
+pytestmark = pytest.mark.usefixtures("few_draws", "without_plots")
+
 
 def labels_of(task: str, images: np.ndarray, targets: np.ndarray) -> Labels:
     names = StringTable([f"{number}.png" for number in range(int(images.max()) + 1)])
@@ -117,7 +119,7 @@ def test_a_run_tells_of_shared_images_and_of_a_slow_average(
     said = capsys.readouterr().err
     assert "2 of 8 images of data/val/label.txt are in data/train/label.txt too" in said
     assert "--ema 0.999 looks back about 1000 updates, but the run has 3" in said
-    best = "checkpoints/model_best_mobilenet_v3_small.pth"
+    best = "checkpoints/model_best_tests_small.pth"
     for argv in (["-e", "--resume", best], ["-e", "--compare", best, best]):
         assert main([*argv, "-j", "0", "-g", "0"]) == 0
         assert (

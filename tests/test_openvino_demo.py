@@ -23,7 +23,7 @@ RATE = 5
 def model(tmp_path: Path) -> Path:
     for package in ("openvino", "av"):
         pytest.importorskip(package, reason=f"{package} is in requirements-deploy.txt")
-    write_checkpoint(tmp_path / "a.pth")
+    write_checkpoint(tmp_path / "a.pth", arch="timm/test_resnet")
     return tmp_path / "a.pth"
 
 

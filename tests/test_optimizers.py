@@ -12,7 +12,10 @@ from main import main
 from optim.names import CONTIGUOUS, LOOKING_AHEAD, OPTIMIZERS
 from optim.optimizers import create_optimizer
 from tests.conftest import ROOT
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint
+
+pytestmark = pytest.mark.usefixtures("without_plots")
 
 FLAGS = {"lr": 1e-2, "weight_decay": 1e-3, "momentum": 0.9}
 
@@ -56,14 +59,14 @@ def test_every_optimizer_learns_and_continues_bit_for_bit(name: str, lookahead: 
         assert torch.equal(whole, parts)
 
 
-RUN = "--train -a timm/test_resnet --image_size 32 32 -g 0 -j 0 -b 3 --criterion regress".split()
+RUN = "--train -a tests/small --image_size 32 32 -g 0 -j 0 -b 3 --criterion regress".split()
 
 
 def trains(name: str, *flags: str) -> None:
     """Two epochs, of which the backbone learns in the second alone, move all of its weights that learn."""
     argv = [*RUN, "--optimizer", name, "--epochs", "2", "--warmup", "0", "--freeze_backbone", "1", *flags]
     assert main([*argv, "--checkpoint_dir", name]) == 0
-    state = load_checkpoint(f"{name}/checkpoint_timm_test_resnet.pth")["state_dict"]
+    state = load_checkpoint(f"{name}/checkpoint_tests_small.pth")["state_dict"]
     assert all(value.isfinite().all() for value in state.values())
 
 
@@ -168,7 +171,7 @@ def test_what_is_refused(flags: list[str], words: str, capsys: pytest.CaptureFix
 
 def test_rangerlars_trains_and_continues(workplace) -> None:
     workplace("regress")
-    run = ["--train", "-a", "timm/test_resnet", "--image_size", "32", "32", "-g", "0", "-j", "0", "-b", "2"]
+    run = ["--train", "-a", SMALL_ARCH, "--image_size", "32", "32", "-g", "0", "-j", "0", "-b", "2"]
     run += [
         "--criterion",
         "regress",
@@ -180,7 +183,7 @@ def test_rangerlars_trains_and_continues(workplace) -> None:
     ]
     assert main([*run, "--epochs", "2", "--checkpoint_dir", "whole"]) == 0
     assert main([*run, "--epochs", "1", "--checkpoint_dir", "parts"]) == 0
-    file = "checkpoint_timm_test_resnet.pth"
+    file = "checkpoint_tests_small.pth"
     assert main(["--train", "--continue", f"parts/{file}", "--epochs", "2"]) == 0
     whole, parts = (load_checkpoint(f"{name}/{file}")["state_dict"] for name in ("whole", "parts"))
     assert [name for name in whole if not torch.equal(whole[name], parts[name])] == []

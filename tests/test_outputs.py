@@ -16,7 +16,7 @@ from rankiqa.files import atomic_write
 from rankiqa.spec import ModelSpec
 from rankiqa.terminal.entry import run_program
 from tests.conftest import ROOT, texture, write_split
-from tests.test_export import SMALL, write_checkpoint
+from tests.test_export import write_checkpoint
 
 FAST = ["--engine", "torch", "--threads", "1"]
 MAIN, CHECK = str(ROOT / "main.py"), str(ROOT / "utils" / "check_images.py")
@@ -28,7 +28,7 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/ful
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of the view `patches`, with percentiles."""
     path = tmp_path_factory.mktemp("model") / "a.pth"
-    write_checkpoint(path, view="patches")
+    write_checkpoint(path, view="patches", arch="mobilenet_v3_small")
     return path
 
 
@@ -218,7 +218,7 @@ def test_what_validation_measured_holds_for_its_view_alone(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = Path("small.pth")
-    write_checkpoint(model, view="patches", arch=SMALL)
+    write_checkpoint(model, view="patches")
     argv = ["--predict", "a.png", "--resume", str(model), "--output", "s.csv", *FAST]
     kept = [
         [],
@@ -251,14 +251,14 @@ def test_what_validation_measured_holds_for_its_view_alone(
     plain = load_scorer(model).spec
     assert plain.score_percentiles is not None
     assert main(["--jit", "--resume", str(model), "--checkpoint_dir", "."]) == 0
-    assert load_scorer("jit_timm_test_resnet.pt").spec == plain
-    assert main(["--predict", "a.png", "--resume", "jit_timm_test_resnet.pt", "--view", "fit", *FAST]) == 0
+    assert load_scorer("jit_tests_small.pt").spec == plain
+    assert main(["--predict", "a.png", "--resume", "jit_tests_small.pt", "--view", "fit", *FAST]) == 0
     assert "better than" not in capsys.readouterr().out
     assert spec_of_calibrated(model, place, capsys).score_percentiles is not None
     for action in (["--jit"], ["--export", "half"]):
         assert main([*action, "--resume", str(model), "--checkpoint_dir", ".", "--view", "fit"]) == 0
         assert "percentiles and range of scores are left out" in capsys.readouterr().err
-    for name in ("jit_timm_test_resnet.pt", "timm_test_resnet_half.pth"):
+    for name in ("jit_tests_small.pt", "tests_small_half.pth"):
         spec = load_scorer(name).spec
         assert (spec.view, spec.score_percentiles, spec.score_range) == ("fit", None, None)
 
@@ -280,7 +280,7 @@ def spec_of_calibrated(model: Path, place: Path, capsys: pytest.CaptureFixture[s
     ]
     assert main([*argv, "-j", "0", "-g", "0"]) == 0
     assert "left out" not in capsys.readouterr().err
-    return load_scorer("calibrated_timm_test_resnet.pth").spec
+    return load_scorer("calibrated_tests_small.pth").spec
 
 
 def test_a_spec_keeps_what_is_still_true() -> None:

@@ -44,7 +44,7 @@ WORDS = {
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network whose last layer is 300 times as large around two images: their scores lie far apart."""
     path = tmp_path_factory.mktemp("model") / "a.pth"
-    write_checkpoint(path, num_classes=4)
+    write_checkpoint(path, num_classes=4, arch="mobilenet_v3_small")
     saved = torch.load(path, weights_only=True)
     probs = load_scorer(path).score([texture(1, 0.5), texture(1, 3.0)]).probs
     middle = torch.from_numpy(np.log(probs).mean(axis=0))

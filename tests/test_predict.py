@@ -361,19 +361,19 @@ def test_a_full_disk_is_told_in_one_line(place: Path, capsys: pytest.CaptureFixt
 
 def test_flags_that_contradict_a_converted_model(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--jit", "--resume", "a.pth", "--checkpoint_dir", "."]) == 0
-    argv = ["--predict", "photos/ünder 0.png", "--resume", "jit_mobilenet_v3_small.pt", "--engine", "torch"]
+    argv = ["--predict", "photos/ünder 0.png", "--resume", "jit_tests_small.pt", "--engine", "torch"]
     for flags, held in (
-        (["--arch", "resnet18"], "mobilenet_v3_small"),
+        (["--arch", "resnet18"], "tests/small"),
         (["--num_classes", "5"], "3"),
         (["--image_size", "64", "64"], "(48, 64)"),
     ):
         assert main([*argv, *flags]) == 2
-        assert f"was asked for, but jit_mobilenet_v3_small.pt holds {held}" in capsys.readouterr().err
-    assert main([*argv, "--arch", "MobileNet-v3-small", "--num_classes", "3"]) == 0
+        assert f"was asked for, but jit_tests_small.pt holds {held}" in capsys.readouterr().err
+    assert main([*argv, "--arch", "Tests/Small", "--num_classes", "3"]) == 0
     plain = capsys.readouterr().out.splitlines()[-1].split()[0]
     assert main([*argv, "--view", "patches"]) == 0
     captured = capsys.readouterr()
-    assert "--view patches replaces the fit of jit_mobilenet_v3_small.pt" in captured.err
+    assert "--view patches replaces the fit of jit_tests_small.pt" in captured.err
     assert captured.out.splitlines()[-1].split()[0] != plain
 
 

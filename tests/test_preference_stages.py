@@ -21,9 +21,12 @@ from rankiqa.spec import RANK_LOSSES, ModelSpec
 from rankiqa.views import View
 from tests import programs
 from tests.conftest import free_port, lively
+from tests.small_arch import SMALL_ARCH, STEADY_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
-ARCH = "timm/test_resnet"
+pytestmark = pytest.mark.usefixtures("without_plots")
+
+ARCH = SMALL_ARCH
 RUN = [*("--train", "-a", ARCH, "--image_size", "64", "64", "-j", "0", "-g", "0", "--criterion", "rank")]
 SHARES = ["0.9", "1", "0.55", "0.5", "0.2", "0.75"]
 
@@ -39,7 +42,7 @@ def with_shares(split: str, votes: bool = True) -> None:
 
 
 def model(name: str, rank_loss: str, seed: int = 0) -> None:
-    spec = ModelSpec("mobilenet_v3_small", 1, image_size=(64, 64), rank_loss=rank_loss)
+    spec = ModelSpec(SMALL_ARCH, 1, image_size=(64, 64), rank_loss=rank_loss)
     network = lively(spec.arch, 1, spec.image_size, seed)
     save_checkpoint(name, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
 
@@ -174,13 +177,13 @@ def test_training_keeps_the_unit_of_its_scores(workplace: Callable[..., Path]) -
 
 
 # It normalises each image by itself, and draws nothing: what remains is the arithmetic of rows.
-ARITHMETIC = [*RUN, "-a", "timm/convnext_atto", "--image_size", "32", "32", "--no_augment", "--warmup", "0"]
+ARITHMETIC = [*RUN, "-a", STEADY_ARCH, "--image_size", "32", "32", "--no_augment", "--warmup", "0"]
 ARITHMETIC += ["--epochs", "1", "--optimizer", "sgd", "--lr", "1e-2", "--rank_loss", "logistic"]
 
 
 def learned(folder: str, *argv: str) -> dict[str, torch.Tensor]:
     assert main([*ARITHMETIC, "--checkpoint_dir", folder, *argv]) == 0
-    return load_checkpoint(f"{folder}/checkpoint_timm_convnext_atto.pth")["state_dict"]
+    return load_checkpoint(f"{folder}/checkpoint_tests_steady.pth")["state_dict"]
 
 
 def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
@@ -212,7 +215,7 @@ def test_two_processes_learn_what_one_does(workplace: Callable[..., Path]) -> No
     address = ["--init_method", f"tcp://127.0.0.1:{free_port()}"]
     done = programs.run(*ARITHMETIC, "-b", "5", "--checkpoint_dir", "two", "--procs_per_node", "2", *address)
     assert done.returncode == 0, done.stderr
-    two = load_checkpoint("two/checkpoint_timm_convnext_atto.pth")["state_dict"]
+    two = load_checkpoint("two/checkpoint_tests_steady.pth")["state_dict"]
     assert distance(one, two) < 1e-6
 
 

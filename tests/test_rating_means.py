@@ -16,6 +16,7 @@ from metrics.emd import mean_rating, rating_deviation
 from metrics.task import emd_metrics
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 # means 3, 3, 3, 3, 1 and 5; variances 4/3, 4, 3/8, 2, 0 and 0
@@ -27,7 +28,7 @@ COUNTS = [
     [10, 0, 0, 0, 0],
     [0, 0, 0, 0, 7],
 ]
-pytestmark = pytest.mark.usefixtures("without_plots")
+pytestmark = pytest.mark.usefixtures("few_draws", "without_plots")
 SMALL = "--criterion emd --num_classes 5 -g 0 -j 0 --logdir out".split()
 
 
@@ -101,7 +102,7 @@ def rated(workplace: Callable[..., Path], request: pytest.FixtureRequest) -> Pat
             for name, counts in zip(names, COUNTS, strict=True)
         ]
         (root / "data" / split / "label.txt").write_text("\n".join(lines) + "\n")
-    spec = ModelSpec("timm/test_resnet", 5, image_size=(32, 32), criterion="emd")
+    spec = ModelSpec(SMALL_ARCH, 5, image_size=(32, 32), criterion="emd")
     network = lively(spec.arch, 5, spec.image_size)
     for name in ("m.pth", "n.pth"):
         save_checkpoint(name, {"state_dict": network.state_dict(), "spec": spec.to_dict()})
@@ -133,9 +134,9 @@ def test_metrics_of_tied_means(rated: Path) -> None:
     wanted = right_metrics(shares)
     assert {name: metrics[name] for name in wanted} == pytest.approx(wanted, abs=1e-12)
 
-    run = ["--train", *SMALL, "-a", "timm/test_resnet", "--image_size", "32", "32", "-b", "6"]
+    run = ["--train", *SMALL, "-a", SMALL_ARCH, "--image_size", "32", "32", "-b", "6"]
     assert main([*run, "--resume", "m.pth", "--lr", "1e-12", "--wd", "0", "--epochs", "1"]) == 0
-    validated = load_checkpoint("checkpoints/model_best_timm_test_resnet.pth")["figures"]
+    validated = load_checkpoint("checkpoints/model_best_tests_small.pth")["figures"]
     possible = [stats.spearmanr(order, [3, 3, 3, 3, 1, 5]).statistic for order in orders()]
     assert any(validated["srcc"] == pytest.approx(value, abs=1e-12) for value in possible)
 
@@ -156,7 +157,7 @@ def test_comparison_and_folds_see_the_ties(rated: Path) -> None:
     assert main(["-e", "--compare", "m.pth", "n.pth", *SMALL]) == 0
     told = json.loads(next(Path("out").glob("compare_*/metrics.json")).read_text())
     assert "3.0000000" not in json.dumps(told)
-    flags = ["-a", "timm/test_resnet", "--image_size", "32", "32", "-b", "6", "--resume", "m.pth"]
+    flags = ["-a", SMALL_ARCH, "--image_size", "32", "32", "-b", "6", "--resume", "m.pth"]
     assert main(["--train", "--folds", "3", *SMALL, *flags, "--epochs", "1", "--checkpoint_dir", "k"]) == 0
     for file in Path("k").glob("fold_*/data/*/label.txt"):
         means = mean_rating(load_labels(file, "emd", 5).opinions)

@@ -14,6 +14,7 @@ from main import main
 from metrics.pair_accuracy import PairAccuracy
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import save_checkpoint
 
 COMMAND = "-e --pairs set/pairs.csv --resume m.pth -g 0 --engine torch --threads 1"
@@ -33,7 +34,7 @@ def pairs(workplace: Callable[..., Path]) -> Path:
     for number in range(3):
         texture(number, number, (64, 80)).save(folder / f"images/{number}.png")
     texture(0, 0, (64, 80)).save(folder / "images/same.png")
-    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64))
+    spec = ModelSpec(SMALL_ARCH, image_size=(64, 64))
     network = lively(spec.arch, 1, (64, 64))
     save_checkpoint("m.pth", {"state_dict": network.state_dict(), "spec": spec.to_dict()})
     write(folder / "pairs.csv", [["better", "worse", "kind", "note"], *(ROWS[k] for k in (0, 2, 3))])

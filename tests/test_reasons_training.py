@@ -20,12 +20,13 @@ from models.reasons import add_reasons, reasons_head, split_outputs
 from rankiqa.reasons import FAMILIES
 from rankiqa.spec import ModelSpec
 from tests.conftest import lively, texture
+from tests.small_arch import SMALL_ARCH
 from tests.test_continue import StopAfter, assert_equal
 from utils import average_models
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_plots")
-ARCH, SIZE, K = "mobilenet_v3_small", (64, 64), len(FAMILIES)
+ARCH, SIZE, K = SMALL_ARCH, (64, 64), len(FAMILIES)
 DAMAGE = ["", "::gblur@5", "::gauss@5@3", "::underexposed@5", "::jpeg@5", "::overexposed@5"]
 RUN = [
     *("--train", "-a", ARCH, "--criterion", "regress", "--group_size", "6", "-b", "12", "-j", "0", "-g", "0"),
@@ -43,7 +44,7 @@ RUN = [
         "cosine",
     ),
 ]
-LATEST, BEST = f"checkpoint_{ARCH}.pth", f"model_best_{ARCH}.pth"
+LATEST, BEST = "checkpoint_tests_small.pth", "model_best_tests_small.pth"
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def randomise_reasons(network: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    "arch", [ARCH, "efficientnet_lite0_multi_level", "timm/test_resnet", "timm/test_vit"]
+    "arch", ["mobilenet_v3_small", "efficientnet_lite0_multi_level", "timm/test_resnet", "timm/test_vit"]
     + [pytest.param(arch, marks=pytest.mark.slow) for arch in ("resnet18", "vit_b_32", "swin_t", "vgg11")],
 )  # fmt: skip
 def test_a_second_head_leaves_the_logits_as_they_are(arch: str) -> None:

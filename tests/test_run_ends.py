@@ -16,7 +16,7 @@ from tests.test_continue import FILE, RUN, StopAfter, assert_equal, weights
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
 pytestmark = pytest.mark.usefixtures("without_plots")
-BEST = "model_best_mobilenet_v3_small.pth"
+BEST = "model_best_tests_small.pth"
 REGRESS = [*RUN, "--criterion", "regress", "-j", "0"]
 
 

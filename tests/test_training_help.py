@@ -13,9 +13,12 @@ import applications.setup.auto_batch as auto_batch
 from applications.find_lr import smoothed, suggestion
 from config import parse_config
 from main import main
+from tests.small_arch import SMALL_ARCH
 from utils.checkpoint import load_checkpoint, save_checkpoint
 
-SMALL = "--train -a mobilenet_v3_small --image_size 64 64 -j 0 -g 0 --warmup 0".split()
+pytestmark = pytest.mark.usefixtures("without_plots")
+
+SMALL = f"--train -a {SMALL_ARCH} --image_size 64 64 -j 0 -g 0 --warmup 0".split()
 
 
 def test_find_lr_writes_table_and_plot_and_keeps_nothing(
@@ -83,7 +86,7 @@ def test_auto_batch_on_a_cpu(workplace: Callable[..., Path], capsys: pytest.Capt
     assert main(AUTO) == 0
     told = capsys.readouterr()
     assert "--auto_batch: -b 3 (" in told.err + told.out and "rows would fit" in told.err + told.out
-    assert load_checkpoint("checkpoints/checkpoint_mobilenet_v3_small.pth")["config"]["batch_size"] == 3
+    assert load_checkpoint("checkpoints/checkpoint_tests_small.pth")["config"]["batch_size"] == 3
 
 
 @pytest.mark.parametrize(
@@ -152,12 +155,12 @@ def constant_model(score: float) -> None:
     from models import create_model, head_of
     from rankiqa.spec import ModelSpec
 
-    network = create_model("mobilenet_v3_small", 1, (64, 64))
+    network = create_model(SMALL_ARCH, 1, (64, 64))
     head = head_of(network)[1]
     with torch.no_grad():
         head.weight.zero_()
         head.bias.fill_(score)
-    spec = ModelSpec("mobilenet_v3_small", image_size=(64, 64)).to_dict()
+    spec = ModelSpec(SMALL_ARCH, image_size=(64, 64)).to_dict()
     save_checkpoint("constant.pth", {"state_dict": network.state_dict(), "spec": spec})
 
 

@@ -18,6 +18,8 @@ from rankiqa.views import View
 from tests.test_bad_data import truncate
 from utils.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 
 @pytest.mark.parametrize("rows", [1, 4, 5, 13, 14, 15, 30, 31, 59])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
@@ -71,12 +73,10 @@ def test_auto_batch_takes_whole_groups(
 
 def trained(folder: str, *flags: str) -> dict[str, torch.Tensor]:
     """The weights after an epoch of plain SGD; no batch statistics tie the images of a step together."""
-    run = (
-        "--train -a timm/convnext_atto --image_size 32 32 -g 0 -j 0 --no_augment --criterion regress".split()
-    )
+    run = "--train -a tests/steady --image_size 32 32 -g 0 -j 0 --no_augment --criterion regress".split()
     run += "--epochs 1 --warmup 0 --lr 1e-2 --optimizer sgd --schedule constant --bad_images skip".split()
     assert main([*run, *flags, "--checkpoint_dir", folder]) == 0
-    return load_checkpoint(f"{folder}/checkpoint_timm_convnext_atto.pth")["state_dict"]
+    return load_checkpoint(f"{folder}/checkpoint_tests_steady.pth")["state_dict"]
 
 
 @pytest.mark.parametrize("bad", [0, 1, 3])

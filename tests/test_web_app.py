@@ -24,7 +24,7 @@ LIMITS = ["--max_megabytes", "0.2", "--max_megapixels", "1", "--max_files", "3",
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "a.pth"
-    write_checkpoint(path, num_classes=4)
+    write_checkpoint(path, num_classes=4, arch="mobilenet_v3_small")
     return path
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sourced by the other scripts: goes to the project's root and makes .venv with what a requirements file asks for.
-# Usage: source z_task_shell/setup.sh [requirements.txt | requirements-dev.txt]
+# Usage: source z_task_shell/setup.sh [requirements.txt | requirements-dev.txt] [flags of pip install]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,6 +20,6 @@ fi
 stamp=".venv/installed-$requirements"
 if ! cat requirements.txt "$requirements" | cmp -s - "$stamp"; then
     echo "== installing $requirements (a few minutes on the first run)"
-    "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+    "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements" "${@:2}"
     cat requirements.txt "$requirements" >"$stamp"
 fi
