@@ -197,11 +197,12 @@ def main() -> None:
     from benchmarks.scoring import make_images
 
     with tempfile.TemporaryDirectory() as folder:
-        make_images(args.photos, Path(folder))
+        counts = args.counts or [1, 60, 300]
+        make_images(args.photos, Path(folder), max(counts))
         paths = sorted(map(str, Path(folder).iterdir()))
         columns = "images, command, seconds, of processors, images a second, MB, times the loop, of the bound"
         print(f"| {columns.replace(', ', ' | ')} |\n|" + " --- |" * 8)
-        for count in args.counts or (1, 60, 300):
+        for count in counts:
             compare_commands(paths[:count], args.rounds)
 
 
