@@ -28,7 +28,7 @@ def head_of(model: nn.Module) -> tuple[str, nn.Linear]:
     linear = [
         (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and f".{REASONS}." not in name
+        if isinstance(module, nn.Linear) and REASONS not in name.split(".")
     ]
     classifier = getattr(model, "get_classifier", None)
     if classifier is not None:

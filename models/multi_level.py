@@ -11,30 +11,11 @@ from typing import cast
 import torch
 from efficientnet_pytorch import EfficientNet
 from efficientnet_pytorch.utils import BlockArgs, GlobalParams
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from models.batch_norm import PatientBatchNorm1d
+from models.standardised import StandardisedLinear
 
 FLAT = 1e-6  # added to a variance, so that the deviation of a flat map has a gradient
-
-
-class StandardisedLinear(nn.Linear):
-    """A linear layer on features that are brought to mean 0 and variance 1 / in_features each.
-
-    The scale keeps a step of Adam, which moves all weights alike, from moving the output by more than the
-    step of a usual head, however many features there are.
-    """
-
-    def __init__(self, in_features: int, out_features: int, dropout: float) -> None:
-        super().__init__(in_features, out_features)
-        self.norm = PatientBatchNorm1d(in_features, affine=False)
-        self.dropout = dropout
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, in_features) -> (B, out_features)."""
-        scaled = self.norm(features) * self.in_features**-0.5
-        return super().forward(F.dropout(scaled, self.dropout, self.training))
 
 
 class MultiLevel(EfficientNet):

@@ -7,18 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.batch_norm import PatientBatchNorm1d
 from models.head import REASONS, head_of
+from models.standardised import StandardisedLinear
 
-HIDDEN = 128  # units between features and families
 RARE = -2.0  # logit at which each family starts: most images show few of them
 
 
-class ReasonsHead(nn.Module):
-    """Two layers on features that are brought to mean 0 and variance 1 / in_features each.
+class ReasonsHead(StandardisedLinear):
+    """One layer of its own statistics, so that it can learn while the score's head stays what it is.
 
-    Its statistics are its own, so that it can learn while the score's head stays what it is. On the scale see
-    `models.multi_level.StandardisedLinear`.
+    A layer between, of 128 units, was tried on frozen features and told families apart less well, see
+    docs/experiments.md.
 
     Args:
         in_features: of the linear layer that gives the score.
@@ -26,18 +25,10 @@ class ReasonsHead(nn.Module):
     """
 
     def __init__(self, in_features: int, families: int) -> None:
-        super().__init__()
-        self.norm = PatientBatchNorm1d(in_features, affine=False)
-        self.hidden = nn.Linear(in_features, HIDDEN)
-        self.out = nn.Linear(HIDDEN, 2 * families)
-        nn.init.normal_(self.hidden.weight)
-        nn.init.zeros_(self.hidden.bias)
-        nn.init.constant_(self.out.bias[:families], RARE)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, in_features) -> (B, 2 K): K logits of being visible, and K logits of the severity."""
-        scaled = self.norm(features) * self.hidden.in_features**-0.5
-        return self.out(self.hidden(scaled).relu())
+        super().__init__(in_features, 2 * families)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+        nn.init.constant_(self.bias[:families], RARE)
 
 
 def add_reasons(network: nn.Module, families: int) -> nn.Module:

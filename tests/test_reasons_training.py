@@ -72,6 +72,13 @@ def scores(network: nn.Module) -> torch.Tensor:
         return network.eval()(torch.rand(5, 3, *SIZE, generator=torch.Generator().manual_seed(1)))[:, :1]
 
 
+def randomise_reasons(network: torch.nn.Module) -> None:
+    """Weights for the second head, which starts with none."""
+    head = reasons_head(network)
+    assert isinstance(head, torch.nn.Linear)
+    torch.nn.init.normal_(head.weight)
+
+
 @pytest.mark.parametrize(
     "arch", [ARCH, "efficientnet_lite0_multi_level", "timm/test_resnet", "timm/test_vit"]
     + [pytest.param(arch, marks=pytest.mark.slow) for arch in ("resnet18", "vit_b_32", "swin_t", "vgg11")],
@@ -90,6 +97,7 @@ def test_a_second_head_leaves_the_logits_as_they_are(arch: str) -> None:
         wanted = plain.train(training)(images)
         both = add_reasons(create_model(arch, 3, SIZE), K)
         both.load_state_dict(network.state_dict(), strict=False)
+        randomise_reasons(both)
         head_of(both)[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         torch.manual_seed(5)
         outputs = both.train(training)(images)
@@ -97,11 +105,10 @@ def test_a_second_head_leaves_the_logits_as_they_are(arch: str) -> None:
         logits, second = split_outputs(outputs, 3)
         assert torch.equal(logits, wanted)
     own = reasons_head(both)
-    assert own is not None and head_of(both)[0] == name and reasons_head(network) is None
+    assert isinstance(own, torch.nn.Linear) and head_of(both)[0] == name and reasons_head(network) is None
     features = seen[-1].detach().double()
     scaled = (features - features.mean(0)) / (features.var(0, unbiased=False) + 1e-5).sqrt()
-    hidden = (scaled / np.sqrt(head.in_features)) @ own.hidden.weight.double().T + own.hidden.bias.double()
-    by_hand = hidden.clamp_min(0) @ own.out.weight.double().T + own.out.bias.double()
+    by_hand = (scaled / np.sqrt(head.in_features)) @ own.weight.double().T + own.bias.double()
     torch.testing.assert_close(second.double(), by_hand, rtol=1e-3, atol=1e-3)
 
 
@@ -226,13 +233,16 @@ def test_models_with_reasons_are_averaged_with_their_like_alone(
     for seed, reasons in enumerate((FAMILIES, FAMILIES, ())):
         spec = ModelSpec(ARCH, image_size=SIZE, reasons=reasons)
         torch.manual_seed(seed)
-        state = create_network(spec).state_dict()
+        network = create_network(spec)
+        if reasons:
+            randomise_reasons(network)
+        state = network.state_dict()
         save_checkpoint(tmp_path / f"{seed}.pth", {"state_dict": state, "spec": spec.to_dict()})
     paths = [str(tmp_path / f"{seed}.pth") for seed in range(3)]
     out = tmp_path / "mean.pth"
     assert average_models.main([*paths[:2], "--out", str(out)]) == 0
     states = [load_checkpoint(Path(path))["state_dict"] for path in paths[:2]]
-    name = next(name for name in states[0] if name.endswith("reasons.out.weight"))
+    name = next(name for name in states[0] if name.endswith("reasons.weight"))
     mean = open_model(out)[0].state_dict()[name]
     torch.testing.assert_close(mean, (states[0][name] + states[1][name]) / 2)
     assert average_models.main([*paths[1:], "--out", str(out)]) == 2
