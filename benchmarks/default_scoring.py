@@ -3,9 +3,10 @@
     python benchmarks/default_scoring.py --photos DIR [--counts 1 60 300] [--rounds 1]
 
 The images are those of benchmarks/scoring.py: JPEGs of 1 to 12 megapixels, tiled from DIR. All commands take
-turns; the best of the rounds is printed: seconds of the whole process, its images per second, its peak
-memory, how many times as fast as the loop it is, and its share of the bound: what decoding alone and forwards
-alone, on all cores, allow one after the other. The bound takes its turn in every round, too.
+turns; the best of the rounds is printed: seconds of the whole process by the clock and of the processor,
+images per second, peak of memory, how many times as fast as the loop, and the share of the bound: what
+decoding alone and forwards alone, on all cores, allow one after the other. The bound takes its turn in every
+round, too.
 
     python benchmarks/default_scoring.py --photos DIR --models OLD.onnx NEW.onnx [--counts 24] [--rounds 3]
 
@@ -128,16 +129,14 @@ def compare_commands(paths: list[str], rounds: int) -> None:
         bounds.append(bound_beside(paths))
     loop = next(iter(best.values())).seconds
     limit = Bound(*map(max, zip(*bounds, strict=True)))
-    for name, cost in best.items():
-        rate = len(paths) / cost.seconds
-        cells = f"{cost.seconds:.2f} | {rate:.1f} | {cost.memory:.0f} | {loop / cost.seconds:.2f}"
-        print(f"| {len(paths)} | {name} | {cells} | {rate / limit.both:.2f} |", flush=True)
-    for name, rate in (
-        ("decoding", limit.decode),
-        ("forwards", limit.forward),
-        ("both, one after the other,", limit.both),
-    ):
-        print(f"| {len(paths)} | {name} alone | | {rate:.1f} | | | |", flush=True)
+    count = len(paths)
+    for name, (seconds, memory, processor) in best.items():
+        cells = f"{seconds:.2f} | {processor:.2f} | {count / seconds:.1f} | {memory:.0f}"
+        print(f"| {count} | {name} | {cells} | {loop / seconds:.2f} | {count / seconds / limit.both:.2f} |")
+    rates = {"decoding alone": limit.decode, "forwards alone": limit.forward, "the bound": limit.both}
+    for name, rate in rates.items():
+        print(f"| {count} | {name} | | | {rate:.1f} | | | |")
+    sys.stdout.flush()
 
 
 def model_rates(models: list[Candidate], paths: list[Path], rounds: int) -> list[float]:
@@ -198,19 +197,12 @@ def main() -> None:
     from benchmarks.scoring import make_images
 
     with tempfile.TemporaryDirectory() as folder:
-        make_images(args.photos, Path(folder))
+        counts = args.counts or [1, 60, 300]
+        make_images(args.photos, Path(folder), max(counts))
         paths = sorted(map(str, Path(folder).iterdir()))
-        columns = (
-            "images",
-            "command",
-            "seconds",
-            "images per second",
-            "MB",
-            "times the loop",
-            "of the bound",
-        )
-        print(f"| {' | '.join(columns)} |\n|" + " --- |" * len(columns))
-        for count in args.counts or (1, 60, 300):
+        columns = "images, command, seconds, of processors, images a second, MB, times the loop, of the bound"
+        print(f"| {columns.replace(', ', ' | ')} |\n|" + " --- |" * 8)
+        for count in counts:
             compare_commands(paths[:count], args.rounds)
 
 
