@@ -45,7 +45,7 @@ CHANGES = (  # pattern, replacement, reason; one after another; {names} are port
     (r"--split 0\.[68] 0\.\d 0\.\d (?=.*--set all)", "--split 0.4 0.4 0.2 ", "judges want two scenes in val"),
     (r"(recipe_generator\.py.*) --groups 3", r"\1 --groups 1 --val 0.3", "time; two scenes in val"),
     (r"(reason_generator\.py.*) --images 20", r"\1 --images 4 --val 0.3", "time; a scene in val"),
-    (r"--freeze_backbone 8 --epochs 8", "--freeze_backbone 1 --epochs 1 -b 8 -j 0", "time"),
+    (r"--freeze_backbone 12 --epochs 12", "--freeze_backbone 1 --epochs 1 -b 8 -j 0", "time"),
     (r"--types_per_scene [58]", "--types_per_scene 2", "time"),
     (r"(?<=--data )data/?(?= .*--criterion=regress)", "regress", "labels of another task than of rank"),
     (r"(main\.py.*--train(?!.*--(?:continue|reasons)).*)", r"\1 -j 0 --image_size 64 64 --epochs 1", "time"),

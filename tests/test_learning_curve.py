@@ -13,7 +13,8 @@ from applications import learning_curve
 from applications.learning_curve import Point, outlook
 from main import main
 from tests.conftest import lively
-from tests.test_frozen_features import ARCH, FEATURES, RUN
+from tests.small_arch import SMALL_ARCH
+from tests.test_frozen_features import FEATURES, RUN
 
 pytestmark = pytest.mark.usefixtures("without_plots")
 
@@ -31,7 +32,7 @@ def test_a_share_of_the_rows_is_a_run_on_them(
     monkeypatch.setattr(learning_curve, "SHARES", (0.5,))
     monkeypatch.setattr(learning_curve, "HALF", -2)
     monkeypatch.setattr(learning_curve, "DRAWS", 1)
-    torch.save(lively(ARCH, 1, (48, 48)).state_dict(), "plain.pth")
+    torch.save(lively(SMALL_ARCH, 1, (48, 48)).state_dict(), "plain.pth")
     Path("data/test/label.txt").unlink()
     command = [*RUN, "--criterion", "rank", *FEATURES, "--epochs", "1"]
     curve = [*command, "--learning_curve", "--logdir", "logs/curve"]
