@@ -1,5 +1,7 @@
 """Every engine gives the same number for the same image, from the file alone."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +16,7 @@ from deploy.export import export
 from models import create_model
 from rankiqa.scorer import Engine, Scorer
 from rankiqa.spec import ModelSpec
-from tests.conftest import lively, small_network, texture
+from tests.conftest import ROOT, lively, small_network, texture
 from tests.small_arch import SMALL_ARCH
 from tests.test_export import FILES, need
 from utils.checkpoint import save_checkpoint
@@ -160,3 +162,41 @@ def test_auto_leaves_a_gpu_that_onnx_runtime_can_not_use(
     providers.append("CUDAExecutionProvider")
     assert usable_device(path, "cuda", "auto") == "cuda"
     assert choose_engine(path, "cuda", "auto") == "onnx"
+
+
+FIRST_TOGETHER = """
+import sys, threading
+from pathlib import Path
+import numpy as np
+from rankiqa.engines import open_model
+engine, _ = open_model(Path(sys.argv[1]), engine="openvino", threads=2)
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(3)
+answers = []
+
+def infer():
+    start.wait()
+    answers.append(engine(np.full((1, 3, 48, 64), 100, np.uint8)))
+
+def keep_busy():
+    start.wait()
+    sum(range(10**6))
+
+threads = [threading.Thread(target=work, daemon=True) for work in (infer, infer, keep_busy)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(20)
+print(len(answers), len(answers) == 2 and np.array_equal(*answers), flush=True)
+"""
+
+
+def test_two_threads_may_be_the_first_to_infer(tmp_path: Path) -> None:
+    """They waited for each other for ever, in the tables that OpenVINO's binding sets up at its first use."""
+    need("openvino")
+    path = tmp_path / "a.onnx"
+    spec = ModelSpec("x", image_size=(48, 64))
+    export(small_network(1, spec.image_size), spec, "onnx", path)
+    command = [sys.executable, "-c", FIRST_TOGETHER, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "2 True\n", done.stderr

@@ -43,6 +43,9 @@ class OpenVinoEngine:
         names = ["logits", *(name for name in OF_REASONS if name in there)]
         self._found = [self._compiled.output(name) for name in names]
         self._local = threading.local()
+        # OpenVINO's binding sets up its tables of NumPy types at their first use; two threads that both come
+        # first wait for each other for ever, one for the GIL and one for the table.
+        openvino.Tensor(np.zeros(1, np.float32)).element_type.to_dtype()
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """See Engine."""
