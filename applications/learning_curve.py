@@ -21,12 +21,12 @@ from torch import nn
 
 from applications.evaluation.plots import curve_plot, save
 from applications.setup.data import split_file, split_labels
-from applications.setup.fold_data import label_rows, write_rows
+from applications.setup.fold_data import LabelRow, label_rows, write_rows
 from applications.setup.scales import new_model_for
 from applications.training.inputs import features_of
 from config import Config
 from criterions.score import score
-from dataloader.labels import Labels
+from dataloader.feature_file import FEATURES_FILE
 from metrics.bootstrap import Interval, bootstrap_intervals
 from models import canonical_arch, head_of, open_model
 from rankiqa.files import atomic_write
@@ -60,14 +60,18 @@ class HeldOut(NamedTuple):
 
     def right(self, network: nn.Module) -> np.ndarray:
         """(P,) 1 where the last layer of `network` puts the better image first."""
-        head = head_of(network.eval())[1]
         found = []
         for features, pairs in self.parts:
-            with torch.inference_mode():
-                crops = score(head(torch.from_numpy(features).flatten(0, 1)))
-            scores = crops.view(len(features), -1).mean(1).numpy()
+            scores = scores_of_features(network, features)
             found.append(scores[pairs[:, 0]] > scores[pairs[:, 1]])
         return np.concatenate(found).astype(np.float64)
+
+
+def scores_of_features(network: nn.Module, features: np.ndarray) -> np.ndarray:
+    """(M,) scores by the last layer of `network` of features (M, P, F), means over the P crops."""
+    with torch.inference_mode():
+        crops = score(head_of(network.eval())[1](torch.from_numpy(features).flatten(0, 1)))
+    return crops.view(len(features), -1).mean(1).numpy()
 
 
 def run(config: Config, run_action: Callable[[Config], int]) -> int:
@@ -78,6 +82,7 @@ def run(config: Config, run_action: Callable[[Config], int]) -> int:
         return status
     latest = f"checkpoint_{file_arch(canonical_arch(config.arch))}.pth"
     train = split_labels(config, "train")
+    rows, val = label_rows(train), label_rows(split_labels(config, "val"))
     held_out = _held_out(own, config.checkpoint_dir / latest)
     points = []
     if config.resume is not None:
@@ -87,7 +92,7 @@ def run(config: Config, run_action: Callable[[Config], int]) -> int:
             count, right = max(1, round(share * len(train))), []
             for draw in range(DRAWS):
                 folder = Path(place, f"{count}_{draw}")
-                status = run_action(_with_rows(own, folder, train, count, draw))
+                status = run_action(_with_rows(own, folder, _drawn(rows, count, [config.seed, draw]), val))
                 if status:
                     return status
                 right.append(held_out.right(open_model(folder / latest)[0]))
@@ -116,13 +121,17 @@ def _held_out(config: Config, checkpoint: Path) -> HeldOut:
     return HeldOut(parts)
 
 
-def _with_rows(config: Config, folder: Path, train: Labels, count: int, draw: int) -> Config:
-    """The run in `folder` that learns from `count` rows, those of a draw; more rows contain fewer."""
-    order = np.random.default_rng([config.seed, draw]).permutation(len(train))
-    rows = label_rows(train)
-    write_rows(folder / "data/train/label.txt", [rows[place] for place in np.sort(order[:count])])
-    write_rows(folder / "data/val/label.txt", label_rows(split_labels(config, "val")))
-    features = config.checkpoint_dir / "features.npz"
+def _drawn(rows: Sequence[LabelRow], count: int, seed: Sequence[int]) -> list[LabelRow]:
+    """Some of the rows, in their order; of one seed more rows contain fewer."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return [rows[place] for place in np.sort(order[:count])]
+
+
+def _with_rows(config: Config, folder: Path, train: Sequence[LabelRow], val: Sequence[LabelRow]) -> Config:
+    """The run in `folder` that learns from the rows `train`."""
+    write_rows(folder / "data/train/label.txt", train)
+    write_rows(folder / "data/val/label.txt", val)
+    features = config.checkpoint_dir / FEATURES_FILE
     if features.is_file():
         shutil.copyfile(features, folder / features.name)
     return replace(

@@ -16,8 +16,6 @@ first model in the same run.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +28,7 @@ from typing import NamedTuple
 if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks.measure import ROOT, Candidate, Cost, run
+from benchmarks.measure import ROOT, Candidate, Cost, numbers_beside, run
 
 # What everybody writes: Pillow and PyTorch, one image at a time, reduced to the area that the model wants.
 LOOP = """
@@ -107,15 +105,7 @@ def bound_beside(paths: list[str]) -> Bound:
     code = (
         "import json, sys; from benchmarks.default_scoring import bound; print(*bound(json.load(sys.stdin)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps(paths),
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return Bound(*map(float, done.stdout.split()))
+    return Bound(*numbers_beside(code, paths))
 
 
 def compare_commands(paths: list[str], rounds: int) -> None:

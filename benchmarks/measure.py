@@ -5,7 +5,7 @@ import shlex
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,15 +70,24 @@ def run(command: Sequence[str], folder: Path = ROOT) -> Cost:
         "print(time.perf_counter() - began, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime); "
         "sys.exit(status != 0)"
     )
+    return Cost(*numbers_beside(starter, command, "-S", folder=folder))
+
+
+def numbers_beside(code: str, given: Sequence[str], *flags: str, folder: Path = ROOT) -> Iterator[float]:
+    """The numbers that Python code prints in a process of its own, in `folder`; its input is `given` as JSON.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
     done = subprocess.run(
-        [sys.executable, "-S", "-c", starter],
-        input=json.dumps(command),
+        [sys.executable, *flags, "-c", code],
+        input=json.dumps(given),
         cwd=folder,
         text=True,
         stdout=subprocess.PIPE,
         check=True,
     )
-    return Cost(*map(float, done.stdout.split()))
+    return map(float, done.stdout.split())
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:

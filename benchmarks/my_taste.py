@@ -31,6 +31,7 @@ from scipy import stats
 
 from applications.training.inputs import features_of
 from config import parse_config
+from dataloader.feature_file import FEATURES_FILE
 from dataloader.labels import load_labels
 from main import main as rankiqa
 from models import head_of, open_model
@@ -182,11 +183,11 @@ def learned(folder: Path, out: Path) -> torch.nn.Module:
     """Last layer of the model that learns from the labels in `folder`."""
     model = folder / "checkpoint_efficientnet_lite0_multi_level.pth"
     if not (folder / "done").is_file():
-        shutil.copyfile(out / "features.npz", folder / "features.npz")
+        shutil.copyfile(out / FEATURES_FILE, folder / FEATURES_FILE)
         folders = ["--data", str(folder / "data"), "--checkpoint_dir", str(folder)]
         if rankiqa([*LEARN, *folders, "--logdir", str(folder / "logs")]):
             sys.exit(f"{folder}: training has failed")
-        (folder / "features.npz").unlink()
+        (folder / FEATURES_FILE).unlink()
         (folder / "done").touch()
     return head_of(open_model(model)[0])[1]
 

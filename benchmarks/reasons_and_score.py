@@ -38,12 +38,7 @@ def main() -> None:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="recipes of live_generator.py")
     add("--out", type=Path, required=True, help="for label files, weights and logs")
-    add(
-        "--scenes",
-        type=int,
-        default=40,
-        help="photographs to learn from; a third as many judge",
-    )
+    add("--scenes", type=int, default=40, help="to learn from; a third as many judge (default: %(default)s)")
     add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(default: 0 1 2)")
     add("--epochs", type=int, default=2, help="of each run (default: %(default)s)")
     add("--threads", type=int, default=2, help="of PyTorch (default: %(default)s)")

@@ -22,18 +22,17 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
-import torch
 
 from applications.evaluation.logits import predict_crops
+from applications.learning_curve import scores_of_features
 from applications.training import inputs
 from benchmarks.rated_sets import RatedSet, rated_sets
-from criterions.score import score
 from dataloader.labels import load_labels
 from dataloader.loaders import eval_loader
 from dataloader.string_table import StringTable
 from main import main as rankiqa
 from metrics.correlation import srcc
-from models import head_of, open_model
+from models import open_model
 from models.features import FeatureExtractor
 from models.normalise import NormalisePixels
 from rankiqa.files import atomic_write
@@ -197,10 +196,8 @@ def run(name: str, argv: list[str], place: Path, features: dict[str, np.ndarray]
 def srcc_on(data: Path, model: Path, features: dict[str, np.ndarray]) -> float:
     """SRCC of a model with the test labels of a set."""
     labels = load_labels(data / "test/label.txt", "regress")
-    crops = torch.from_numpy(np.stack([features[Path(path).name] for path in labels.paths]))
-    with torch.inference_mode():
-        scores = score(head_of(open_model(model)[0])[1](crops.flatten(0, 1)))
-    return srcc(scores.view(len(crops), -1).mean(1).numpy()[labels.images[:, 0]], labels.targets)
+    crops = np.stack([features[Path(path).name] for path in labels.paths])
+    return srcc(scores_of_features(open_model(model)[0], crops)[labels.images[:, 0]], labels.targets)
 
 
 if __name__ == "__main__":

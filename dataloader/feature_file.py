@@ -13,6 +13,7 @@ import numpy as np
 from dataloader.recipes import is_recipe
 from rankiqa.files import atomic_write
 
+FEATURES_FILE = "features.npz"  # beside the checkpoints
 LARGEST = 2**30  # bytes that are kept
 _UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)
 

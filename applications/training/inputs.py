@@ -13,7 +13,7 @@ from applications.evaluation.logits import evaluation_loader, predict_crops
 from applications.setup.data import cache_size, view_of
 from config import Config
 from dataloader.cache import ImageCache
-from dataloader.feature_file import FeatureFile
+from dataloader.feature_file import FEATURES_FILE, FeatureFile
 from dataloader.features import FeatureView
 from dataloader.labels import Labels
 from dataloader.string_table import StringTable
@@ -112,9 +112,7 @@ def _feature_file(
         if not key.startswith(f"{name}."):
             digest.update(key.encode())
             digest.update(value.cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return FeatureFile(
-        config.checkpoint_dir / "features.npz", digest.hexdigest(), config.bad_images == "skip"
-    )
+    return FeatureFile(config.checkpoint_dir / FEATURES_FILE, digest.hexdigest(), config.bad_images == "skip")
 
 
 def _cache(config: Config, process: Process, images: int) -> ImageCache | None:
