@@ -4,7 +4,6 @@ import copy
 import csv
 import io
 import os
-import signal
 import socket
 from collections.abc import Callable, Generator
 from functools import lru_cache
@@ -138,16 +137,6 @@ def same_threads() -> Generator[None]:
     yield
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
-
-
-@pytest.fixture(autouse=True)
-def _own_sigchld() -> Generator[None, None, None]:
-    """A loader's handler of ended children, which PyTorch never takes back, ends with the test."""
-    before = signal.getsignal(signal.SIGCHLD)
-    yield
-    if signal.getsignal(signal.SIGCHLD) is not before:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        torch.utils.data._utils.signal_handling._SIGCHLD_handler_set = False
 
 
 @pytest.fixture
