@@ -191,12 +191,34 @@ print(len(answers), len(answers) == 2 and np.array_equal(*answers), flush=True)
 """
 
 
-def test_two_threads_may_be_the_first_to_infer(tmp_path: Path) -> None:
-    """They waited for each other for ever, in the tables that OpenVINO's binding sets up at its first use."""
+DROPPED_ELSEWHERE = """
+import signal, subprocess, sys, threading
+from pathlib import Path
+from rankiqa.engines import open_model
+held = [open_model(Path(sys.argv[1]), engine="openvino", threads=1)]
+thread = threading.Thread(target=held.clear)
+thread.start()
+thread.join()
+signal.signal(signal.SIGCHLD, lambda *_: print("handled", flush=True))
+subprocess.run([sys.executable, "-S", "-c", ""])
+"""
+
+
+@pytest.fixture(scope="module")
+def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need("openvino")
-    path = tmp_path / "a.onnx"
+    path = tmp_path_factory.mktemp("onnx") / "a.onnx"
     spec = ModelSpec("x", image_size=(48, 64))
     export(small_network(1, spec.image_size), spec, "onnx", path)
-    command = [sys.executable, "-c", FIRST_TOGETHER, str(path)]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"), [(FIRST_TOGETHER, "2 True"), (DROPPED_ELSEWHERE, "handled")],
+    ids=["two threads infer first", "a signal after another thread has dropped the engine"],
+)  # fmt: skip
+def test_openvino_and_threads(code: str, wanted: str, onnx_file: Path) -> None:
+    """They waited for each other for ever; the signal ended the process (SIGSEGV)."""
+    command = [sys.executable, "-c", code, str(onnx_file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.stdout == "2 True\n", done.stderr
+    assert (done.stdout, done.returncode) == (f"{wanted}\n", 0), done.stderr

@@ -1,6 +1,7 @@
 """OpenVINO as an engine, on the CPU."""
 
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,16 @@ from rankiqa.reasons import OF_REASONS
 from rankiqa.spec import ModelSpec
 
 SPEC_PATH = ["rankiqa", "model_spec"]
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
+    """OpenVINO's core, which lives as long as the process.
+
+    Its plug-in for CPUs gives the thread that loads it a stack for signals, and takes that stack away from
+    whichever thread ends the last core: the next signal that has a handler would end the process.
+    """
+    return require("openvino", "OpenVINO").Core()
 
 
 class OpenVinoEngine:
@@ -38,7 +49,7 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": streams,
         }
         self.streams = streams
-        self._compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._compiled = _core().compile_model(model, "CPU", options)
         there = {name for output in self._compiled.outputs for name in output.get_names()}
         names = ["logits", *(name for name in OF_REASONS if name in there)]
         self._found = [self._compiled.output(name) for name in names]
@@ -74,11 +85,11 @@ def read_openvino(path: Path) -> tuple[Any, ModelSpec]:
         ConfigError: openvino is not installed.
         WeightsError: not there, damaged, or without a ModelSpec.
     """
-    openvino = require("openvino", f"{path}")
+    require("openvino", f"{path}")
     if path.suffix == ".xml" and path.is_file() and not path.with_suffix(".bin").is_file():
         raise WeightsError(f"{path}: its weights, {path.with_suffix('.bin').name}, are not beside it")
     try:
-        model = openvino.Core().read_model(str(path))
+        model = _core().read_model(str(path))
     except RuntimeError as error:
         form = "ONNX" if path.suffix == ".onnx" else "OpenVINO"
         raise WeightsError(f"{path}: {what_is(path, form) or 'not a file that OpenVINO reads'}") from error
